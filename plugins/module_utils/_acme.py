@@ -1,0 +1,41 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where acme.sh keeps an account, and what it wrote there.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+
+class AcmeError(Exception):
+    """An account that cannot be registered or read."""
+
+
+def account_file(home: str, server: str) -> PurePosixPath:
+    """The file in which acme.sh records its account at an ACME directory.
+
+    home is acme.sh's --config-home, server the URL of the directory. acme.sh drops the port from
+    the directory name (_initpath in acme.sh). Raises AcmeError for anything but an https URL.
+    """
+    url = urlsplit(server)
+    if url.scheme != "https" or not url.hostname:
+        raise AcmeError(f"server {server!r} is not the https URL of an ACME directory")
+    return PurePosixPath(home, "ca", url.hostname, url.path.strip("/"), "ca.conf")
+
+
+def account_uri(ca_conf: str) -> str | None:
+    """The account's URL (RFC 8555 section 7.3) in the text of ca.conf, None before registration."""
+    found = re.search(r"^ACCOUNT_URL='([^']+)'$", ca_conf, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def reason(output: str) -> str:
+    """The end of what acme.sh printed, on one line, for an error message."""
+    lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in output.strip().splitlines()]
+    return " | ".join(lines[-5:]) or "it printed nothing"

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change several files so that either all of them are changed or none is.
+
+This module util is PRIVATE to the collection.
+
+A journal of all steps is on disk before the first of them. New contents are written beside their
+targets (rename(2) is atomic only within one file system, and a full disk shows before anything
+is changed), the old file keeps a second name, and one rename of the journal commits everything.
+What fails half-way is undone from the journal; what is killed half-way is undone by the next
+call of recover(). Both are the same few lines, and they may be repeated at will.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from typing import NamedTuple
+
+
+class TransactionError(Exception):
+    """The transaction failed; the message says whether everything was put back."""
+
+
+class Attributes(NamedTuple):
+    """Owner, group (numeric, -1 leaves it alone as in chown(2)) and permission bits."""
+
+    uid: int
+    gid: int
+    mode: int
+
+
+class Step(NamedTuple):
+    """One change: what is done to path, and what is needed to undo it."""
+
+    action: str  # mkdir, put, set, remove or rmdir
+    path: str
+    scratch: str  # beside path: scratch.new holds the new contents, scratch.old the old file
+    after: Attributes | None
+    before: Attributes | None  # None: path does not exist yet
+
+
+class Transaction:
+    """Collects steps, then does them all in commit().
+
+    Args:
+        journal: path of the journal. It and its ".done" twin belong to this module; the caller
+            holds a lock on them and has called recover().
+    """
+
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
+        self._run = secrets.token_hex(4)
+        self._steps: list[Step] = []
+        self._content: dict[str, bytes] = {}
+
+    def _add(
+        self, action: str, path: str, after: Attributes | None, before: Attributes | None
+    ) -> None:
+        # The leading dot hides the names from the include globs of daemons and from run-parts(8).
+        scratch = f"{os.path.dirname(path)}/.pillarbox.{self._run}.{len(self._steps)}"
+        self._steps.append(Step(action, path, scratch, after, before))
+
+    def mkdir(self, path: str, after: Attributes) -> None:
+        """Create a directory. Its parent exists or is created by an earlier step."""
+        self._add("mkdir", path, after, None)
+
+    def put(self, path: str, content: bytes, after: Attributes, before: Attributes | None) -> None:
+        """Replace (or create, without before) the file or symbolic link at path."""
+        self._content[path] = content
+        self._add("put", path, after, before)
+
+    def set(self, path: str, after: Attributes, before: Attributes) -> None:
+        """Change owner, group and mode of a file or directory in place."""
+        self._add("set", path, after, before)
+
+    def remove(self, path: str, before: Attributes) -> None:
+        """Remove a file or symbolic link."""
+        self._add("remove", path, None, before)
+
+    def rmdir(self, path: str) -> None:
+        """Remove a directory after everything else, if it is empty by then."""
+        self._add("rmdir", path, None, None)
+
+    def commit(self) -> None:
+        """Do all steps.
+
+        Raises:
+            TransactionError: a step failed; everything is as it was before, or the message says
+                what could not be put back.
+        """
+        if not self._steps:
+            return
+        try:
+            self._write_journal()
+            for step in self._steps:
+                if step.action == "mkdir":
+                    os.mkdir(step.path, 0o700)
+                    _set_attributes(step.path, step.after)
+                elif step.action == "put":
+                    write_file(step.scratch + ".new", self._content[step.path], step.after, True)
+            for step in self._steps:
+                _swap(step)
+            for directory in {os.path.dirname(step.path) for step in self._steps}:
+                _sync(directory)
+            os.replace(self._journal, self._journal + ".done")
+        except OSError as error:
+            raise TransactionError(self._undone(error)) from error
+        recover(self._journal)
+
+    def _write_journal(self) -> None:
+        content = json.dumps(self._steps).encode()
+        write_file(self._journal + ".new", content, Attributes(-1, -1, 0o600), True)
+        os.replace(self._journal + ".new", self._journal)
+        _sync(os.path.dirname(self._journal))
+
+    def _undone(self, error: OSError) -> str:
+        problem = f"{error.filename2 or error.filename or 'a file'}: {error.strerror}"
+        try:
+            recover(self._journal)
+        except OSError as second:
+            return (
+                f"Could not install {problem}, and putting the old files back failed as well "
+                f"({second.filename}: {second.strerror}): repair that and run again, "
+                "which puts them back first."
+            )
+        return f"Could not install {problem}; every file already changed was put back."
+
+
+def write_file(path: str, content: bytes, attributes: Attributes | None, durable: bool) -> None:
+    """Create path, which must not exist, complete with attributes; durable adds an fsync(2)."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        if attributes:
+            _set_attributes(file.fileno(), attributes)
+        file.flush()
+        if durable:
+            os.fsync(descriptor)
+
+
+def recover(journal: str) -> None:
+    """Undo the transaction that was killed or failed, or tidy up after one that was committed.
+
+    Raises:
+        OSError: something cannot be put back; the journal stays, so that a later call can.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(journal + ".new")
+    for name, settle in ((journal, _undo), (journal + ".done", _tidy)):
+        with suppress(FileNotFoundError):
+            with open(name, encoding="utf-8") as file:
+                steps = [_load(fields) for fields in json.load(file)]
+            for step in reversed(steps):
+                settle(step)
+            os.unlink(name)
+
+
+def is_interrupted(journal: str) -> bool:
+    """Whether recover() would put old files back."""
+    return os.path.exists(journal)
+
+
+def _load(fields: list[object]) -> Step:
+    *texts, after, before = fields
+    attributes = [Attributes(*a) if isinstance(a, list) else None for a in (after, before)]
+    return Step(*map(str, texts), *attributes)  # type: ignore[arg-type]
+
+
+def _swap(step: Step) -> None:
+    old = step.scratch + ".old"
+    if step.action == "put":
+        if step.before:
+            os.link(step.path, old, follow_symlinks=False)
+        os.replace(step.scratch + ".new", step.path)
+    elif step.action == "set":
+        _set_attributes(step.path, step.after)
+    elif step.action == "remove":
+        os.replace(step.path, old)
+
+
+def _undo(step: Step) -> None:
+    old, new = step.scratch + ".old", step.scratch + ".new"
+    if step.action == "mkdir":
+        with suppress(OSError):  # never made, or somebody else's file is in it by now
+            os.rmdir(step.path)
+    elif step.action == "set":
+        with suppress(FileNotFoundError):
+            _set_attributes(step.path, step.before)
+    elif step.action in ("put", "remove"):
+        if os.path.lexists(old):
+            os.replace(old, step.path)
+            # rename(2) of two names of one file does nothing: the step was not reached.
+            _unlink(old)
+        elif not step.before and not os.path.lexists(new):
+            _unlink(step.path)
+        _unlink(new)
+
+
+def _tidy(step: Step) -> None:
+    _unlink(step.scratch + ".old")
+    if step.action == "rmdir":
+        with suppress(OSError):  # not empty any more: then it is in use
+            os.rmdir(step.path)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)
+
+
+def _set_attributes(target: str | int, attributes: Attributes | None) -> None:
+    if attributes is None:
+        return
+    if isinstance(target, int):
+        os.fchown(target, attributes.uid, attributes.gid)  # before chmod: it clears setgid
+        os.fchmod(target, attributes.mode)
+        return
+    descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        _set_attributes(descriptor, attributes)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

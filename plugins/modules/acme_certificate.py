@@ -1,0 +1,88 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: acme_certificate
+short_description: Obtain the mail server's certificates that are due
+version_added: 0.1.0
+description:
+  - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and a systemd timer
+    runs daily. Both do the same, so a renewal by the timer leaves nothing for this module to change.
+  - A certificate is due when there is none, when its key or names are not those wanted, or when its end is near.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+options:
+  program:
+    description: The renewal program.
+    type: path
+    default: /usr/local/sbin/pillarbox-certificates
+attributes:
+  check_mode:
+    support: full
+    description: Predicts what would be ordered, also before the program is installed.
+  diff_mode:
+    support: full
+    description: Shows for each algorithm why a certificate is due.
+  idempotent:
+    support: full
+    description: Certificates that are not due are left alone.
+"""
+
+EXAMPLES = r"""
+- name: Obtain what is due
+  pillarbox.mail.acme_certificate:
+"""
+
+RETURN = r"""
+due:
+  description: Why a certificate was due, by algorithm.
+  returned: success
+  type: dict
+  sample: {"ecdsa": "there is none yet"}
+issued:
+  description: The algorithms whose certificates were issued and are in service.
+  returned: success
+  type: list
+  elements: str
+  sample: [ecdsa, rsa]
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
+    """Run the program and return what it reports; its one sentence fails the task."""
+    rc, out, err = module.run_command([module.params["program"], *arguments])
+    if rc != 0:
+        module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox-certificates"},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode and not Path(module.params["program"]).exists():
+        report: dict[str, Any] = {"due": {"all": "the host has none yet"}, "issued": []}
+    else:
+        report = run(module, *(["--check"] if module.check_mode else []))
+    if module._diff:
+        after = "".join(f"{name}: {why}\n" for name, why in report["due"].items())
+        report["diff"] = {"before": "", "after": after}
+    module.exit_json(changed=bool(report["due"]), **report)
+
+
+if __name__ == "__main__":
+    main()
