@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-with suppress(ImportError):  # the module or filter that is used says what to install
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
+
+with suppress(ImportError):  # the module that is used says what to install
     import dns.exception
     import dns.name
 
@@ -17,24 +19,17 @@ class DnsError(Exception):
 
 
 def to_name(text: str) -> dns.name.Name:
-    """Return the absolute name that *text* means, in lower case and with A-labels (RFC 5891).
+    """Return the absolute name that *text* means, in lower case, U-labels made A-labels.
 
-    U-labels are mapped as users type them (UTS 46, so ``BÜCHER`` is ``bücher``); a final dot may be
-    left out. Raises DnsError.
+    A final dot may be left out. Raises DnsError.
     """
-    # Underscored and wild card labels stand beside U-labels in one name, hence allow_pure_ascii.
-    codec = dns.name.IDNA2008Codec(uts_46=True, allow_pure_ascii=True)
     try:
-        name = dns.name.from_text(str(text), idna_codec=codec).canonicalize()
-    except dns.name.NoIDNA2008:
-        raise DnsError(
-            f"{text} has letters beyond ASCII, which needs the Python package idna:"
-            " install it, or write the name with its xn-- labels"
-        ) from None
-    except dns.exception.DNSException as error:
-        raise DnsError(f"{text!r} is not a domain name: {error}") from error
+        ascii_text = text if text.isascii() else domain_name(text.rstrip("."), underscore=True)
+        name = dns.name.from_text(ascii_text).canonicalize()
+    except (NamesError, dns.exception.DNSException) as error:
+        raise DnsError(f"{text!r} is not a domain name: {error}.") from error
     if name == dns.name.root:
-        raise DnsError("the empty name is not the name of a domain")
+        raise DnsError("A record or zone has an empty name: write it in full.")
     return name
 
 

@@ -59,9 +59,7 @@ def tsig_key(name: str, secret: str, algorithm: str) -> dns.tsig.Key:
         raise DnsError(f"tsig_name {name!r} is not a domain name: {error}.") from None
 
 
-def exchange(
-    server: Server, messages: Iterable[dns.message.Message]
-) -> list[dns.message.Message]:
+def exchange(server: Server, messages: Iterable[dns.message.Message]) -> list[dns.message.Message]:
     """Send *messages* to *server*, pipelined, and return its responses in the same order.
 
     Whatever is wrong with the way there (unreachable, silent, keys that do not match) raises
@@ -83,7 +81,7 @@ def exchange(
         )
         if not message.is_response(response):
             raise DnsError(f"{server} answers something other than {describe(message)}.")
-        if server.key and not response.had_tsig and response.rcode() in _UNREFUSED:
+        if server.key and not response.had_tsig and response.rcode() in _TO_BE_SIGNED:
             raise DnsError(
                 f"{server} answers {describe(message)} without a signature: something between it"
                 " and here takes the TSIG away, or it does not do TSIG at all."
@@ -92,9 +90,10 @@ def exchange(
 
     message = None
     try:
-        with socket.create_connection(
-            (server.address, server.port), server.timeout
-        ) as connection, connection.makefile("rb") as stream:
+        with (
+            socket.create_connection((server.address, server.port), server.timeout) as connection,
+            connection.makefile("rb") as stream,
+        ):
             for number, message in enumerate(messages):
                 if len(waiting) >= IN_FLIGHT:
                     receive(stream)
@@ -118,8 +117,8 @@ def exchange(
     return [responses[number] for number in sorted(responses)]
 
 
-# An unsigned refusal is an answer all the same: a server that drops the request early does not sign.
-_UNREFUSED = (0, 3)  # NOERROR, NXDOMAIN
+# A server that refuses a request before it looks at the key does not sign that, which is fine.
+_TO_BE_SIGNED = (0, 3)  # NOERROR, NXDOMAIN
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

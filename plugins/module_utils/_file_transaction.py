@@ -33,13 +33,16 @@ class Attributes(NamedTuple):
     mode: int
 
 
+PRIVATE = Attributes(-1, -1, 0o600)
+
+
 class Step(NamedTuple):
     """One change: what is done to path, and what is needed to undo it."""
 
     action: str  # mkdir, put, set, remove or rmdir
     path: str
     scratch: str  # beside path: scratch.new holds the new contents, scratch.old the old file
-    after: Attributes | None
+    after: Attributes
     before: Attributes | None  # None: path does not exist yet
 
 
@@ -57,9 +60,7 @@ class Transaction:
         self._steps: list[Step] = []
         self._content: dict[str, bytes] = {}
 
-    def _add(
-        self, action: str, path: str, after: Attributes | None, before: Attributes | None
-    ) -> None:
+    def _add(self, action: str, path: str, after: Attributes, before: Attributes | None) -> None:
         # The leading dot hides the names from the include globs of daemons and from run-parts(8).
         scratch = f"{os.path.dirname(path)}/.pillarbox.{self._run}.{len(self._steps)}"
         self._steps.append(Step(action, path, scratch, after, before))
@@ -79,11 +80,11 @@ class Transaction:
 
     def remove(self, path: str, before: Attributes) -> None:
         """Remove a file or symbolic link."""
-        self._add("remove", path, None, before)
+        self._add("remove", path, before, before)
 
     def rmdir(self, path: str) -> None:
         """Remove a directory after everything else, if it is empty by then."""
-        self._add("rmdir", path, None, None)
+        self._add("rmdir", path, PRIVATE, None)
 
     def commit(self) -> None:
         """Do all steps.
@@ -94,49 +95,49 @@ class Transaction:
         """
         if not self._steps:
             return
+        place = self._journal
         try:
             self._write_journal()
             for step in self._steps:
+                place = step.path
                 if step.action == "mkdir":
                     os.mkdir(step.path, 0o700)
                     _set_attributes(step.path, step.after)
                 elif step.action == "put":
                     write_file(step.scratch + ".new", self._content[step.path], step.after, True)
             for step in self._steps:
+                place = step.path
                 _swap(step)
-            for directory in {os.path.dirname(step.path) for step in self._steps}:
-                _sync(directory)
+            for place in sorted({os.path.dirname(step.path) for step in self._steps}):
+                _sync(place)
             os.replace(self._journal, self._journal + ".done")
         except OSError as error:
-            raise TransactionError(self._undone(error)) from error
+            raise TransactionError(self._put_back(f"{place}: {error.strerror}")) from error
         recover(self._journal)
 
     def _write_journal(self) -> None:
-        content = json.dumps(self._steps).encode()
-        write_file(self._journal + ".new", content, Attributes(-1, -1, 0o600), True)
+        write_file(self._journal + ".new", json.dumps(self._steps).encode(), PRIVATE, True)
         os.replace(self._journal + ".new", self._journal)
         _sync(os.path.dirname(self._journal))
 
-    def _undone(self, error: OSError) -> str:
-        problem = f"{error.filename2 or error.filename or 'a file'}: {error.strerror}"
+    def _put_back(self, problem: str) -> str:
         try:
             recover(self._journal)
-        except OSError as second:
+        except OSError as error:
             return (
-                f"Could not install {problem}, and putting the old files back failed as well "
-                f"({second.filename}: {second.strerror}): repair that and run again, "
-                "which puts them back first."
+                f"Could not change {problem}, and putting the old files back failed as well "
+                f"({error}): repair that and run again, which puts them back first."
             )
-        return f"Could not install {problem}; every file already changed was put back."
+        return f"Could not change {problem}; everything already changed was put back."
 
 
-def write_file(path: str, content: bytes, attributes: Attributes | None, durable: bool) -> None:
+def write_file(path: str, content: bytes, attributes: Attributes, durable: bool) -> None:
     """Create path, which must not exist, complete with attributes; durable adds an fsync(2)."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
-        if attributes:
-            _set_attributes(file.fileno(), attributes)
+        os.fchown(descriptor, attributes.uid, attributes.gid)
+        os.fchmod(descriptor, attributes.mode)  # after chown(2), which clears setgid
         file.flush()
         if durable:
             os.fsync(descriptor)
@@ -150,13 +151,14 @@ def recover(journal: str) -> None:
     """
     with suppress(FileNotFoundError):
         os.unlink(journal + ".new")
-    for name, settle in ((journal, _undo), (journal + ".done", _tidy)):
-        with suppress(FileNotFoundError):
-            with open(name, encoding="utf-8") as file:
-                steps = [_load(fields) for fields in json.load(file)]
-            for step in reversed(steps):
-                settle(step)
-            os.unlink(name)
+    with suppress(FileNotFoundError):
+        for step in reversed(_read(journal)):
+            _undo(step)
+        os.unlink(journal)
+    with suppress(FileNotFoundError):
+        for step in _read(journal + ".done"):
+            _tidy(step)
+        os.unlink(journal + ".done")
 
 
 def is_interrupted(journal: str) -> bool:
@@ -164,10 +166,12 @@ def is_interrupted(journal: str) -> bool:
     return os.path.exists(journal)
 
 
-def _load(fields: list[object]) -> Step:
-    *texts, after, before = fields
-    attributes = [Attributes(*a) if isinstance(a, list) else None for a in (after, before)]
-    return Step(*map(str, texts), *attributes)  # type: ignore[arg-type]
+def _read(journal: str) -> list[Step]:
+    with open(journal, encoding="utf-8") as file:
+        return [
+            Step(action, path, scratch, Attributes(*after), Attributes(*before) if before else None)
+            for action, path, scratch, after, before in json.load(file)
+        ]
 
 
 def _swap(step: Step) -> None:
@@ -187,7 +191,7 @@ def _undo(step: Step) -> None:
     if step.action == "mkdir":
         with suppress(OSError):  # never made, or somebody else's file is in it by now
             os.rmdir(step.path)
-    elif step.action == "set":
+    elif step.action == "set" and step.before:
         with suppress(FileNotFoundError):
             _set_attributes(step.path, step.before)
     elif step.action in ("put", "remove"):
@@ -212,16 +216,11 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-def _set_attributes(target: str | int, attributes: Attributes | None) -> None:
-    if attributes is None:
-        return
-    if isinstance(target, int):
-        os.fchown(target, attributes.uid, attributes.gid)  # before chmod: it clears setgid
-        os.fchmod(target, attributes.mode)
-        return
-    descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _set_attributes(path: str, attributes: Attributes) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        _set_attributes(descriptor, attributes)
+        os.fchown(descriptor, attributes.uid, attributes.gid)
+        os.fchmod(descriptor, attributes.mode)
     finally:
         os.close(descriptor)
 

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._rrset import Record, ZonePlan
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record
 
 with suppress(ImportError):  # dns_records says what to install
     import dns.name
@@ -23,10 +22,12 @@ def rrset_lines(
 
     Names in values stay whole. Each line ends in a comment that says why it is there.
     """
+    if rdataset is None:
+        return []
     owner = record.name.choose_relativity(origin, relativize=origin is not None).to_text()
     rdtype = dns.rdatatype.to_text(record.type)
     lines = []
-    for rdata in rdataset or ():
+    for rdata in rdataset:
         note = record.note if record.owns(rdata) else "kept, not ours"
         comment = f" ; {note}" if note else ""
         lines.append(f"{owner} {rdataset.ttl} IN {rdtype} {rdata.to_text()}{comment}")
@@ -36,20 +37,3 @@ def rrset_lines(
 def pending_line(record: Record) -> str:
     """Return the comment that stands for a record whose value cannot be known yet."""
     return f"; {record} (value known once its key exists)"
-
-
-def before_and_after(plan: ZonePlan) -> tuple[str, str]:
-    """Return the records' RRsets as the zone has them and as it shall have them."""
-    before: list[str] = []
-    after: list[str] = []
-    for record in plan.records:
-        before += rrset_lines(record, plan.current.get(record.key))
-        if record.pending:
-            after.append(pending_line(record))
-        else:
-            after += rrset_lines(record, plan.desired[record.key])
-    return _text(before), _text(after)
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)

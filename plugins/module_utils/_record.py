@@ -1,14 +1,14 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The records asked for, which part of a zone's RRsets is theirs, and what is to change. Pure."""
+"""The records asked for, checked, and which part of an RRset is theirs. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
@@ -97,54 +97,6 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     return rdata
 
 
-def same(one: dns.rdataset.Rdataset | None, other: dns.rdataset.Rdataset | None) -> bool:
-    """Whether two RRsets are equal, TTL included; a TXT counts by its joined strings."""
-    if one is None or other is None:
-        return one is other
-    return one.ttl == other.ttl and same_data(one, other)
-
-
-def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) -> bool:
-    """Whether two sets of values are equal; a TXT counts by its joined strings."""
-    return set(map(_content, one)) == set(map(_content, other))
-
-
-def _content(rdata: dns.rdata.Rdata) -> Any:
-    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
-
-
-@dataclass
-class ZonePlan:
-    """What a zone holds of the records' RRsets, and what it shall hold."""
-
-    zone: dns.name.Name
-    records: list[Record]
-    current: Mapping[Key, dns.rdataset.Rdataset]  # an RRset that does not exist has no entry
-    serial: int | None = None
-    desired: dict[Key, dns.rdataset.Rdataset | None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.desired = {
-            record.key: record.merged(self.current.get(record.key))
-            for record in self.records
-            if not record.pending
-        }
-
-    @property
-    def changes(self) -> list[Record]:
-        """The records whose RRset is not yet as it shall be."""
-        return [
-            record
-            for record in self.records
-            if not record.pending
-            and not same(self.current.get(record.key), self.desired[record.key])
-        ]
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.changes) or any(record.pending for record in self.records)
-
-
 def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:
     """Check the module's option `records` and return it as Records, sorted. Raises DnsError."""
     records: dict[Key, Record] = {}
@@ -221,10 +173,3 @@ def _parse_txt(record: Record, text: str) -> dns.rdata.Rdata:
             " holds at most 65535."
         )
     return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)
-
-
-def enclosing(name: dns.name.Name, zones: Iterable[dns.name.Name]) -> dns.name.Name | None:
-    """Return the longest of *zones* that *name* is in, or None."""
-    return max(
-        (zone for zone in zones if name.is_subdomain(zone)), key=lambda zone: len(zone), default=None
-    )

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of config_tree: render the tree and send it in one piece.
+
+The options are documented with the module of the same name, which applies the tree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.text.converters import to_bytes
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pack
+
+
+class ActionModule(ActionBase):
+    """Render the templates below src, then run the module with all of them."""
+
+    _supports_check_mode = True
+    _supports_diff = True
+    TRANSFERS_FILES = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the module's result; task_vars are the variables the templates see."""
+        super().run(tmp, task_vars)
+        variables = {"ansible_managed": "Ansible managed", **(task_vars or {})}
+        args = dict(self._task.args)
+        role = self._task._role
+        if role:
+            args.setdefault("name", role.get_name())
+        if not args.get("src") or not args.get("name"):
+            raise AnsibleActionFail(
+                "config_tree needs the option src, and outside of roles the option name too."
+            )
+        files = self._render(self._find_tree(str(args["src"])), variables)
+        args["_archive"] = pack(files)
+        result: dict[str, Any] = self._execute_module(
+            module_name="pillarbox.mail.config_tree", module_args=args, task_vars=task_vars
+        )
+        return result
+
+    def _find_tree(self, src: str) -> str:
+        try:
+            tree: str = self._find_needle("templates", src)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f'src: there is no directory "{src}".') from error
+        if not os.path.isdir(tree):
+            raise AnsibleActionFail(f"src: {tree} is not a directory.")
+        return tree
+
+    def _render(self, tree: str, variables: dict[str, Any]) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        for source in _walk(tree):
+            path = os.path.relpath(source, tree)
+            template = path.endswith(".j2")
+            name = path[:-3] if template else path
+            if name in files:
+                raise AnsibleActionFail(f"src: {tree} holds both {name} and {name}.j2.")
+            if template:
+                files[name] = self._render_template(source, variables)
+            else:
+                with open(self._loader.get_real_file(source), "rb") as file:  # unlocks a vault
+                    files[name] = file.read()
+        if not files:
+            raise AnsibleActionFail(f"src: {tree} holds no files.")
+        return files
+
+    def _render_template(self, source: str, variables: dict[str, Any]) -> bytes:
+        """Return what ansible.builtin.template would write for this file."""
+        places = [*variables.get("ansible_search_path", []), self._loader.get_basedir()]
+        places.append(os.path.dirname(source))
+        templar = self._templar.copy_with_new_env(
+            searchpath=[path for p in places for path in (os.path.join(p, "templates"), p)],
+            available_variables=variables,
+        )
+        try:
+            text = trust_as_template(self._loader.get_text_file_contents(source))
+            result = templar.template(
+                text, escape_backslashes=False, overrides={"trim_blocks": True}
+            )
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"Could not render {source}") from error
+        return b"" if result is None else bytes(to_bytes(result))
+
+
+def _walk(tree: str) -> Iterator[str]:
+    for directory, _, names in os.walk(tree, followlinks=True):
+        for name in sorted(names):
+            yield os.path.join(directory, name)

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private keys, their requests for certificates, and files that hold secrets.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Union
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    HAS_CRYPTOGRAPHY = True
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+    SigningKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
+
+# X.520 allows a common name no more (ub-common-name, RFC 5280 appendix A.1).
+_MAX_COMMON_NAME = 64
+
+
+class KeysError(Exception):
+    """A key or a file that cannot be used as it is."""
+
+
+def require_cryptography() -> None:
+    """Raise KeysError where Python's cryptography is not installed."""
+    if not HAS_CRYPTOGRAPHY:
+        raise KeysError(
+            "Python's cryptography is missing on this host: install python3-cryptography"
+        )
+
+
+def load_private_key(pem: bytes) -> PrivateKeyTypes:
+    """Return the key of an unencrypted PEM file (PKCS#8 or traditional).
+
+    Raises:
+        KeysError: it is none; the text is a predicate ("is …") without the file's name.
+    """
+    require_cryptography()
+    try:
+        try:
+            # The full check of an RSA key (primality) takes 25 ms, 12 s for 500 domains. What a
+            # damaged file would get wrong is checked below.
+            key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+        except TypeError:  # cryptography < 39 lacks the argument; an encrypted key ends here too
+            key = load_pem_private_key(pem, None)
+    except TypeError as error:
+        raise KeysError("is encrypted; a daemon needs a key without a passphrase") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeysError("is not a private key in PEM") from error
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.private_numbers()
+        p, q, n = numbers.p, numbers.q, numbers.public_numbers.n
+        if p * q != n or pow(pow(2, numbers.public_numbers.e, n), numbers.d, n) != 2:
+            raise KeysError("is a damaged RSA key")
+    return key
+
+
+def generate_tls_key(algorithm: str) -> SigningKey:
+    """Return a new key for a server: P-256 for "ecdsa", 3072 bits for "rsa".
+
+    Raises:
+        KeysError: Python's cryptography is missing.
+    """
+    require_cryptography()
+    if algorithm == "ecdsa":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 3072)
+
+
+def kind(key: PrivateKeyTypes) -> str:
+    """Name a key's type and size for people, as in "RSA 2048", "secp256r1", "Ed25519"."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.curve.name
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "Ed25519"
+    return type(key).__name__.lstrip("_")
+
+
+def spki(public_key: PublicKeyTypes) -> bytes:
+    """Return the DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7)."""
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def spki_sha256(public_key: PublicKeyTypes) -> str:
+    """Return the SHA-256 of the SubjectPublicKeyInfo in hexadecimal, as in a 3 1 1 TLSA record."""
+    return hashlib.sha256(spki(public_key)).hexdigest()
+
+
+def public_pem(public_key: PublicKeyTypes) -> str:
+    """Return the SubjectPublicKeyInfo in PEM."""
+    return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def private_pem(key: PrivateKeyTypes) -> bytes:
+    """Return the key as unencrypted PKCS#8 in PEM."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _common_name(names: list[str]) -> list[str]:
+    """Return the first name if it fits into a subject, which may as well be empty."""
+    return [name for name in names[:1] if len(name) <= _MAX_COMMON_NAME]
+
+
+def make_csr(key: SigningKey, names: list[str]) -> bytes:
+    """Return a certificate signing request in PEM (RFC 2986).
+
+    Args:
+        key: the key to certify, which also signs.
+        names: DNS names in A-labels, for subjectAltName. The first is the common name too: acme.sh
+            files the certificate under it.
+    """
+    subject = x509.Name(
+        [x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in _common_name(names)]
+    )
+    san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    builder = x509.CertificateSigningRequestBuilder(subject).add_extension(san, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def csr_fits(pem: bytes, key: SigningKey, names: list[str]) -> bool:
+    """Whether a request is valid, for this key and for these names (their order apart)."""
+    try:
+        csr = x509.load_pem_x509_csr(pem)
+        san = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    common = [a.value for a in csr.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    return (
+        csr.is_signature_valid
+        and spki(csr.public_key()) == spki(key.public_key())
+        and set(san.get_values_for_type(x509.DNSName)) == set(names)
+        and common == _common_name(names)
+    )
+
+
+def read_file(path: str) -> bytes | None:
+    """Return a file's content, None when there is no such file.
+
+    Raises:
+        KeysError: it is there and cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KeysError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _temporary(path: str, data: bytes, dress: Callable[[str], object]) -> Iterator[str]:
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".pillarbox-")  # 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        dress(temporary)
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def create_file(path: str, data: bytes, dress: Callable[[str], object]) -> None:
+    """Write a file that must not exist yet, in one step and never readable by more than it will be.
+
+    AnsibleModule.atomic_move cannot do that: it overwrites, and a new file is 0644 for an instant.
+
+    Args:
+        path: the file.
+        data: its content.
+        dress: gives the path it is called with the file's owner, group and mode.
+
+    Raises:
+        KeysError: the file exists, or it cannot be written.
+    """
+    try:
+        with _temporary(path, data, dress) as temporary:
+            os.link(temporary, path)  # unlike rename(2), fails if somebody was faster
+    except OSError as error:
+        raise KeysError(f"{path} cannot be created: {error.strerror}") from error
+
+
+def replace_file(path: str, data: bytes, dress: Callable[[str], object]) -> None:
+    """Write a file like create_file, replacing one that exists (rename(2))."""
+    try:
+        with _temporary(path, data, dress) as temporary:
+            os.rename(temporary, path)
+    except OSError as error:
+        raise KeysError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def create_directory(path: str, dress: Callable[[str], object]) -> None:
+    """Make a directory that only its owner can enter until dress opens it.
+
+    Raises:
+        KeysError: it cannot be made, for instance because its own parent is missing.
+    """
+    try:
+        os.mkdir(path, 0o700)
+        dress(path)
+    except OSError as error:
+        raise KeysError(f"{path} cannot be created: {error.strerror}") from error

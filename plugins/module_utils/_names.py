@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Domain names and mail addresses in the one form that DNS and the daemons compare.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# Narrower than RFC 5321's dot-string on purpose: these are the characters that Dovecot lets into a
+# user name (auth_username_chars), and none of them means anything in a path or a passwd-file.
+_LOCAL_PART = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
+
+class NamesError(Exception):
+    """A name that is not usable; the text says why and what would be right."""
+
+
+def _a_labels(name: str) -> str:
+    """Return the ASCII form of an internationalised name."""
+    if name.isascii():
+        return name.lower()
+    try:
+        ascii_name = name.encode("idna").decode("ascii").lower()
+        back = ascii_name.encode("ascii").decode("idna")
+    except UnicodeError as error:
+        raise NamesError(
+            f"{name} has no unambiguous ASCII form; write its A-label (xn--…)"
+        ) from error
+    # Python's codec is IDNA 2003, which maps some letters (ß to ss) to another registration than
+    # IDNA 2008 does (RFC 5894 section 7.2). Only what both agree on is converted silently.
+    if back != unicodedata.normalize("NFKC", name).lower():
+        raise NamesError(
+            f"{name} means {ascii_name} in IDNA 2003 and another name in IDNA 2008;"
+            " write its A-label (xn--…)"
+        )
+    return ascii_name
+
+
+def domain_name(name: str, underscore: bool = False) -> str:
+    """Return a fully qualified domain name in lower-case A-labels, without the final dot.
+
+    Args:
+        name: the name in A-labels or U-labels.
+        underscore: whether a label may have one, as names of records do and names of hosts do not
+            (RFC 1123 section 2.1, RFC 8552).
+
+    Raises:
+        NamesError: it is malformed, not fully qualified, or an IP address.
+    """
+    ascii_name = _a_labels(name)
+    if ascii_name.endswith("."):
+        raise NamesError(f"{name} ends in a dot; leave it out")
+    labels = ascii_name.split(".")
+    pattern = _UNDERSCORED_LABEL if underscore else _LABEL
+    for label in labels:
+        if not pattern.fullmatch(label):
+            raise NamesError(
+                f"{name!r} is not a domain name: each part between dots needs 1 to 63 letters,"
+                " digits or inner hyphens, as in mx.example.org"
+            )
+    if len(ascii_name) > 253:
+        raise NamesError(f"{name} is longer than 253 characters (RFC 1035 section 2.3.4)")
+    if len(labels) < 2:
+        raise NamesError(f"{name} is not fully qualified; write it as in mx.example.org")
+    if labels[-1].isdigit():
+        raise NamesError(f"{name} is an IP address; a name is needed, as in mx.example.org")
+    return ascii_name
+
+
+def selector(name: str) -> str:
+    """Return a DKIM selector in lower case (one or more labels, RFC 6376 section 3.1).
+
+    Raises:
+        NamesError: it is not one.
+    """
+    if not all(_LABEL.fullmatch(label) for label in name.lower().split(".")):
+        raise NamesError(
+            f"{name!r} is not a DKIM selector: it needs letters, digits or inner hyphens, as in r1"
+        )
+    return name.lower()
+
+
+def address(text: str) -> str:
+    """Return an account's address in lower case, its domain in A-labels.
+
+    Raises:
+        NamesError: it is not an address, or one that no account can have.
+    """
+    local, at, domain = text.rpartition("@")
+    if not (at and local):
+        raise NamesError(f"{text!r} is not an address, as in alice@example.org")
+    if len(local) > 64:
+        raise NamesError(f"{text} has more than 64 characters before the @ (RFC 5321 section 4.5)")
+    if not _LOCAL_PART.fullmatch(local.lower()):
+        raise NamesError(
+            f"{text!r} cannot be an account: before the @ only letters, digits, '_', '-' and inner"
+            " dots are possible ('+' separates a sub-address)"
+        )
+    return f"{local.lower()}@{domain_name(domain)}"

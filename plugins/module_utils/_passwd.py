@@ -1,0 +1,235 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dovecot's passwd-file: hashes, and how to tell quickly that no password changed.
+
+This module util is PRIVATE to the collection.
+
+Verifying a password takes 0.1 s by design, so 10,000 of them would take a quarter of an hour on every
+run. A digest of each password would be quick to compare, and as quick to guess against; hence *seals*.
+A seal is one Argon2id hash over the addresses, passwords and stored hashes of a whole group of accounts,
+with a salt and the cost of any stored hash. One verification proves that nothing in the group changed.
+
+A seal tells an attacker no more than the stored hashes beside it: testing a guess of one password
+against it costs the same Argon2id computation, and works only for who knows all other passwords of the
+group. So a seal is only made for two accounts or more, and nothing weaker than Argon2id is ever stored.
+
+Groups form a tree, by the leading hexadecimal digits of the address's SHA-256. The seal of the empty
+prefix covers everybody and is all that an unchanged run computes. Below a seal that fails, the 16 groups
+of the next digit are tried, and in a group of at most 16 each password by itself: one changed password
+among 10,000 accounts costs some 70 verifications. Seals are comment lines, which Dovecot skips
+(db-passwd-file.c); who edits the file by hand only makes the next run slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+try:
+    import argon2
+
+    HAS_ARGON2 = True
+except ImportError:
+    HAS_ARGON2 = False
+
+SCHEME = "{ARGON2ID}"
+# What doveadm pw -s ARGON2ID makes: 64 MiB, 3 passes, and the one lane that libsodium knows.
+_MEMORY_KIB, _PASSES, _LANES = 65536, 3, 1
+_GROUP = 16
+
+# Schemes that Dovecot 2.3 and 2.4 verify and that resist guessing, with how their hashes start.
+GOOD_SCHEMES = {
+    "ARGON2ID": "$argon2id$",
+    "ARGON2I": "$argon2i$",
+    "BLF-CRYPT": "$2",
+    "SHA512-CRYPT": "$6$",
+    "SHA256-CRYPT": "$5$",
+}
+_HASH = re.compile(r"\{([A-Za-z0-9-]+)\}(.+)", re.DOTALL)
+
+
+class PasswdError(Exception):
+    """A password, a hash or a library that cannot be used."""
+
+
+def password_fault(password: object) -> str | None:
+    """Say what is wrong with a password, without showing it; None when it is usable."""
+    if not isinstance(password, str):
+        return "must be a string; put it in quotes"
+    if not password:
+        return "is empty"
+    if any(ord(character) < 32 for character in password):
+        # RFC 4616 section 2 and most clients cannot send them; a "|" block in YAML adds a line break.
+        return "has a line break or another control character; a password cannot hold one"
+    return None
+
+
+def hash_fault(stored: object) -> str | None:
+    """Say what is wrong with a password hash, without showing it; None when it is usable."""
+    advice = f"make one with 'doveadm pw -s ARGON2ID' (possible: {', '.join(GOOD_SCHEMES)})"
+    if not isinstance(stored, str):
+        return f"must be a string; {advice}"
+    match = _HASH.fullmatch(stored)
+    if not match:
+        return f"must begin with its scheme in braces, as in {SCHEME}$argon2id$…; {advice}"
+    scheme, value = match.group(1).upper(), match.group(2)
+    if scheme not in GOOD_SCHEMES:
+        return (
+            f"has the scheme {scheme}, which is weak or says nothing about its strength; {advice}"
+        )
+    if not value.startswith(GOOD_SCHEMES[scheme]):
+        return f"is no {scheme} hash, which starts with {GOOD_SCHEMES[scheme]}; {advice}"
+    if ":" in value or not value.isascii() or not value.isprintable() or " " in value:
+        return f"has a colon, a space or a line break, which no {scheme} hash has; {advice}"
+    return None
+
+
+class Hasher(Protocol):
+    """Makes and verifies hashes; Argon2id is the one in use."""
+
+    def hash(self, secret: bytes) -> str: ...
+    def verify(self, stored: str, secret: bytes) -> bool: ...
+
+
+class Argon2id:
+    """Argon2id (RFC 9106) with the parameters of Dovecot, by python3-argon2.
+
+    Raises:
+        PasswdError: that library is missing, at the first hash or verification.
+    """
+
+    def _hasher(self) -> argon2.PasswordHasher:
+        if not HAS_ARGON2:
+            raise PasswdError("Python's argon2 is missing on this host: install python3-argon2")
+        return argon2.PasswordHasher(_PASSES, _MEMORY_KIB, _LANES, hash_len=32, salt_len=16)
+
+    def hash(self, secret: bytes) -> str:
+        """Return the hash in its usual text form ($argon2id$…)."""
+        return self._hasher().hash(secret)
+
+    def verify(self, stored: str, secret: bytes) -> bool:
+        """Whether a hash is one with our parameters, and of this secret."""
+        hasher = self._hasher()
+        # The parameters first: a foreign hash must not make us compute with gigabytes.
+        try:
+            return not hasher.check_needs_rehash(stored) and hasher.verify(stored, secret)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHash):
+            return False
+
+
+@dataclass
+class PasswdFile:
+    """The content of a passwd-file: address to {SCHEME}hash, and group prefix to seal."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    seals: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> PasswdFile:
+        """Read a passwd-file; lines that render would not write are left out."""
+        file = cls()
+        for line in text.splitlines():
+            name, _, rest = line.partition(":")
+            if name == "# seal":
+                prefix, _, seal = rest.partition(":")
+                file.seals[prefix] = seal
+            elif not name.startswith("#") and rest:
+                file.hashes[name] = rest.partition(":")[0]
+        return file
+
+    def render(self) -> str:
+        """Return the file's text, sorted; uid, gid, home and extra fields stay empty."""
+        lines = [f"# seal:{prefix}:{seal}" for prefix, seal in sorted(self.seals.items())]
+        lines += [f"{address}:{stored}::::::" for address, stored in sorted(self.hashes.items())]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _digits(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+def _children(group: list[str], prefix: str) -> dict[str, list[str]]:
+    """Split a group by the next digit; one of at most _GROUP is not split further."""
+    children: dict[str, list[str]] = {}
+    if len(group) > _GROUP:
+        for address in group:
+            children.setdefault(_digits(address)[: len(prefix) + 1], []).append(address)
+    return children
+
+
+class Update:
+    """Brings a passwd-file up to date with passwords, computing as few hashes as possible.
+
+    Args:
+        current: the file as it is.
+        passwords: address to password, of all accounts that have one.
+        given: address to {SCHEME}hash, of the accounts that have that in place of a password.
+        hasher: how to hash and verify.
+
+    Attributes:
+        kept: the stored hashes (by address) that the passwords still verify against.
+        needed: whether the file must be written.
+    """
+
+    def __init__(
+        self,
+        current: PasswdFile,
+        passwords: Mapping[str, str],
+        given: Mapping[str, str],
+        hasher: Hasher,
+    ) -> None:
+        self._current = current
+        self._passwords = passwords
+        self._given = given
+        self._hasher = hasher
+        self._good_seals: set[str] = set()
+        ours = [a for a in passwords if current.hashes.get(a, "").startswith(SCHEME)]
+        self.kept = {address: current.hashes[address] for address in self._verify(ours, "")}
+        sealed = "" in self._good_seals if len(passwords) > 1 else not current.seals
+        complete = sealed and len(self.kept) == len(passwords)
+        self.needed = not complete or {**self.kept, **given} != current.hashes
+
+    def _verify(self, group: list[str], prefix: str) -> list[str]:
+        seal = self._current.seals.get(prefix)
+        if seal and self._hasher.verify(seal, self._message(group, self._current.hashes)):
+            self._good_seals.add(prefix)
+            return group
+        children = _children(group, prefix)
+        if children:
+            return [a for p, child in children.items() for a in self._verify(child, p)]
+        return [address for address in group if self._verify_one(address)]
+
+    def _verify_one(self, address: str) -> bool:
+        stored = self._current.hashes[address][len(SCHEME) :]
+        return self._hasher.verify(stored, self._passwords[address].encode())
+
+    def _message(self, group: list[str], hashes: Mapping[str, str]) -> bytes:
+        return json.dumps([[a, self._passwords[a], hashes[a]] for a in sorted(group)]).encode()
+
+    def result(self) -> PasswdFile:
+        """Return the file as it should be, with new passwords hashed and changed groups sealed."""
+        hashes = {
+            address: self.kept.get(address) or SCHEME + self._hasher.hash(password.encode())
+            for address, password in self._passwords.items()
+        }
+        seals = dict(self._seals(list(hashes), "", hashes))
+        return PasswdFile({**hashes, **self._given}, seals)
+
+    def _seals(
+        self, group: list[str], prefix: str, hashes: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        if len(group) < 2:
+            return
+        # A seal that verified vouches for those below it as well; new accounts came after them.
+        proved = any(prefix.startswith(good) for good in self._good_seals)
+        if proved and prefix in self._current.seals and self.kept.keys() >= set(group):
+            yield prefix, self._current.seals[prefix]
+        else:
+            yield prefix, self._hasher.hash(self._message(group, hashes))
+        for child_prefix, child in _children(group, prefix).items():
+            yield from self._seals(child, child_prefix, hashes)

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Provider `rfc2136`: read a zone at its primary and change it by dynamic updates.
+
+Everything is a comparison (`look`): what differs from the records at the primary has to be changed,
+what differs there afterwards was ignored, what differs at another server has not got there yet.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import (
+    Server,
+    exchange,
+    refusal,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import (
+    ZonePlan,
+    by_zone,
+    enclosing,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import (
+    ask,
+    find_zones,
+    look,
+    rdataset,
+)
+
+with suppress(ImportError):  # dns_records says what to install
+    import dns.flags
+    import dns.message
+    import dns.name
+    import dns.rcode
+    import dns.rdatatype
+    import dns.update
+
+# How often to plan again because somebody else changed the same records meanwhile.
+ATTEMPTS = 5
+# A message has at most 65535 octets (RFC 1035 section 4.2.2); the rest is for header and TSIG.
+UPDATE_OCTETS = 64000
+
+# What each server has to serve.
+Duties = dict[Server, dict["dns.name.Name", list[Record]]]
+
+
+@dataclass
+class Rfc2136:
+    """The provider. Without *zones* the primary is asked which zone each name is in."""
+
+    primary: Server
+    zones: Sequence[dns.name.Name] = ()
+    secondaries_port: int = 53
+    updates_sent: int = field(default=0, init=False)
+
+    def plan(self, records: Sequence[Record]) -> list[ZonePlan]:
+        """Compare the records with the primary and return one plan per zone. Raises DnsError."""
+        plans = look(self.primary, self._by_zone(records))
+        for plan in plans:
+            self._refuse_alias(plan)
+        return plans
+
+    def apply(self, plans: Sequence[ZonePlan]) -> None:
+        """Change the zones at the primary; the plans then say what was done.
+
+        A zone is changed by one update, so as a whole or not at all; a change above 64 kB takes
+        several, each of which is. An update is done only while what was read is still true
+        (RFC 2136 section 2.4); else the zone is read and planned again. Raises DnsError.
+        """
+        plan_of = {plan.zone: plan for plan in plans if plan.changes}
+        todo = list(plan_of.values())
+        for _ in range(ATTEMPTS):
+            late = self._update(todo)
+            if not late:
+                break
+            todo = self.plan([record for plan in late for record in plan.records])
+            for plan in todo:
+                plan_of[plan.zone].desired = plan.desired
+        else:
+            raise DnsError(
+                f"{self.primary} had the same records of zone {to_text(todo[0].zone)} changed by"
+                f" others {ATTEMPTS} times while this was at it: run again when they have finished."
+            )
+        self._read_back(plan_of)
+
+    def wait(self, plans: Sequence[ZonePlan], timeout: float) -> None:
+        """Return once every authoritative server of every zone serves the records.
+
+        Raises DnsError after *timeout* seconds, naming a server that does not and why.
+        """
+        deadline = time.monotonic() + timeout
+        waiting = self._secondaries(plans)
+        pause = 0.1
+        while waiting:
+            waiting, why = self._late(waiting, deadline)
+            if waiting and time.monotonic() + pause > deadline:
+                raise DnsError(f"After a timeout of {timeout:g} seconds, {why}")
+            if waiting:
+                time.sleep(pause)
+                pause = min(2 * pause, 5)
+
+    def _late(self, waiting: Duties, deadline: float) -> tuple[Duties, str]:
+        """Return the part of *waiting* that is not served yet, and why the last of it is not."""
+        late: Duties = {}
+        why = ""
+        for server, zones in waiting.items():
+            limit = max(0.5, min(server.timeout, deadline - time.monotonic()))
+            try:
+                behind = [p for p in look(replace(server, timeout=limit), zones) if p.changes]
+            except DnsError as error:
+                late[server], why = zones, str(error)
+                continue
+            if behind:
+                late[server] = {plan.zone: plan.records for plan in behind}
+                why = (
+                    f"{server} does not serve {behind[0].changes[0]} as {self.primary} does: see"
+                    " that it is notified and may transfer the zone."
+                )
+        return late, why
+
+    def _by_zone(self, records: Sequence[Record]) -> dict[dns.name.Name, list[Record]]:
+        names = {record.name for record in records}
+        if self.zones:
+            return by_zone(records, {name: enclosing(name, self.zones) for name in names})
+        return by_zone(records, find_zones(self.primary, names))
+
+    def _refuse_alias(self, plan: ZonePlan) -> None:
+        for record in plan.records:
+            alias = (record.name, dns.rdatatype.CNAME)
+            removed = alias in plan.desired and plan.desired[alias] is None
+            if record.present and record.key != alias and alias in plan.current and not removed:
+                target = plan.current[alias][0].to_text()
+                raise DnsError(
+                    f"{self.primary} has a CNAME to {target} at {to_text(record.name)}, in the way"
+                    f" of {record}: no other record can be at its name (RFC 1034 section 3.6.2), so"
+                    " remove the CNAME first."
+                )
+
+    def _update(self, plans: Sequence[ZonePlan]) -> list[ZonePlan]:
+        """Send the updates of *plans* and return the plans that came too late."""
+        updates = [(plan, update) for plan in plans for update in build_updates(plan)]
+        if not updates:
+            return []
+        self.updates_sent += len(updates)
+        late = {}
+        responses = exchange(self.primary, [update for _, update in updates])
+        for (plan, update), response in zip(updates, responses):
+            if response.rcode() in (dns.rcode.YXRRSET, dns.rcode.NXRRSET):
+                late[plan.zone] = plan
+            elif response.rcode() != dns.rcode.NOERROR:
+                raise refusal(self.primary, update, response.rcode())
+        return list(late.values())
+
+    def _read_back(self, plan_of: Mapping[dns.name.Name, ZonePlan]) -> None:
+        if not plan_of:
+            return
+        for now in look(self.primary, {zone: plan.records for zone, plan in plan_of.items()}):
+            self._refuse_alias(now)
+            if now.changes:
+                raise DnsError(
+                    f"{self.primary} accepted the update of zone {to_text(now.zone)} but"
+                    f" {now.changes[0]} is not as it was told: either the name has other records,"
+                    " beside which it ignores a CNAME (RFC 2136 section 3.4.2.2), or it belongs to"
+                    " a child zone, or somebody else changed it; look at that name."
+                )
+            plan_of[now.zone].serial = now.serial
+
+    def _secondaries(self, plans: Sequence[ZonePlan]) -> Duties:
+        """Return what each authoritative server, the primary aside, has to serve."""
+        answers = ask(self.primary, ((plan.zone, dns.rdatatype.NS) for plan in plans))
+        located: dict[dns.name.Name, Server | None] = {}
+        serving: Duties = {}
+        for plan in plans:
+            key = (plan.zone, dns.rdatatype.NS)
+            for rdata in rdataset(answers[key], key) or ():
+                host = rdata.target
+                if host not in located:
+                    located[host] = self._locate(host)
+                server = located[host]
+                if server is not None:
+                    serving.setdefault(server, {})[plan.zone] = plan.records
+        return serving
+
+    def _locate(self, host: dns.name.Name) -> Server | None:
+        """Return the server *host* at its first address that can be reached; None: the primary."""
+        addresses = self._addresses(host)
+        own = {info[4][0] for info in socket.getaddrinfo(self.primary.address, None)}
+        if self.primary.port == self.secondaries_port and own & set(addresses):
+            return None
+        for address in addresses:
+            with suppress(OSError), socket.create_connection((address, self.secondaries_port), 3):
+                return Server(to_text(host), address, self.secondaries_port)
+        return Server(to_text(host), addresses[0], self.secondaries_port)
+
+    def _addresses(self, host: dns.name.Name) -> list[str]:
+        """Ask the primary, which often is the only one to know them, then the system."""
+        questions = [
+            dns.message.make_query(host, rdtype) for rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+        ]
+        found = [
+            rdata.address
+            for answer in exchange(self.primary, questions)
+            for rrset in answer.answer
+            if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+            for rdata in rrset
+        ]
+        try:
+            return found or [str(i[4][0]) for i in socket.getaddrinfo(to_text(host), None)]
+        except OSError as error:
+            raise DnsError(
+                f"The address of name server {to_text(host)} is known neither to {self.primary} nor"
+                f" here ({error}): correct the zone's NS records, or set wait to false."
+            ) from error
+
+
+def build_updates(plan: ZonePlan) -> list[dns.update.UpdateMessage]:
+    """Return the messages that make the plan true: what goes first, so that an alias makes room.
+
+    Prerequisites hold each RRset to what was read, values and all (RFC 2136 section 2.4.2), or to
+    its absence (2.4.3). Raises DnsError.
+    """
+    updates: list[dns.update.UpdateMessage] = []
+    room = 0
+    for record in sorted(plan.changes, key=lambda record: plan.desired[record.key] is not None):
+        old, new = plan.current.get(record.key), plan.desired[record.key]
+        # An upper bound: names are compressed on the wire. 10 octets: type, class, TTL, length.
+        octets = 2 * (len(record.name.to_wire() or b"") + 10) + sum(
+            len(record.name.to_wire() or b"") + 10 + len(rdata.to_digestable())
+            for rdata in [*(old or ()), *(new or ())]
+        )
+        if octets > UPDATE_OCTETS:
+            raise DnsError(f"Record {record} is too large to be changed by one update message.")
+        if octets > room:
+            updates.append(dns.update.UpdateMessage(plan.zone))
+            room = UPDATE_OCTETS
+        room -= octets
+        if old is None:
+            updates[-1].absent(record.name, record.type)
+        else:
+            updates[-1].present(record.name, *old)
+        if new is None:
+            updates[-1].delete(record.name, record.type)
+        else:
+            updates[-1].replace(record.name, new)
+    return updates

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the zones hold and shall hold, as far as the records asked for go. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
+    pending_line,
+    rrset_lines,
+)
+
+with suppress(ImportError):  # dns_records says what to install
+    import dns.name
+    import dns.rdata
+    import dns.rdataset
+    import dns.rdatatype
+    import dns.rdtypes.ANY.TXT
+
+
+@dataclass
+class ZonePlan:
+    """What a zone holds of the records' RRsets, and what it shall hold."""
+
+    zone: dns.name.Name
+    records: list[Record]
+    current: Mapping[Key, dns.rdataset.Rdataset]  # an RRset that does not exist has no entry
+    serial: int | None = None
+    desired: dict[Key, dns.rdataset.Rdataset | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desired = {
+            record.key: record.merged(self.current.get(record.key))
+            for record in self.records
+            if not record.pending
+        }
+
+    @property
+    def changes(self) -> list[Record]:
+        """The records whose RRset is not yet as it shall be."""
+        return [
+            record
+            for record in self.records
+            if not record.pending
+            and not same(self.current.get(record.key), self.desired[record.key])
+        ]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.changes) or any(record.pending for record in self.records)
+
+    @property
+    def before(self) -> str:
+        lines = [rrset_lines(record, self.current.get(record.key)) for record in self.records]
+        return "".join(f"{line}\n" for some in lines for line in some)
+
+    @property
+    def after(self) -> str:
+        lines = [
+            [pending_line(record)]
+            if record.pending
+            else rrset_lines(record, self.desired[record.key])
+            for record in self.records
+        ]
+        return "".join(f"{line}\n" for some in lines for line in some)
+
+
+def same(one: dns.rdataset.Rdataset | None, other: dns.rdataset.Rdataset | None) -> bool:
+    """Whether two RRsets are equal, TTL included; a TXT counts by its joined strings."""
+    if one is None or other is None:
+        return one is other
+    return one.ttl == other.ttl and same_data(one, other)
+
+
+def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) -> bool:
+    """Whether two sets of values are equal; a TXT counts by its joined strings."""
+    return set(map(_content, one)) == set(map(_content, other))
+
+
+def _content(rdata: dns.rdata.Rdata) -> Any:
+    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
+
+
+def enclosing(name: dns.name.Name, zones: Iterable[dns.name.Name]) -> dns.name.Name | None:
+    """Return the longest of *zones* that *name* is in, or None."""
+    return max(filter(name.is_subdomain, zones), key=len, default=None)
+
+
+def by_zone(
+    records: Iterable[Record], zone_of: Mapping[dns.name.Name, dns.name.Name | None]
+) -> dict[dns.name.Name, list[Record]]:
+    """Sort *records* into their zones. Raises DnsError for what is in none, and for a zone's NS."""
+    zones: dict[dns.name.Name, list[Record]] = {}
+    for record in records:
+        zone = zone_of[record.name]
+        if zone is None:
+            raise DnsError(f"Record {record} lies in none of the zones of option zones.")
+        if record.key == (zone, dns.rdatatype.NS):
+            raise DnsError(f"Record {record} is refused: it says who serves the whole zone.")
+        zones.setdefault(zone, []).append(record)
+    return zones

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask one authoritative server about its zones. No right to transfer them is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import (
+    Server,
+    describe,
+    exchange,
+    refusal,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import (
+    ZonePlan,
+    same,
+    same_data,
+)
+
+with suppress(ImportError):  # dns_records says what to install
+    import dns.flags
+    import dns.message
+    import dns.name
+    import dns.rcode
+    import dns.rdataclass
+    import dns.rdataset
+    import dns.rdatatype
+
+
+def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
+    """Return the authoritative answer of *server* for each name and type. Raises DnsError."""
+    keys = list(dict.fromkeys(keys))
+    questions = [dns.message.make_query(name, rdtype) for name, rdtype in keys]
+    for question in questions:
+        question.flags = dns.flags.Flag(0)  # no recursion
+    answers = exchange(server, questions)
+    for question, answer in zip(questions, answers):
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            raise refusal(server, question, answer.rcode())
+        if not answer.flags & dns.flags.AA:
+            raise DnsError(
+                f"{server} has no authority for {describe(question)}: it does not serve the zone,"
+                " or the name is delegated to other servers; check server."
+            )
+    return dict(zip(keys, answers))
+
+
+def look(server: Server, zones: Mapping[dns.name.Name, Sequence[Record]]) -> list[ZonePlan]:
+    """Compare the records of each zone with what *server* has. Raises DnsError.
+
+    An alias at a record's name is in the plan's current data, as an RRset of type CNAME.
+    """
+    answers = ask(
+        server,
+        [(zone, dns.rdatatype.SOA) for zone in zones]
+        + [record.key for records in zones.values() for record in records],
+    )
+    plans = []
+    for zone, records in zones.items():
+        current = {}
+        for record in records:
+            for key in (record.key, (record.name, dns.rdatatype.CNAME)):
+                found = rdataset(answers[record.key], key)
+                if found is not None:
+                    current[key] = found
+        soa = rdataset(answers[zone, dns.rdatatype.SOA], (zone, dns.rdatatype.SOA))
+        if soa is None:
+            raise DnsError(f"{to_text(zone)} is not the top of a zone at {server}: check zones.")
+        plans.append(ZonePlan(zone, list(records), current, soa[0].serial))
+    return _without_wildcards(server, plans)
+
+
+def rdataset(answer: dns.message.Message, key: Key) -> dns.rdataset.Rdataset | None:
+    """Return the RRset *key* of an answer."""
+    name, rdtype = key
+    found = answer.get_rrset(answer.answer, name, dns.rdataclass.IN, rdtype)
+    return found.to_rdataset() if found else None
+
+
+def _without_wildcards(server: Server, plans: list[ZonePlan]) -> list[ZonePlan]:
+    """Drop what the answers took from a wild card: the zone has nothing at those names.
+
+    An update and its prerequisites are about what is there, not about what would be answered
+    (RFC 4592 section 2.2, RFC 2136 section 2.4). Only data in the way of a record is looked at.
+    """
+    suspects = {
+        (plan.zone, key): [(wildcard, key[1]) for wildcard in _wildcards(key[0], plan.zone)]
+        for plan in plans
+        for key, found in plan.current.items()
+        if not same(found, plan.desired.get(key))
+    }
+    if not suspects:
+        return plans
+    answers = ask(server, (key for keys in suspects.values() for key in keys))
+
+    def synthesised(zone: dns.name.Name, key: Key, found: dns.rdataset.Rdataset) -> bool:
+        return any(
+            same_data(found, rdataset(answers[wildcard], wildcard) or ())
+            for wildcard in suspects.get((zone, key), ())
+        )
+
+    return [
+        ZonePlan(
+            plan.zone,
+            plan.records,
+            {k: v for k, v in plan.current.items() if not synthesised(plan.zone, k, v)},
+            plan.serial,
+        )
+        for plan in plans
+    ]
+
+
+def _wildcards(name: dns.name.Name, zone: dns.name.Name) -> Iterator[dns.name.Name]:
+    above = name
+    while above != zone and not name.is_wild():
+        above = above.parent()
+        yield dns.name.from_text("*", above)
+
+
+def find_zones(
+    server: Server, names: Iterable[dns.name.Name]
+) -> dict[dns.name.Name, dns.name.Name]:
+    """Return the zone each name is in: its SOA is in the answer, or in the authority section.
+
+    At an alias the answer may be about its target instead. As an alias is never the top of a zone,
+    it is in the zone of the name above it. Raises DnsError.
+    """
+    zones: dict[dns.name.Name, dns.name.Name] = {}
+    asking = {name: name for name in names}
+    while asking:
+        answers = ask(server, ((at, dns.rdatatype.SOA) for at in asking.values()))
+        aliases = {}
+        for name, at in asking.items():
+            answer = answers[at, dns.rdatatype.SOA]
+            if rdataset(answer, (at, dns.rdatatype.CNAME)):
+                aliases[name] = at.parent()
+                continue
+            soa = (r for r in answer.answer + answer.authority if r.rdtype == dns.rdatatype.SOA)
+            zones[name] = next(soa).name
+        asking = aliases
+    return zones

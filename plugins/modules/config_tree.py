@@ -1,0 +1,247 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: config_tree
+short_description: Install a whole tree of configuration files, all or nothing
+version_added: 0.1.0
+author: [The pillarbox.mail developers (@pillarbox)]
+description:
+  - Renders a directory of templates on the controller and sends it to the host in one round trip.
+  - There the tree is staged in a private directory and checked by the programs it is for. Only then
+    are the files that differ swapped in, each atomically and with its owner, group and mode. If
+    that fails half-way, the files already swapped are put back; after a kill, the next run does it.
+  - A file from before the first run is kept in NAME.orig below O(state_dir).
+  - A symbolic link in the place of a file is replaced, not followed. In the place of a directory
+    it is followed if it belongs to root, and an error otherwise.
+attributes:
+  check_mode:
+    support: full
+    description: Stages, checks and compares like a real run, then stops. Users and programs that
+      are not installed yet are no error.
+  diff_mode:
+    support: full
+    description: Shows contents, owner, group and mode, but no contents of O(secret) files.
+  idempotent:
+    support: full
+    description: Compares contents, owner, group and mode.
+options:
+  src:
+    description:
+      - Directory below C(templates/) of the role or playbook, or absolute path on the controller.
+      - It mirrors the host. A file whose name ends in C(.j2) is rendered as by
+        M(ansible.builtin.template) and loses that ending; every other file is copied as it is.
+        Empty directories are ignored.
+    type: str
+    required: true
+  dest:
+    description: Directory on the host that the tree mirrors.
+    type: path
+    default: /
+  name:
+    description: Name of the manifest of installed files, by default the name of the role; required
+      outside of roles. Two trees on one host must not share a name.
+    type: str
+  owner:
+    description: Owner of the files, and of directories that have to be created.
+    type: str
+    default: root
+  group:
+    description: Group of the files, and of directories that have to be created.
+    type: str
+    default: root
+  mode:
+    description: Mode of the files, as an octal string.
+    type: str
+    default: "0644"
+  directory_mode:
+    description: Mode of directories that have to be created. Existing ones keep theirs unless
+      O(paths) names them.
+    type: str
+    default: "0755"
+  paths:
+    description: Exceptions from O(owner), O(group) and O(mode). Later ones win.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Path or glob relative to O(dest). V(*) stays within a directory, V(**) does not.
+            It must match something.
+          - A glob is about files only. Name a directory in full to set its own attributes.
+        type: str
+        required: true
+      owner:
+        description: Owner.
+        type: str
+      group:
+        description: Group.
+        type: str
+      mode:
+        description: Mode, as an octal string.
+        type: str
+  secret:
+    description: Globs as in O(paths) of files whose contents appear in no diff, result or log. Of
+      a checker's output, lines that quote them are left out. Each must match a file.
+    type: list
+    elements: str
+    default: []
+  validate:
+    description: Commands, each a list of program and arguments, that must succeed before anything
+      is changed. V(%s) stands for the staged tree. They run every time.
+    type: list
+    elements: list
+    default: []
+  overlay:
+    description: Directories relative to O(dest) whose present files join the staged tree, for
+      checkers that need to see the package's own files too.
+    type: list
+    elements: str
+    default: []
+  prune:
+    description: Remove files that this task installed before and that are no longer in the tree,
+      and directories it created that are empty then.
+    type: bool
+    default: true
+  state_dir:
+    description: Directory on the host for manifests and originals.
+    type: path
+    default: /var/lib/pillarbox/config_tree
+"""
+
+EXAMPLES = r"""
+- name: Configure Dovecot
+  pillarbox.mail.config_tree:
+    src: dovecot-2.4          # templates/dovecot-2.4/etc/dovecot/dovecot.conf.j2, …/users.j2
+    paths:
+      - path: etc/dovecot/users
+        group: dovecot
+        mode: "0640"
+    secret: [etc/dovecot/users]
+    overlay: [etc/dovecot]
+    validate:
+      - [doveconf, -n, -c, "%s/etc/dovecot/dovecot.conf"]
+  notify: Reload dovecot
+"""
+
+RETURN = r"""
+changed_paths:
+  description: Files and directories that were created or changed, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [/etc/dovecot/dovecot.conf]
+removed_paths:
+  description: Files and directories that were removed, sorted.
+  type: list
+  elements: str
+  returned: success
+  sample: [/etc/dovecot/conf.d/99-old.conf]
+"""
+
+import os
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import (
+    ConfigTreeError,
+    build_entries,
+    redact,
+    unpack,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_plan import Plan
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_stage import lock, staged
+from ansible_collections.pillarbox.mail.plugins.module_utils._file_transaction import (
+    TransactionError,
+    is_interrupted,
+    recover,
+)
+
+
+def check(module: AnsibleModule, root: str, plan: Plan) -> None:
+    """Run the checkers on the tree staged in root."""
+    for argv in module.params["validate"]:
+        command = [str(arg) for arg in argv] or [""]
+        program = module.get_bin_path(command[0])
+        if program is None:
+            if module.check_mode:  # its package is not installed yet
+                continue
+            raise ConfigTreeError(
+                f'validate: the program "{command[0]}" is not installed on this host.'
+            )
+        rc, out, err = module.run_command([program, *(a.replace("%s", root) for a in command[1:])])
+        if rc != 0:
+            said = redact(f"{err}\n{out}", plan.entries)
+            said = said.replace(root, module.params["dest"].rstrip("/")) or "(no output)"
+            raise ConfigTreeError(
+                f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: {said}'
+            )
+
+
+def apply(module: AnsibleModule) -> Plan:
+    """Bring the host to the tree, or in check mode find out what that would do."""
+    params = module.params
+    if not re.fullmatch(r"\w[\w.-]*", params["name"] or ""):
+        raise ConfigTreeError('name: it must be made of letters, digits, "_", "." and "-".')
+    entries = build_entries(unpack(params["_archive"]), params)
+    base = os.path.join(params["state_dir"], params["name"])
+    with lock(params["state_dir"], create=not module.check_mode) as locked:
+        if not module.check_mode:
+            recover(base + ".journal")
+        elif is_interrupted(base + ".journal"):
+            module.warn(f"{params['name']}: the last run was killed; the next first undoes it.")
+        plan = Plan(entries, base, params["prune"], lenient=module.check_mode)
+        place = base + ".staged" if locked else None
+        with staged(plan, params["dest"], params["overlay"], place) as root:
+            check(module, root, plan)
+        if not module.check_mode:
+            plan.transaction.commit()
+    return plan
+
+
+def main() -> None:
+    attributes = {option: {"type": "str"} for option in ("owner", "group", "mode")}
+    rule = {"path": {"type": "str", "required": True}, **attributes}
+    module = AnsibleModule(
+        argument_spec={
+            "src": {"type": "str", "required": True},
+            "dest": {"type": "path", "default": "/"},
+            "name": {"type": "str"},
+            "owner": {"type": "str", "default": "root"},
+            "group": {"type": "str", "default": "root"},
+            "mode": {"type": "str", "default": "0644"},
+            "directory_mode": {"type": "str", "default": "0755"},
+            "paths": {"type": "list", "elements": "dict", "default": [], "options": rule},
+            "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "validate": {"type": "list", "elements": "list", "default": []},
+            "overlay": {"type": "list", "elements": "str", "default": []},
+            "prune": {"type": "bool", "default": True},
+            "state_dir": {"type": "path", "default": "/var/lib/pillarbox/config_tree"},
+            # From the action plugin: the rendered tree. One opaque string, so that hiding it
+            # hides all contents and mangles nothing else.
+            "_archive": {"type": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    shown = {k: v for k, v in module.params.items() if not k.startswith("_")}
+    invocation: dict[str, Any] = {"module_args": shown}
+    try:
+        plan = apply(module)
+    except (ConfigTreeError, TransactionError, OSError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    result = {
+        "changed": bool(plan.changed or plan.removed),
+        "changed_paths": sorted(plan.changed),
+        "removed_paths": sorted(plan.removed),
+        "invocation": invocation,
+    }
+    module.exit_json(**result, **({"diff": plan.diff} if module._diff else {}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,320 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dkim_key
+short_description: Make DKIM keys and return their DNS records
+version_added: 0.1.0
+description:
+  - Makes the private keys that are missing, all of them in one call, and returns the TXT record of each.
+  - Never overwrites a key. One that is of another type or size than wanted, or cannot be read, is an error;
+    a key is changed by adding one with a new selector.
+  - An RSA key is written as PEM, an Ed25519 key as its seed in base64, the one form that all versions of
+    Rspamd read.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+requirements:
+  - python3-cryptography on the mail host, where there is a key to read or to make
+options:
+  keys:
+    description: The keys.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: The file. If its directory is missing, it is made with mode V(0750) and O(owner) and O(group).
+        type: path
+        required: true
+      domain:
+        description: The domain that signs, in A-labels or U-labels.
+        type: str
+        required: true
+      selector:
+        description: The selector, which with the domain names the DNS record.
+        type: str
+        required: true
+      type:
+        description: The type of key.
+        type: str
+        choices: [rsa, ed25519]
+        default: rsa
+      size:
+        description:
+          - The bits of an RSA key. RFC 8301 wants 2048 or more; a longer key needs a larger DNS answer.
+          - Ignored for O(keys[].type=ed25519).
+        type: int
+        choices: [2048, 3072, 4096]
+        default: 2048
+  state:
+    description: Whether the files should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  mode:
+    description: Permissions of the files.
+    type: raw
+    default: "0640"
+extends_documentation_fragment:
+  - ansible.builtin.files
+attributes:
+  check_mode:
+    support: full
+    description: Works before python3-cryptography is installed as long as there is no key to read.
+  diff_mode:
+    support: full
+    description: Shows type, size and fingerprint, never a key.
+  idempotent:
+    support: full
+    description: A key that exists stays as it is.
+"""
+
+EXAMPLES = r"""
+- name: Have an RSA and an Ed25519 key for a domain
+  pillarbox.mail.dkim_key:
+    owner: root
+    group: _rspamd
+    keys:
+      - path: /var/lib/rspamd/dkim/example.org.r1.key
+        domain: example.org
+        selector: r1
+      - path: /var/lib/rspamd/dkim/example.org.e1.key
+        domain: example.org
+        selector: e1
+        type: ed25519
+  register: dkim
+
+# The keys of a dictionary are a method in Jinja, hence dkim['keys'].
+- name: Show the records to publish
+  ansible.builtin.debug:
+    msg: '{{ item.dns_name }} TXT "{{ item.dns_value }}"'
+  loop: "{{ dkim['keys'] }}"
+"""
+
+RETURN = r"""
+keys:
+  description: The keys in the order of the option, without their private half.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: /var/lib/rspamd/dkim/example.org.e1.key
+    domain:
+      description: The domain in A-labels.
+      type: str
+      sample: example.org
+    selector:
+      description: The selector.
+      type: str
+      sample: e1
+    type:
+      description: The type of key.
+      type: str
+      sample: ed25519
+    size:
+      description: The size in bits.
+      type: int
+      sample: 256
+    dns_name:
+      description: The name of the TXT record, without a final dot.
+      type: str
+      sample: e1._domainkey.example.org
+    dns_value:
+      description: The text of the TXT record, not yet split into strings. V(null) when there is no key.
+      type: str
+      sample: v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    fingerprint:
+      description: The SHA-256 of the public key's SubjectPublicKeyInfo in hexadecimal, or V(null).
+      type: str
+      sample: 06e1a2f5f1c4c8e1a1d8d1e4a2a3d7a1f0b8d7f5c0f2ae15a3bbd1b0f3e0f3c1
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim import (
+    DkimError,
+    dns_name,
+    dns_value,
+    facts,
+    generate,
+    load,
+    serialise,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
+    KeysError,
+    create_directory,
+    create_file,
+    read_file,
+    spki_sha256,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
+    NamesError,
+    domain_name,
+    selector,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.pillarbox.mail.plugins.module_utils._dkim import DkimKey
+
+
+def normalise(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the wanted keys with names in their normal form; no file and no record twice."""
+    wanted: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for key in keys:
+        key = {**key, "domain": domain_name(key["domain"]), "selector": selector(key["selector"])}
+        if key["type"] == "ed25519":
+            key["size"] = 256
+        for name in (key["path"], dns_name(key["selector"], key["domain"])):
+            if name in seen:
+                raise DkimError(
+                    f"keys: {name} is there twice; each key needs its own file and selector"
+                )
+            seen.add(name)
+        wanted.append(key)
+    return wanted
+
+
+def read(wanted: dict[str, Any]) -> DkimKey | None:
+    """Return the key that is there, None if there is none; refuse one that is not as wanted."""
+    path = wanted["path"]
+    rotate = (
+        f"it was left alone; to rotate the key of {wanted['domain']}, add one with a new selector"
+        " and file, publish its record, then sign with it"
+    )
+    try:
+        data = read_file(path)
+        if data is None:
+            return None
+        key = load(data)
+    except DkimError as error:
+        raise DkimError(f"{path} {error}: {rotate}") from error
+    found = facts(key)
+    if found != (wanted["type"], wanted["size"]):
+        raise DkimError(
+            f"{path} is a key of type {found[0]} with {found[1]} bits, not {wanted['type']} with"
+            f" {wanted['size']}: {rotate}"
+        )
+    return key
+
+
+def describe(wanted: dict[str, Any], key: DkimKey | None) -> dict[str, Any]:
+    """Return what may be known of a key."""
+    return {
+        **wanted,
+        "dns_name": dns_name(wanted["selector"], wanted["domain"]),
+        "dns_value": dns_value(key) if key else None,
+        "fingerprint": spki_sha256(key.public_key()) if key else None,
+    }
+
+
+def diff_text(keys: list[dict[str, Any]], existing: set[str]) -> str:
+    """Return one line for each key whose file exists."""
+    return "".join(
+        f"{key['path']}: {key['type']} {key['size']} {key['fingerprint'] or ''}".rstrip() + "\n"
+        for key in keys
+        if key["path"] in existing
+    )
+
+
+def make(module: AnsibleModule, wanted: list[dict[str, Any]]) -> None:
+    """Make the given keys and the directories that they lack."""
+
+    def dress(path: str) -> None:
+        attributes = module.load_file_common_arguments(module.params, path=path)
+        module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
+
+    def dress_directory(path: str) -> None:
+        attributes = module.load_file_common_arguments({**module.params, "mode": "0750"}, path=path)
+        module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
+
+    for key in wanted:
+        directory = os.path.dirname(key["path"])
+        if not os.path.isdir(directory):
+            create_directory(directory, dress_directory)
+        create_file(key["path"], serialise(generate(key["type"], key["size"])), dress)
+
+
+def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Bring the files to state=present."""
+    before = [describe(key, read(key)) for key in wanted]
+    existing = {key["path"] for key in before if key["fingerprint"]}
+    missing = [key for key in wanted if key["path"] not in existing]
+    after = before
+    if missing and not module.check_mode:
+        make(module, missing)
+        after = [describe(key, read(key)) for key in wanted]
+
+    changed = bool(missing)
+    diff = [
+        {
+            "before": diff_text(before, existing),
+            "after": diff_text(after, {key["path"] for key in wanted}),
+        }
+    ]
+    for key in wanted:
+        attributes_diff: dict[str, Any] = {}
+        file_args = module.load_file_common_arguments(module.params, path=key["path"])
+        changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
+        if attributes_diff.get("before") != attributes_diff.get("after"):
+            diff.append(attributes_diff)
+    return {"changed": changed, "keys": after, "diff": diff}
+
+
+def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Bring the files to state=absent."""
+    existing = [key["path"] for key in wanted if os.path.lexists(key["path"])]
+    if not module.check_mode:
+        for path in existing:
+            try:
+                os.unlink(path)
+            except OSError as error:
+                raise KeysError(f"{path} cannot be removed: {error.strerror}") from error
+    return {
+        "changed": bool(existing),
+        "keys": [describe(key, None) for key in wanted],
+        "diff": {"before": "".join(f"{path}\n" for path in existing), "after": ""},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "keys": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "no_log": False,
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "domain": {"type": "str", "required": True},
+                    "selector": {"type": "str", "required": True},
+                    "type": {"type": "str", "choices": ["rsa", "ed25519"], "default": "rsa"},
+                    "size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
+                },
+            },
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "mode": {"type": "raw", "default": "0640"},
+        },
+        add_file_common_args=True,
+        supports_check_mode=True,
+    )
+    try:
+        wanted = normalise(module.params["keys"])
+        act = have if module.params["state"] == "present" else remove
+        module.exit_json(**act(module, wanted))
+    except (DkimError, KeysError, NamesError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

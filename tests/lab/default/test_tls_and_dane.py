@@ -1,0 +1,118 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is served is what is published, and a sender that checks finds out when it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
+
+PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS]
+ALGORITHMS = {"ecdsa": "ECDSA+SHA256", "rsa": "RSA-PSS+SHA256"}
+DIGESTS = {1: "sha256", 2: "sha512"}
+
+
+def client(port: int, *options: str) -> str:
+    """What openssl s_client, which knows nothing of ours, prints of a connection from outside."""
+    starttls = "-starttls smtp -name client.example.org" if port in (SMTP, SUBMISSION) else ""
+    return lab.on(
+        "peer",
+        f"openssl s_client -connect {MX}:{port} {starttls} {' '.join(options)} </dev/null",
+        check=False,
+    )
+
+
+def published(port: int) -> set[tuple[int, str]]:
+    """The TLSA records of a port: matching type and digest."""
+    records = [line.split(None, 3) for line in lab.dig(f"_{port}._tcp.{MX}", "TLSA")]
+    assert all(record[:2] == ["3", "1"] for record in records), records
+    return {(int(record[2]), record[3].replace(" ", "").lower()) for record in records}
+
+
+@pytest.mark.parametrize("port", PORTS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_key_that_is_served_is_published_in_both_digests(port: int, algorithm: str) -> None:
+    certificate = client(port, "-tls1_2", "-cipher", "ALL", "-sigalgs", ALGORITHMS[algorithm])
+    for mtype, digest in DIGESTS.items():
+        pipeline = (
+            "openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER"
+            f" | openssl dgst -{digest} -r"
+        )
+        served = lab.on("peer", pipeline, certificate).split()[0]
+        assert (mtype, served) in published(port)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_next_key_is_published_before_it_is_served(algorithm: str) -> None:
+    for mtype, digest in DIGESTS.items():
+        pipeline = (
+            f"openssl pkey -in /etc/pillarbox/tls/keys/{algorithm}-next.key -pubout -outform DER"
+            f" | openssl dgst -{digest} -r"
+        )
+        assert (mtype, lab.on("mx", pipeline).split()[0]) in published(SMTP)
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype"),
+    [("example.org", "MX"), (MX, "A"), (MX, "AAAA"), (f"_25._tcp.{MX}", "TLSA")],
+)
+def test_a_validating_resolver_finds_the_chain_secure(name: str, rdtype: str) -> None:
+    answer = lab.on("peer", f"dig +tries=2 {name} {rdtype}")
+    flags = next(line for line in answer.splitlines() if line.startswith(";; flags:"))
+    assert " ad" in flags.split(";")[2], answer
+    assert "ANSWER: 0" not in answer, answer
+
+
+def test_the_host_resolves_through_a_validating_resolver_of_its_own() -> None:
+    answer = lab.on("mx", "dig +tries=2 _25._tcp.peer.example.net TLSA")
+    assert " ad" in answer.split("flags:")[1].split(";")[0], answer
+    assert "SERVER: 127.0.0.1#53" in answer, answer
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_tls_before_1_2_is_refused(port: int) -> None:
+    # SECLEVEL=0, or the client itself would not offer it.
+    answer = client(port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
+    assert "alert protocol version" in answer, answer
+    assert "New, (NONE)" in answer, answer
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_the_certificate_is_the_cas_and_for_the_hosts_name(port: int) -> None:
+    root = (lab.STATE / "tls" / "pebble-root.pem").read_text()
+    lab.on("peer", "cat >/tmp/pebble-root.pem", root)
+    answer = client(
+        port, "-CAfile", "/tmp/pebble-root.pem", "-verify_hostname", MX, "-verify_return_error"
+    )
+    assert "Verify return code: 0 (ok)" in answer, answer
+
+
+def test_a_wrong_tlsa_record_makes_the_sender_defer_and_the_right_one_deliver() -> None:
+    name = f"_25._tcp.{MX}"
+    right = lab.dig(name, "TLSA")
+    mail = lab.message("bob@example.net", "alice@example.org")
+    try:
+        publish(name, [f"3 1 1 {'00' * 32}"])
+        lab.send_from_peer(mail)
+        deferred = lab.eventually(
+            "the deferral", lambda: lab.log_of("peer", mail)("status=deferred") or None
+        )
+        assert "Server certificate not verified" in deferred[0]
+        assert lab.find("alice@example.org", mail) is None
+    finally:
+        publish(name, right)
+    lab.on("peer", "postqueue -f")
+    lab.received("alice@example.org", mail)
+
+
+def publish(name: str, values: list[str]) -> None:
+    """Replace a TLSA RRset by hand, and let the other server forget what it knew."""
+    key = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
+    update = [f"server {lab.PRIMARY}", f"key hmac-sha256:record-set {key}"]
+    update += [f"update delete {name} TLSA"]
+    update += [f"update add {name} 3600 TLSA {value}" for value in values]
+    lab.on("internet", "nsupdate", "\n".join([*update, "send", ""]))
+    lab.on("peer", "unbound-control flush_zone example.org && postfix reload")

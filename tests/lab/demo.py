@@ -1,0 +1,61 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exchange mail with the other server, and tell what was seen of it. bin/demo runs this last."""
+
+from __future__ import annotations
+
+import re
+
+import dkim
+
+from tests.lab import lab
+
+ALICE = "alice@example.org"
+BOB = "bob@example.net"
+
+
+def tls_line(host: str, name: str) -> str:
+    """What the sending Postfix says of its last connection to a name."""
+    log = lab.on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -10min")
+    lines = re.findall(rf"(\w+ TLS connection established) to {re.escape(name)}\S+: (\S+)", log)
+    assert lines, f"{host} logged no TLS connection to {name}"
+    return f"{lines[-1][0]} ({lines[-1][1]}): the key is the one in DNS, by DNSSEC"
+
+
+def main() -> None:
+    outgoing = lab.message(ALICE, BOB, "Sent by submission on port 465.")
+    lab.submit(outgoing)
+    arrived = lab.received_at_peer(outgoing)
+    verifier = dkim.DKIM(arrived)
+    count = sum(name.lower() == b"dkim-signature" for name, _ in verifier.headers)
+    valid = sum(verifier.verify(index, dnsfunc=lab.txt_record) for index in range(count))
+    results = b" ".join(re.findall(rb"(?im)^authentication-results:.*(?:\n[ \t].*)*", arrived))
+    verdicts = " ".join(
+        f"{check}={match.group(1).decode()}"
+        for check in ("spf", "dmarc")
+        if (match := re.search(rb"\b" + check.encode() + rb"=(\w+)", results))
+    )
+
+    incoming = lab.message(BOB, ALICE, "Sent by the other mail server.")
+    lab.send_from_peer(incoming)
+    lab.received(ALICE, incoming)
+
+    print(f"""
+{ALICE} -> {BOB}: delivered
+    {tls_line("mx", "peer.example.net")}
+    {valid} of {count} DKIM signatures valid, {verdicts}
+{BOB} -> {ALICE}: delivered
+    {tls_line("peer", lab.MX)}
+
+Log in    IMAP with TLS at {lab.ADDRESSES[lab.MX]}, port {lab.IMAPS}, as {ALICE}
+          with the password {lab.password(ALICE)}
+          curl -k --user '{ALICE}:{lab.password(ALICE)}' 'imaps://{lab.ADDRESSES[lab.MX]}/INBOX;MAILINDEX=1'
+Look at   bin/lab ssh mx journalctl -u postfix       what the mail server did
+          bin/lab ssh internet dig +short @{lab.PRIMARY} _25._tcp.{lab.MX} TLSA
+          lab/inventory.yml                          all the settings there are
+Remove    bin/demo --down""")
+
+
+if __name__ == "__main__":
+    main()

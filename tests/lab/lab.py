@@ -1,0 +1,189 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running lab as its tests see it: hosts to command, mail to send and to read."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import os
+import re
+import shlex
+import smtplib
+import ssl
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".cache" / "lab"
+LOGS = ROOT / ".cache" / "log"
+
+MX = "mx.example.org"
+# The controller does not resolve the lab's names; conftest.py makes Python do so.
+ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
+PRIMARY = "198.18.0.53"
+IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
+
+# What each test waits at most for a delivery, in seconds. A host under test is slow, not broken.
+PATIENCE = 40.0
+
+T = TypeVar("T")
+
+
+def eventually(what: str, attempt: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """The first result of attempt that is not None; fails saying what never came."""
+    deadline = time.monotonic() + patience
+    while True:
+        result = attempt()
+        if result is not None:
+            return result
+        assert time.monotonic() < deadline, f"waited {patience} s in vain for {what}"
+        time.sleep(0.3)
+
+
+def on(host: str, command: str, stdin: str = "", check: bool = True) -> str:
+    """What a shell command prints on a host of the lab (its standard error follows)."""
+    run = subprocess.run(
+        ["ssh", "-F", str(STATE / "ssh_config"), host, command],
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    assert not check or run.returncode == 0, f"{host}: {command}: {run.stdout}"
+    return run.stdout
+
+
+def password(address: str) -> str:
+    """The password that the lab's inventory gives a user."""
+    return (STATE / "secrets" / f"password-{address}").read_text().strip()
+
+
+def trusting_the_ca() -> ssl.SSLContext:
+    """What a mail client has: the CA's root, and names checked."""
+    return ssl.create_default_context(cafile=str(STATE / "tls" / "pebble-root.pem"))
+
+
+def imap(address: str, secret: str | None = None) -> imaplib.IMAP4_SSL:
+    """A session of a user, by TLS to the name in the certificate."""
+    session = imaplib.IMAP4_SSL(MX, IMAPS, ssl_context=trusting_the_ca(), timeout=20)
+    session.login(address, password(address) if secret is None else secret)
+    return session
+
+
+def submission(port: int) -> smtplib.SMTP:
+    """A connection to a submission port, encrypted and not yet logged in."""
+    client = "client.example.org"
+    if port == SUBMISSIONS:
+        return smtplib.SMTP_SSL(MX, port, client, timeout=20, context=trusting_the_ca())
+    session = smtplib.SMTP(MX, port, client, timeout=20)
+    session.starttls(context=trusting_the_ca())
+    return session
+
+
+def message(sender: str, recipient: str, text: str = "A message of the lab.") -> EmailMessage:
+    """A message with a subject that no other has."""
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = recipient
+    mail["Subject"] = f"test {uuid.uuid4()}"
+    mail["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
+    mail["Message-ID"] = f"<{uuid.uuid4()}@{sender.partition('@')[2]}>"
+    mail.set_content(text)
+    return mail
+
+
+def submit(mail: EmailMessage, port: int = SUBMISSIONS) -> None:
+    """Send a message as its author, logged in with the author's password."""
+    with submission(port) as session:
+        session.login(str(mail["From"]), password(str(mail["From"])))
+        session.send_message(mail)
+
+
+def send_from_peer(mail: EmailMessage) -> None:
+    """Give a message to the other mail server's queue."""
+    on("peer", f"sendmail -f {mail['From']} {mail['To']}", mail.as_string())
+
+
+def find(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes | None:
+    """The message as it lies in the user's folder, None when it does not."""
+    with imap(address) as session:
+        session.select(folder, readonly=True)
+        _, found = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
+        if not found[0]:
+            return None
+        _, parts = session.fetch(found[0].split()[0].decode(), "(BODY.PEEK[])")
+        body = parts[0]
+        assert isinstance(body, tuple)
+        content: bytes = body[1]
+        return content
+
+
+def received(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes:
+    """The message, once it has arrived in the user's folder."""
+    return eventually(
+        f"{mail['Subject']} in {folder} of {address}", lambda: find(address, mail, folder)
+    )
+
+
+def received_at_peer(mail: EmailMessage) -> bytes:
+    """The message, once it has arrived in bob's mailbox on the other mail server."""
+    files = (
+        f"grep -rlF {shlex.quote(str(mail['Subject']))} /home/bob/Maildir/new /home/bob/Maildir/cur"
+    )
+    name = eventually(
+        f"{mail['Subject']} at peer", lambda: on("peer", files, check=False).strip() or None
+    )
+    return on("peer", f"cat {shlex.quote(name.splitlines()[0])}").encode()
+
+
+def log_of(host: str, mail: EmailMessage) -> Callable[[str], list[str]]:
+    """Search what a host's Postfix logged of a message: a function from a word to its lines."""
+
+    def lines(word: str) -> list[str]:
+        log = on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -15min")
+        queue_ids = {
+            line.split(": ")[1]
+            for line in log.splitlines()
+            if f"message-id={mail['Message-ID']}" in line
+        }
+        return [
+            line for line in log.splitlines() if word in line and any(q in line for q in queue_ids)
+        ]
+
+    return lines
+
+
+def dig(name: str, rdtype: str, server: str = PRIMARY) -> list[str]:
+    """The values of an RRset as an authoritative server has them, without dig's own spacing."""
+    answer = on("internet", f"dig +short +tries=2 +time=3 @{server} {name} {rdtype}")
+    return answer.split("\n")[:-1]
+
+
+def txt_record(name: bytes, timeout: float = 5) -> bytes:
+    """A TXT record as the lab's name server publishes it, for dkimpy."""
+    strings = dig(name.decode(), "TXT")
+    return "".join(re.findall(r'"([^"]*)"', "".join(strings))).encode()
+
+
+def site(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run site.yml against the lab's mail host, with settings on top of the inventory's."""
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "pillarbox.mail.site"]
+    command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
+    if settings:
+        command += ["-e", json.dumps(settings)]
+    return subprocess.run(
+        command,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong ends in one message with the remedy, and the host stays as it was.
+
+The tests go on from one another: a bare host, a first run that stops at each outer party in turn, a
+finished host, and a broken template on it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.lab import lab
+from tests.lab.bare_host import LIST
+
+RIGHT_DNS = {
+    "provider": "rfc2136",
+    "server": "198.18.0.53",
+    "tsig_name": "record-set",
+    "tsig_secret": (lab.STATE / "secrets" / "tsig-record-set").read_text().strip(),
+}
+NOT_THE_KEY = "bm90IHRoZSBrZXkgdGhhdCBpcyBrbm93biB0aGVyZQ=="
+
+
+def refusal(*arguments: str, **settings: object) -> str:
+    """The one message with which site.yml fails."""
+    run = lab.site(*arguments, **settings)
+    assert run.returncode != 0, run.stdout
+    messages = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
+    assert len(messages) == 1, run.stdout
+    assert NOT_THE_KEY not in run.stdout
+    return messages[0]
+
+
+def listening() -> set[str]:
+    """The TCP ports that the mail host serves to others."""
+    return set(re.findall(r"(?:0\.0\.0\.0|\*|\[::\]):(\d+) ", lab.on("mx", "ss -Hltn")))
+
+
+def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() -> None:
+    before = lab.on("mx", LIST)
+
+    told = refusal(
+        mail_hostname="mx",
+        mail_users={
+            "alice@example.org": {"pasword": "secret"},
+            "bob@elsewhere.example": {"password": "secret"},
+            "carol@example.org": {"password_hash": "$argon2id$v=19$m=65536"},
+        },
+        mail_dns={**RIGHT_DNS, "tsig_secret": "not base64!"},
+    )
+
+    for part in (
+        "mail_hostname",
+        "did you mean 'password'",
+        "elsewhere.example",
+        "{SCHEME}",
+        "tsig_secret",
+    ):
+        assert part in told, told
+    assert "not base64!" not in told
+    assert lab.on("mx", LIST) == before
+
+
+def test_an_unsupported_release_is_refused_before_anything_is_touched() -> None:
+    lab.on("mx", "cp -a /usr/lib/os-release /tmp/ && cp -a /etc/debian_version /tmp/")
+    lab.on(
+        "mx",
+        "sed -i 's/13/11/; s/trixie/bullseye/' /usr/lib/os-release; echo 11.9 >/etc/debian_version",
+    )
+    before = lab.on("mx", LIST)
+    try:
+        told = refusal()
+    finally:
+        after = lab.on("mx", LIST)
+        lab.on("mx", "cp -a /tmp/os-release /usr/lib/; cp -a /tmp/debian_version /etc/")
+    assert "Debian 11" in told and "not supported" in told, told
+    assert after == before
+
+
+def test_a_name_server_that_does_not_answer_stops_the_first_run() -> None:
+    told = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
+
+    assert "198.18.0.99" in told, told
+    assert listening() == {"22"}
+
+
+def test_a_name_server_that_refuses_the_key_stops_the_first_run() -> None:
+    told = refusal(mail_dns={**RIGHT_DNS, "tsig_secret": NOT_THE_KEY})
+
+    assert "198.18.0.53" in told and "tsig_secret" in told, told
+    assert lab.dig("_dmarc.example.org", "TXT") == []
+    assert listening() == {"22"}
+
+
+def test_an_order_that_fails_stops_the_first_run_and_announces_nothing() -> None:
+    told = refusal(acme_sh_tsig={"name": "acme", "secret": NOT_THE_KEY})
+
+    assert "acme.example.net" in told and "mx.example.org" in told, told
+    assert lab.dig("example.org", "MX") == []
+    assert listening() == {"22"}
+
+
+def test_the_next_run_with_the_right_settings_finishes_the_host() -> None:
+    run = lab.site()
+
+    assert run.returncode == 0, run.stdout
+    assert lab.dig("example.org", "MX") == ["10 mx.example.org."]
+    assert {"25", "465", "587", "993"} <= listening()
+
+
+def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on() -> None:
+    template = lab.ROOT / "roles/dovecot/templates/2.4/etc/dovecot/dovecot.conf.j2"
+    broken = BrokenFile(template, "protocols {", "protocolls {")
+    before = lab.on("mx", LIST)
+    with broken:
+        first = refusal()
+        second = refusal()
+        after = lab.on("mx", LIST)
+        mail = lab.message("bob@example.net", "alice@example.org")
+        lab.send_from_peer(mail)
+        lab.received("alice@example.org", mail)
+    assert "protocolls" in first and "protocolls" in second
+    etc = [line for line in before.splitlines() if line.startswith("/etc/")]
+    assert [line for line in after.splitlines() if line.startswith("/etc/")] == etc
+    healed = lab.site()
+    assert re.search(r"^mx .*changed=0 ", healed.stdout, re.MULTILINE), healed.stdout
+
+
+class BrokenFile:
+    """A file with one word replaced, put back afterwards."""
+
+    def __init__(self, path: Path, old: str, new: str) -> None:
+        self.path, self.text = path, path.read_text()
+        assert old in self.text
+        self.broken = self.text.replace(old, new)
+
+    def __enter__(self) -> None:
+        self.path.write_text(self.broken)
+
+    def __exit__(self, *_: object) -> None:
+        self.path.write_text(self.text)
