@@ -148,8 +148,9 @@ def redact(output: str, entries: Iterable[Entry]) -> str:
     for entry in entries:
         text = (entry.content or b"").decode(errors="replace") if entry.secret else ""
         for word in re.split(r"[\s\"'=:;,(){}<>]+", text):
-            starts = (word[:n] for n in range(min(len(word), 8), len(word) + 1))
-            needles.add(next((start for start in starts if start not in public), None))
+            if len(word) >= 4:  # below, hardly a line would be left
+                starts = (word[:n] for n in range(min(len(word), 8), len(word) + 1))
+                needles.add(next((start for start in starts if start not in public), None))
     hidden = "(a line that quotes a secret file is hidden)"
     return "\n".join(
         hidden if any(needle and needle in line for needle in needles) else line

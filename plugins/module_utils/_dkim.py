@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     KeysError,
@@ -32,7 +32,7 @@ except ImportError:
     pass  # require_cryptography() says so where a key is read or made
 
 if TYPE_CHECKING:
-    DkimKey = Union[ed25519.Ed25519PrivateKey, rsa.RSAPrivateKey]
+    DkimKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
 class DkimError(Exception):
@@ -115,9 +115,9 @@ def dns_name(selector: str, domain: str) -> str:
 def dns_value(key: DkimKey) -> str:
     """Return the text of the key's TXT record, not split into strings.
 
-    p= is the SubjectPublicKeyInfo for RSA (RFC 6376 section 3.6.1 with erratum 3758) and the bare 32
-    bytes for Ed25519 (RFC 8463 section 4.2). There is no s= tag: RFC 8460 section 3 uses the key for
-    TLS reports too.
+    For RSA p= is the SubjectPublicKeyInfo, as in the example of RFC 6376 appendix C, for Ed25519
+    the bare 32 bytes (RFC 8463 section 4.2). There is no s= tag: RFC 8460 section 3 uses the key
+    for TLS reports too.
     """
     if isinstance(key, ed25519.Ed25519PrivateKey):
         name, public = "ed25519", _raw_public(key)

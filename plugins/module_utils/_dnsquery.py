@@ -59,54 +59,35 @@ def tsig_key(name: str, secret: str, algorithm: str) -> dns.tsig.Key:
         raise DnsError(f"tsig_name {name!r} is not a domain name: {error}.") from None
 
 
-def exchange(server: Server, messages: Iterable[dns.message.Message]) -> list[dns.message.Message]:
-    """Send *messages* to *server*, pipelined, and return its responses in the same order.
+def exchange(
+    server: Server, messages: Iterable[dns.message.Message]
+) -> list[tuple[dns.message.Message, dns.message.Message]]:
+    """Send *messages* to *server*, pipelined, and return each with its response, in their order.
 
     Whatever is wrong with the way there (unreachable, silent, keys that do not match) raises
     DnsError; a response code is the caller's to judge. Each message is signed at the moment it is
     sent, as the signature carries the time, and an answer without signature to a signed message is
     refused (RFC 8945 section 5.3).
     """
+    waiting: dict[int, dns.message.Message] = {}
     responses: dict[int, dns.message.Message] = {}
-    waiting: dict[int, tuple[int, dns.message.Message]] = {}
-
-    def receive(stream: BinaryIO) -> None:
-        wire = _read(stream, int.from_bytes(_read(stream, 2), "big"))
-        try:
-            number, message = waiting.pop(int.from_bytes(wire[:2], "big"))
-        except KeyError:
-            raise DnsError(f"{server} answers something that was not asked.") from None
-        response = dns.message.from_wire(
-            wire, keyring=server.key, request_mac=message.mac, ignore_trailing=True
-        )
-        if not message.is_response(response):
-            raise DnsError(f"{server} answers something other than {describe(message)}.")
-        if server.key and not response.had_tsig and response.rcode() in _TO_BE_SIGNED:
-            raise DnsError(
-                f"{server} answers {describe(message)} without a signature: something between it"
-                " and here takes the TSIG away, or it does not do TSIG at all."
-            )
-        responses[number] = response
-
-    message = None
+    sent: list[dns.message.Message] = []
     try:
-        with (
-            socket.create_connection((server.address, server.port), server.timeout) as connection,
-            connection.makefile("rb") as stream,
-        ):
-            for number, message in enumerate(messages):
-                if len(waiting) >= IN_FLIGHT:
-                    receive(stream)
-                message.id = number & 0xFFFF
-                if server.key:
-                    message.use_tsig(server.key)
-                wire = message.to_wire(max_size=65535)
-                waiting[message.id] = number, message
-                connection.sendall(len(wire).to_bytes(2, "big") + wire)
-            while waiting:
-                receive(stream)
-    except dns.exception.DNSException as error:
-        raise DnsError(_tsig_sentence(server, error)) from error
+        with socket.create_connection((server.address, server.port), server.timeout) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with connection.makefile("rb") as stream:
+                for message in messages:
+                    if len(waiting) == IN_FLIGHT:
+                        _receive(server, stream, waiting, responses)
+                    message.id = len(sent) & 0xFFFF
+                    if server.key:
+                        message.use_tsig(server.key)
+                    sent.append(message)
+                    waiting[message.id] = message
+                    wire = message.to_wire(max_size=65535)
+                    connection.sendall(len(wire).to_bytes(2, "big") + wire)
+                while waiting:
+                    _receive(server, stream, waiting, responses)
     except socket.gaierror as error:
         raise DnsError(
             f"The name of server {server} cannot be resolved here ({error.strerror}): give its"
@@ -114,7 +95,34 @@ def exchange(server: Server, messages: Iterable[dns.message.Message]) -> list[dn
         ) from error
     except OSError as error:
         raise DnsError(_network_sentence(server, error, waiting.values())) from error
-    return [responses[number] for number in sorted(responses)]
+    except dns.exception.DNSException as error:
+        raise DnsError(_tsig_sentence(server, error)) from error
+    return [(message, responses[id(message)]) for message in sent]
+
+
+def _receive(
+    server: Server,
+    stream: BinaryIO,
+    waiting: dict[int, dns.message.Message],
+    responses: dict[int, dns.message.Message],
+) -> None:
+    """Read one response and take its message, found by the ID on the wire, out of *waiting*."""
+    wire = _read(stream, int.from_bytes(_read(stream, 2), "big"))
+    message = waiting.get(int.from_bytes(wire[:2], "big"))
+    if message is None:
+        raise DnsError(f"{server} answers something that was not asked.")
+    response = dns.message.from_wire(
+        wire, keyring=server.key, request_mac=message.mac, ignore_trailing=True
+    )
+    if not message.is_response(response):
+        raise DnsError(f"{server} answers something other than {describe(message)}.")
+    if server.key and not response.had_tsig and response.rcode() in _TO_BE_SIGNED:
+        raise DnsError(
+            f"{server} answers {describe(message)} without a signature: something between it and"
+            " here takes the TSIG away, or it does not do TSIG at all."
+        )
+    del waiting[message.id]
+    responses[id(message)] = response
 
 
 # A server that refuses a request before it looks at the key does not sign that, which is fine.
@@ -137,10 +145,10 @@ def describe(message: dns.message.Message) -> str:
 
 
 def _network_sentence(
-    server: Server, error: OSError, waiting: Iterable[tuple[int, dns.message.Message]]
+    server: Server, error: OSError, waiting: Iterable[dns.message.Message]
 ) -> str:
     why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
-    pending = next((message for _, message in waiting), None)
+    pending = next(iter(waiting), None)
     if pending is None:
         return (
             f"{server} cannot be reached by TCP ({why}): check the address and port, and that no"

@@ -13,7 +13,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 try:
     from cryptography import x509
@@ -35,7 +35,7 @@ except ImportError:
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-    SigningKey = Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
+    SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 # X.520 allows a common name no more (ub-common-name, RFC 5280 appendix A.1).
 _MAX_COMMON_NAME = 64

@@ -43,6 +43,22 @@ def _a_labels(name: str) -> str:
     return ascii_name
 
 
+def labels(name: str, underscore: bool = False) -> str:
+    """Return a domain name of any length in lower-case A-labels; see domain_name."""
+    ascii_name = _a_labels(name)
+    if ascii_name.endswith("."):
+        raise NamesError(f"{name} ends in a dot; leave it out")
+    pattern = _UNDERSCORED_LABEL if underscore else _LABEL
+    if not all(pattern.fullmatch(label) for label in ascii_name.split(".")):
+        raise NamesError(
+            f"{name!r} is not a domain name: each part between dots needs 1 to 63 letters,"
+            " digits or inner hyphens, as in mx.example.org"
+        )
+    if len(ascii_name) > 253:
+        raise NamesError(f"{name} is longer than 253 characters (RFC 1035 section 2.3.4)")
+    return ascii_name
+
+
 def domain_name(name: str, underscore: bool = False) -> str:
     """Return a fully qualified domain name in lower-case A-labels, without the final dot.
 
@@ -54,22 +70,10 @@ def domain_name(name: str, underscore: bool = False) -> str:
     Raises:
         NamesError: it is malformed, not fully qualified, or an IP address.
     """
-    ascii_name = _a_labels(name)
-    if ascii_name.endswith("."):
-        raise NamesError(f"{name} ends in a dot; leave it out")
-    labels = ascii_name.split(".")
-    pattern = _UNDERSCORED_LABEL if underscore else _LABEL
-    for label in labels:
-        if not pattern.fullmatch(label):
-            raise NamesError(
-                f"{name!r} is not a domain name: each part between dots needs 1 to 63 letters,"
-                " digits or inner hyphens, as in mx.example.org"
-            )
-    if len(ascii_name) > 253:
-        raise NamesError(f"{name} is longer than 253 characters (RFC 1035 section 2.3.4)")
-    if len(labels) < 2:
+    ascii_name = labels(name, underscore)
+    if "." not in ascii_name:
         raise NamesError(f"{name} is not fully qualified; write it as in mx.example.org")
-    if labels[-1].isdigit():
+    if ascii_name.rpartition(".")[2].isdigit():
         raise NamesError(f"{name} is an IP address; a name is needed, as in mx.example.org")
     return ascii_name
 

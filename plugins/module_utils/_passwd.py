@@ -5,20 +5,21 @@
 
 This module util is PRIVATE to the collection.
 
-Verifying a password takes 0.1 s by design, so 10,000 of them would take a quarter of an hour on every
-run. A digest of each password would be quick to compare, and as quick to guess against; hence *seals*.
-A seal is one Argon2id hash over the addresses, passwords and stored hashes of a whole group of accounts,
-with a salt and the cost of any stored hash. One verification proves that nothing in the group changed.
+Verifying a password takes 0.1 s by design, so 10,000 of them would take a quarter of an hour on
+every run. A digest of each password would be quick to compare, and as quick to guess against;
+hence *seals*. A seal is one Argon2id hash over the addresses, passwords and stored hashes of a
+whole group of accounts, with its own salt and the cost of any stored hash. One verification proves
+that nothing in the group changed.
 
-A seal tells an attacker no more than the stored hashes beside it: testing a guess of one password
-against it costs the same Argon2id computation, and works only for who knows all other passwords of the
-group. So a seal is only made for two accounts or more, and nothing weaker than Argon2id is ever stored.
+A seal tells an attacker no more than the stored hashes beside it: to test a guess of one password
+against it takes the same Argon2id computation, and all the other passwords of the group. It is
+made for two accounts or more, and nothing faster than Argon2id is ever stored.
 
-Groups form a tree, by the leading hexadecimal digits of the address's SHA-256. The seal of the empty
-prefix covers everybody and is all that an unchanged run computes. Below a seal that fails, the 16 groups
-of the next digit are tried, and in a group of at most 16 each password by itself: one changed password
-among 10,000 accounts costs some 70 verifications. Seals are comment lines, which Dovecot skips
-(db-passwd-file.c); who edits the file by hand only makes the next run slower.
+Groups form a tree, by the leading hexadecimal digits of the address's SHA-256. The seal of the
+empty prefix covers everybody and is all that an unchanged run computes. Below a seal that fails,
+the 16 groups of the next digit are tried, and in a group of at most 16 each password by itself:
+one changed password among 10,000 accounts costs some 70 verifications. Seals are comment lines,
+which Dovecot skips (db-passwd-file.c); who edits the file by hand only makes the next run slower.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def password_fault(password: object) -> str | None:
     if not password:
         return "is empty"
     if any(ord(character) < 32 for character in password):
-        # RFC 4616 section 2 and most clients cannot send them; a "|" block in YAML adds a line break.
+        # RFC 4616 section 2 forbids NUL, clients send none; a "|" block in YAML adds a line break.
         return "has a line break or another control character; a password cannot hold one"
     return None
 
@@ -223,7 +224,7 @@ class Update:
     def _seals(
         self, group: list[str], prefix: str, hashes: Mapping[str, str]
     ) -> Iterator[tuple[str, str]]:
-        if len(group) < 2:
+        if len(group) < 2 or (prefix and len(group) <= _GROUP):
             return
         # A seal that verified vouches for those below it as well; new accounts came after them.
         proved = any(prefix.startswith(good) for good in self._good_seals)

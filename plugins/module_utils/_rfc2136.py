@@ -140,23 +140,22 @@ class Rfc2136:
                 raise DnsError(
                     f"{self.primary} has a CNAME to {target} at {to_text(record.name)}, in the way"
                     f" of {record}: no other record can be at its name (RFC 1034 section 3.6.2), so"
-                    " remove the CNAME first."
+                    " remove the alias first."
                 )
 
     def _update(self, plans: Sequence[ZonePlan]) -> list[ZonePlan]:
         """Send the updates of *plans* and return the plans that came too late."""
-        updates = [(plan, update) for plan in plans for update in build_updates(plan)]
+        updates = [update for plan in plans for update in build_updates(plan)]
         if not updates:
             return []
         self.updates_sent += len(updates)
-        late = {}
-        responses = exchange(self.primary, [update for _, update in updates])
-        for (plan, update), response in zip(updates, responses):
+        late = set()
+        for update, response in exchange(self.primary, updates):
             if response.rcode() in (dns.rcode.YXRRSET, dns.rcode.NXRRSET):
-                late[plan.zone] = plan
+                late.add(update.question[0].name)
             elif response.rcode() != dns.rcode.NOERROR:
                 raise refusal(self.primary, update, response.rcode())
-        return list(late.values())
+        return [plan for plan in plans if plan.zone in late]
 
     def _read_back(self, plan_of: Mapping[dns.name.Name, ZonePlan]) -> None:
         if not plan_of:
@@ -206,7 +205,7 @@ class Rfc2136:
         ]
         found = [
             rdata.address
-            for answer in exchange(self.primary, questions)
+            for _, answer in exchange(self.primary, questions)
             for rrset in answer.answer
             if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
             for rdata in rrset

@@ -34,20 +34,20 @@ with suppress(ImportError):  # dns_records says what to install
 
 def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
     """Return the authoritative answer of *server* for each name and type. Raises DnsError."""
-    keys = list(dict.fromkeys(keys))
-    questions = [dns.message.make_query(name, rdtype) for name, rdtype in keys]
-    for question in questions:
+    questions = {key: dns.message.make_query(*key) for key in keys}
+    for question in questions.values():
         question.flags = dns.flags.Flag(0)  # no recursion
-    answers = exchange(server, questions)
-    for question, answer in zip(questions, answers):
+    answers = {}
+    for asked, answer in exchange(server, questions.values()):
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            raise refusal(server, question, answer.rcode())
+            raise refusal(server, asked, answer.rcode())
         if not answer.flags & dns.flags.AA:
             raise DnsError(
-                f"{server} has no authority for {describe(question)}: it does not serve the zone,"
+                f"{server} has no authority for {describe(asked)}: it does not serve the zone,"
                 " or the name is delegated to other servers; check server."
             )
-    return dict(zip(keys, answers))
+        answers[asked.question[0].name, asked.question[0].rdtype] = answer
+    return answers
 
 
 def look(server: Server, zones: Mapping[dns.name.Name, Sequence[Record]]) -> list[ZonePlan]:

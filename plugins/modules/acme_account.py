@@ -10,8 +10,8 @@ module: acme_account
 short_description: Register acme.sh's account at an ACME server
 version_added: 0.1.0
 description:
-  - Registers an account with C(acme.sh) unless there is one at that server, and returns its URI, which a CAA
-    record can bind issuance to (RFC 8657).
+  - Registers an account with C(acme.sh) unless there is one at that server, and returns its URI,
+    which a CAA record can bind issuance to (RFC 8657).
   - Registering agrees to the terms of service of the server.
 author:
   - The pillarbox.mail developers (@pillarbox)

@@ -10,9 +10,11 @@ module: acme_certificate
 short_description: Obtain the mail server's certificates that are due
 version_added: 0.1.0
 description:
-  - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and a systemd timer
-    runs daily. Both do the same, so a renewal by the timer leaves nothing for this module to change.
-  - A certificate is due when there is none, when its key or names are not those wanted, or when its end is near.
+  - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and
+    a systemd timer runs daily. Both do the same, so a renewal by the timer leaves nothing for this
+    module to change.
+  - A certificate is due when there is none, when its key or names are not those wanted, or when its
+    end is near.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:

@@ -10,11 +10,12 @@ module: dkim_key
 short_description: Make DKIM keys and return their DNS records
 version_added: 0.1.0
 description:
-  - Makes the private keys that are missing, all of them in one call, and returns the TXT record of each.
-  - Never overwrites a key. One that is of another type or size than wanted, or cannot be read, is an error;
-    a key is changed by adding one with a new selector.
-  - An RSA key is written as PEM, an Ed25519 key as its seed in base64, the one form that all versions of
-    Rspamd read.
+  - Makes the private keys that are missing, all of them in one call, and returns the TXT record of
+    each.
+  - Never overwrites a key. One that is of another type or size than wanted, or cannot be read, is
+    an error; a key is changed by adding one with a new selector.
+  - An RSA key is written as PEM, an Ed25519 key as its seed in base64, the one form that all
+    versions of Rspamd read.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -27,7 +28,8 @@ options:
     required: true
     suboptions:
       path:
-        description: The file. If its directory is missing, it is made with mode V(0750) and O(owner) and O(group).
+        description: The file. If its directory is missing, it is made with mode V(0750) and
+          O(owner) and O(group).
         type: path
         required: true
       domain:
@@ -45,7 +47,8 @@ options:
         default: rsa
       size:
         description:
-          - The bits of an RSA key. RFC 8301 wants 2048 or more; a longer key needs a larger DNS answer.
+          - The bits of an RSA key. RFC 8301 wants 2048 or more; a longer key needs a larger DNS
+            answer.
           - Ignored for O(keys[].type=ed25519).
         type: int
         choices: [2048, 3072, 4096]
@@ -127,7 +130,8 @@ keys:
       type: str
       sample: e1._domainkey.example.org
     dns_value:
-      description: The text of the TXT record, not yet split into strings. V(null) when there is no key.
+      description: The text of the TXT record, not yet split into strings. V(null) when there is no
+        key.
       type: str
       sample: v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
     fingerprint:

@@ -10,12 +10,14 @@ module: passwd_file
 short_description: Write Dovecot's passwd-file
 version_added: 0.1.0
 description:
-  - Writes the accounts of a mail server into a passwd-file for Dovecot, and hashes passwords with Argon2id.
-  - A stored hash stays as long as the password still verifies against it, so that a run with the same
-    passwords changes nothing.
+  - Writes the accounts of a mail server into a passwd-file for Dovecot, and hashes passwords with
+    Argon2id.
+  - A stored hash stays as long as the password still verifies against it, so that a run with the
+    same passwords changes nothing.
   - The file holds no account but those in O(users).
-  - Comment lines that begin with C(# seal) let a later run see at once that no password changed. Each is an
-    Argon2id hash over the passwords of two or more accounts, and no easier to guess from than the others.
+  - Comment lines that begin with C(# seal) let a later run see at once that no password changed.
+    Each is an Argon2id hash over the passwords of two or more accounts, and no easier to guess
+    from than the others.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -27,9 +29,11 @@ options:
     required: true
   users:
     description:
-      - The accounts, a dictionary keyed by address. Addresses are written in lower case, domains in A-labels.
-      - The value of each is a dictionary with either C(password), which is hashed, or C(password_hash), which
-        is written as it is and begins with its scheme, as in C({ARGON2ID}$argon2id$…).
+      - The accounts, a dictionary keyed by address. Addresses are written in lower case, domains
+        in A-labels.
+      - The value of each is a dictionary with either C(password), which is hashed, or
+        C(password_hash), which is written as it is and begins with its scheme, as in
+        C({ARGON2ID}$argon2id$…).
     type: dict
     required: true
   mode:
@@ -41,7 +45,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Verifies the passwords and hashes none. Works before python3-argon2 and the file are there.
+    description: Verifies the passwords and hashes none. Works before python3-argon2 and the file
+      are there.
   diff_mode:
     support: full
     description: Shows addresses, never a password or a hash.

@@ -12,16 +12,19 @@ version_added: 0.1.0
 description:
   - For each algorithm, makes what is missing of a key in use (C(ecdsa-current.key)), its successor
     (C(ecdsa-next.key)) and a certificate signing request for the one in use (C(ecdsa-current.csr)).
-  - TLSA records for both keys can then be in DNS long before a rollover needs the second (RFC 7671 section 8).
+  - TLSA records for both keys can then be in DNS long before a rollover needs the second (RFC 7671
+    section 8).
   - Never overwrites a key. One of the wrong type is an error; wrong permissions are put right.
-  - ECDSA keys are on P-256, RSA keys have 3072 bits. All are PKCS#8 in PEM, and only root can read them.
+  - ECDSA keys are on P-256, RSA keys have 3072 bits. All are PKCS#8 in PEM, and only root can read
+    them.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
   - python3-cryptography on the mail host, where there is a key to read or to make
 options:
   path:
-    description: The directory of the keys. If it is missing it is made, but its own parent must exist.
+    description: The directory of the keys. If it is missing it is made, but its own parent must
+      exist.
     type: path
     required: true
   algorithms:
@@ -33,8 +36,8 @@ options:
   names:
     description:
       - The DNS names of the certificates, in A-labels or U-labels.
-      - A request is written again only when it does not fit these names or its key. The first is the common
-        name as well, unless it has more than 64 characters.
+      - A request is written again only when it does not fit these names or its key. The first is
+        the common name as well, unless it has more than 64 characters.
     type: list
     elements: str
     required: true
@@ -87,7 +90,8 @@ keys:
       type: str
       sample: /etc/pillarbox/tls/keys/ecdsa-current.csr
     public_key:
-      description: The SubjectPublicKeyInfo in PEM. V(null) in check mode when the key does not exist yet.
+      description: The SubjectPublicKeyInfo in PEM. V(null) in check mode when the key does not
+        exist yet.
       type: str
       sample: "-----BEGIN PUBLIC KEY-----\n…"
     spki_sha256:
@@ -136,8 +140,8 @@ def read(path: str, algorithm: str) -> SigningKey | None:
         ) from error
     if kind(key) != KINDS[algorithm]:
         raise KeysError(
-            f"{path} is a key of the kind {kind(key)}, not {KINDS[algorithm]}: it was left alone; move"
-            " it away to have a new key, which is served once its TLSA records are published"
+            f"{path} is a key of the kind {kind(key)}, not {KINDS[algorithm]}: it was left alone;"
+            " move it away to have a new key, which is served once its TLSA records are published"
         )
     signing_key: SigningKey = key
     return signing_key

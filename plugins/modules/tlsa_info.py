@@ -10,10 +10,10 @@ module: tlsa_info
 short_description: Compute TLSA records from certificates and keys
 version_added: 0.1.0
 description:
-  - Reads certificates, chains, keys or keys with their chains, and returns the TLSA records (RFC 6698) of the
-    services that use them. Changes nothing.
-  - The default is C(3 1 1) and C(3 1 2), digests of the public key, which survive the renewal of a certificate
-    as long as its key stays. RFC 7671 section 2 says never to publish SHA-512 alone.
+  - Reads certificates, chains, keys or keys with their chains, and returns the TLSA records (RFC
+    6698) of the services that use them. Changes nothing.
+  - The default is C(3 1 1) and C(3 1 2), digests of the public key, which survive the renewal of a
+    certificate as long as its key stays. RFC 7671 section 2 says never to publish SHA-512 alone.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -53,7 +53,8 @@ options:
   selector:
     description:
       - V(1) is for the public key.
-      - V(0) is for the whole certificate. With O(usage=3) such a record is wrong after each renewal.
+      - V(0) is for the whole certificate. With O(usage=3) such a record is wrong after each
+        renewal.
     type: int
     choices: [0, 1]
     default: 1
@@ -106,7 +107,8 @@ records:
       type: str
       sample: 3 1 1 0c72ac70b745ac19998811b131d662c9ac69dbdbe7cb23e5b514b56664c5d3d6
 spki_sha256:
-  description: The SHA-256 of each public key's SubjectPublicKeyInfo in hexadecimal, in the order of O(path).
+  description: The SHA-256 of each public key's SubjectPublicKeyInfo in hexadecimal, in the order
+    of O(path).
   returned: success
   type: list
   elements: str

@@ -24,6 +24,7 @@ def tls_line(host: str, name: str) -> str:
 
 
 def main() -> None:
+    lab.use_names()
     outgoing = lab.message(ALICE, BOB, "Sent by submission on port 465.")
     lab.submit(outgoing)
     arrived = lab.received_at_peer(outgoing)

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import smtplib
+import socket
 import ssl
 import subprocess
 import time
@@ -18,14 +19,13 @@ import uuid
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
 
 MX = "mx.example.org"
-# The controller does not resolve the lab's names; conftest.py makes Python do so.
 ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
@@ -34,6 +34,19 @@ IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
 PATIENCE = 40.0
 
 T = TypeVar("T")
+
+
+def use_names() -> None:
+    """Let this process connect to the hosts by name, so that their certificates can be checked.
+
+    The controller does not ask the lab's DNS.
+    """
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return real(ADDRESSES.get(host, host), *args, **kwargs)
+
+    socket.getaddrinfo = getaddrinfo
 
 
 def eventually(what: str, attempt: Callable[[], T | None], patience: float = PATIENCE) -> T:

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: mail_records
+short_description: The DNS records that a mail server needs
+version_added: 0.1.0
+description:
+  - From the settings and public keys of a mail server, makes the list of its DNS records as
+    M(pillarbox.mail.dns_records) takes it.
+  - For the mail host, TLSA on each port and CAA. For each domain, MX, SPF, DMARC and DKIM.
+  - Names are in A-labels. Every record has a C(reason) and a C(level).
+  - It asks nothing and changes nothing.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+requirements:
+  - cryptography, on the controller, for TLSA
+options:
+  _input:
+    description:
+      - The settings of role C(mail) without their prefix C(mail_).
+      - C(hostname) and C(domains) are needed. C(tlsa_ports), C(tlsa_matching_types) and C(dns.ttl)
+        have the defaults of the role. Without C(acme_ca_domain), such as V(letsencrypt.org), there
+        is no CAA record.
+    type: dict
+    required: true
+  dkim_keys:
+    description:
+      - The DKIM keys as M(pillarbox.mail.dkim_key) returns them.
+      - A key whose C(dns_value) is V(null) does not exist yet. Its record is C(pending).
+    type: list
+    elements: dict
+    default: []
+  tls_keys:
+    description:
+      - The TLS keys as M(pillarbox.mail.tls_key_ring) returns them, current and next of every
+        algorithm. Without keys there is no TLSA record.
+      - When a C(public_key) is V(null), all TLSA records are C(pending).
+    type: list
+    elements: dict
+    default: []
+  acme_account_uri:
+    description:
+      - The ACME account that may get certificates for the mail host (RFC 8657).
+      - V(null) means that it does not exist yet, so the CAA record is C(pending). Give an empty
+        string to let every account at the CA get certificates.
+    type: str
+seealso:
+  - plugin: pillarbox.mail.dns_records
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+- name: Show what one domain needs at the least
+  vars:
+    settings:
+      hostname: mx.example.org
+      domains:
+        example.org:
+          dmarc: {p: quarantine, rua: ["mailto:postmaster@example.org"]}
+  ansible.builtin.debug:
+    msg: "{{ settings | pillarbox.mail.mail_records }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The records. Those of the mail host come first.
+  type: list
+  elements: dict
+  sample:
+    - name: example.org
+      type: MX
+      ttl: 3600
+      values: [10 mx.example.org.]
+      state: present
+      pending: false
+      level: required
+      reason: where mail for example.org goes
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import (
+    MailRecordsError,
+    mail_records,
+)
+
+
+def mail_records_filter(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+    try:
+        return mail_records(*args, **kwargs)
+    except MailRecordsError as error:
+        raise AnsibleFilterError(f"mail_records: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"mail_records": mail_records_filter}

@@ -1,0 +1,52 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: check_settings
+short_description: Check all mail_* settings at once
+version_added: 0.1.0
+description:
+  - Checks the settings of the role P(pillarbox.mail.mail#role) and fails with one message that
+    lists everything that is wrong with them and what would be right. Passwords, hashes and the TSIG
+    secret are never shown.
+  - Runs on the controller and needs no connection, so that it comes before any host is touched.
+  - An unknown variable whose name begins with C(mail_) is an error too, for it is most likely a
+    misspelt setting.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+options:
+  settings:
+    description:
+      - The settings to check, by name.
+      - The default is all variables of the host whose names begin with C(mail_).
+    type: dict
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Check the settings
+  pillarbox.mail.check_settings:
+"""
+
+RETURN = r"""
+errors:
+  description: What is wrong, a sentence for each error.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "mail_users['bob@example.com']: is in example.com, not one of mail_domains; add it there"
+"""

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+
+COLLECTIONS = Path(_settings.__file__).parents[5]
+PLAY = Path(sys.executable).with_name("ansible-playbook")
+PLAYBOOK = """
+- hosts: mx
+  gather_facts: false
+  tasks:
+    - pillarbox.mail.check_settings:
+"""
+
+
+def run(tmp_path: Path, variables: str, playbook: str = PLAYBOOK) -> subprocess.CompletedProcess[str]:
+    """Run a playbook for a host that cannot be reached."""
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text(variables)
+    (tmp_path / "inventory").write_text("mx ansible_host=192.0.2.1 ansible_connection=ssh\n")
+    (tmp_path / "play.yml").write_text(playbook)
+    return subprocess.run(
+        [PLAY, "-vvv", "-i", "inventory", "-e", "mail_target=mx", "play.yml"],
+        cwd=tmp_path,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_HOME": str(tmp_path / "home"),
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_ten_lines_of_inventory_are_enough(tmp_path: Path) -> None:
+    variables = """
+mail_hostname: "mx.{{ our_domain }}"
+our_domain: example.org
+mail_domains:
+  example.org: {}
+mail_users:
+  alice@example.org:
+    password: "{{ vault_alice }}"
+vault_alice: hunter2
+"""
+    done = run(tmp_path, variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "hunter2" not in done.stdout
+
+
+def test_the_fixed_paths_of_the_role_and_its_defaults_are_no_errors(tmp_path: Path) -> None:
+    variables = """
+mail_hostname: mx.example.org
+mail_domains: {example.org: {}}
+mail_users: {alice@example.org: {password: hunter2}}
+"""
+    playbook = """
+- hosts: mx
+  gather_facts: false
+  roles:
+    - pillarbox.mail.mail
+  post_tasks:
+    - pillarbox.mail.check_settings:
+    - ansible.builtin.debug:
+        msg: "postmaster={{ mail_postmaster }}"
+"""
+    done = run(tmp_path, variables, playbook)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "postmaster=alice@example.org" in done.stdout
+    assert "hunter2" not in done.stdout
+
+
+def test_all_errors_come_in_one_message_and_no_secret_does(tmp_path: Path) -> None:
+    variables = """
+mail_hostname: "{{ nobody_knows }}"
+mail_domain: example.org
+mail_domains: {example.org: {}}
+mail_users:
+  alice@example.org: {password: "{{ vault_alice }}"}
+  bob@example.org: {password_hash: "{PLAIN}hunter2"}
+  carol@example.org: {password: "{{ 'hunter2' }}", password_hash: "{{ 'hunter2' }}"}
+"""
+    done = run(tmp_path, variables)
+    assert done.returncode == 2
+    for expected in (
+        "6 settings are wrong; nothing was changed:",
+        "- mail_domain: is unknown; did you mean mail_domains?",
+        "- mail_hostname: cannot be evaluated: 'nobody_knows' is undefined",
+        "- mail_users['alice@example.org'].password: cannot be evaluated: 'vault_alice' is undefin",
+        "- mail_users['bob@example.org'].password_hash: has the scheme PLAIN, which is weak",
+        "- mail_users['carol@example.org']: has both password and password_hash",
+        "- mail_users['carol@example.org'].password_hash: must begin with its scheme",
+    ):
+        assert expected in done.stdout
+    assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("{mail_hostname: mx}", "mail_hostname: mx is not fully qualified"),
+        ("[mx]", "settings: must be a dictionary"),
+    ],
+)
+def test_settings_can_be_given(tmp_path: Path, argument: str, expected: str) -> None:
+    done = run(tmp_path, "{}", f"{PLAYBOOK}        settings: {argument}\n")
+    assert done.returncode == 2
+    assert expected in done.stdout

@@ -1,0 +1,338 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings import Unresolved, check
+
+HASH = "{SHA512-CRYPT}$6$salt$hash"
+GOOD: dict[str, Any] = {
+    "mail_hostname": "mx.example.org",
+    "mail_domains": {"example.org": {}},
+    "mail_users": {"alice@example.org": {"password": "secret"}},
+}
+RFC2136 = {
+    "provider": "rfc2136",
+    "server": "198.18.0.53",
+    "tsig_name": "record-set.",
+    "tsig_secret": "c2VjcmV0",
+}
+
+
+def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"mail_hostname": "MX.müller.example", "mail_postmaster": "Alice@EXAMPLE.org"},
+        {"mail_users": {"Alice@Example.org": {"password_hash": HASH}}},
+        {
+            "mail_domains": {"müller.example": {}},
+            "mail_users": {"alice@xn--mller-kva.example": {"password": "secret"}},
+        },
+        {
+            "mail_domains": {
+                "example.org": {
+                    "spf": {"all": "~all", "include": ["_spf.example.net"]},
+                    "dmarc": {
+                        "p": "none",
+                        "sp": "quarantine",
+                        "np": "reject",
+                        "adkim": "s",
+                        "aspf": "r",
+                        "rua": ["mailto:reports+dmarc@example.net!10m"],
+                    },
+                }
+            }
+        },
+        {"mail_tls_algorithms": ["rsa"], "mail_tlsa_matching_types": [2], "mail_tlsa_ports": [25]},
+        {"mail_dkim_selectors": {"2026.a": {"type": "rsa"}}},
+        {"mail_dns": RFC2136},
+        {"mail_dns": {**RFC2136, "server": "ns1.example.net", "tsig_name": "key_1.example.net"}},
+        {"mail_dns": {**RFC2136, "server": "2001:2::53", "port": 5353, "ttl": 300}},
+        {"mail_dns": {"path": "/srv/zones"}},
+    ],
+)
+def test_accepts_good_settings(settings: dict[str, Any]) -> None:
+    assert check({**GOOD, **settings}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("mail_hostname", "mx", "mail_hostname: mx is not fully qualified"),
+        ("mail_hostname", "198.18.0.10", "mail_hostname: 198.18.0.10 is an IP address"),
+        ("mail_hostname", "mx_1.example.org", "mail_hostname: 'mx_1.example.org' is not a domain"),
+        ("mail_hostname", "mx.straße.example", "mail_hostname: mx.straße.example means mx.strasse"),
+        ("mail_hostname", None, "mail_hostname: must be a string"),
+        ("mail_domain", "example.org", "mail_domain: is unknown; did you mean mail_domains?"),
+        ("mail_zzz", 1, "mail_zzz: is unknown; possible are mail_hostname, mail_domains, "),
+        ("mail_domains", ["example.org"], "mail_domains: must be a dictionary keyed by domain"),
+        ("mail_domains", {}, "mail_domains: is missing or empty"),
+        (
+            "mail_domains",
+            {"example.org": None},
+            "mail_domains['example.org']: must be a dictionary with some of the keys spf, dmarc ({}",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "exa mple.org": {}},
+            "mail_domains['exa mple.org']: 'exa mple.org' is not a domain name",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "Example.ORG": {}},
+            "mail_domains['Example.ORG']: is the same domain as 'example.org'; keep one",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, 7: {}},
+            "mail_domains[7]: has a key that is no string",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmark": {}}},
+            "mail_domains['example.org'].dmark: is unknown; did you mean dmarc?",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"spf": {"al": "-all"}}},
+            "mail_domains['example.org'].spf.al: is unknown; did you mean all?",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"spf": {"all": "+all"}}},
+            "mail_domains['example.org'].spf.all: must be one of -all, ~all, not '+all'",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"spf": {"include": "_spf.example.net"}}},
+            "mail_domains['example.org'].spf.include: must be a list",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"spf": {"include": ["include:_spf.example.net"]}}},
+            "mail_domains['example.org'].spf.include[0]: 'include:_spf.example.net' is not a domain",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"p": "rejct"}}},
+            "mail_domains['example.org'].dmarc.p: must be one of none, quarantine, reject, not",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"aspf": "relaxed"}}},
+            "mail_domains['example.org'].dmarc.aspf: must be one of r, s, not 'relaxed'",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"pct": 100}}},
+            "mail_domains['example.org'].dmarc.pct: is no longer part of DMARC (RFC 9989)",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"rua": ["postmaster@example.org"]}}},
+            "mail_domains['example.org'].dmarc.rua[0]: must be as in mailto:postmaster@example.org",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"rua": ["mailto:a@b@example.org; x=y"]}}},
+            "mail_domains['example.org'].dmarc.rua[0]: must be as in mailto:postmaster@example.org",
+        ),
+        ("mail_users", {}, "mail_users: is empty; the server needs one account at least"),
+        ("mail_users", [{"name": "alice"}], "mail_users: must be a dictionary keyed by address"),
+        ("mail_users", {"alice": {"password": "x"}}, "mail_users.alice: 'alice' is not an address"),
+        (
+            "mail_users",
+            {"alice@example.com": {"password": "x"}},
+            "mail_users['alice@example.com']: is in example.com, not one of mail_domains;"
+            " did you mean example.org?",
+        ),
+        (
+            "mail_users",
+            {"alice@sub.otherwise.net": {"password": "x"}},
+            "mail_users['alice@sub.otherwise.net']: is in sub.otherwise.net, not one of"
+            " mail_domains; add it there",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"password": "x"}, "Alice@example.org": {"password": "y"}},
+            "mail_users['Alice@example.org']: is the same address as 'alice@example.org'; keep one",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {}},
+            "mail_users['alice@example.org']: has neither password nor password_hash",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"password": "x", "password_hash": HASH}},
+            "mail_users['alice@example.org']: has both password and password_hash",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"pasword": "hunter2"}},
+            "mail_users['alice@example.org'].pasword: is unknown; did you mean password?",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": "hunter2"},
+            "mail_users['alice@example.org']: must be a dictionary with some of the keys password",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"password": ""}},
+            "mail_users['alice@example.org'].password: is empty",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"password": 1234}},
+            "mail_users['alice@example.org'].password: must be a string; put it in quotes",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": {"password_hash": "{PLAIN}hunter2"}},
+            "mail_users['alice@example.org'].password_hash: has the scheme PLAIN, which is weak",
+        ),
+        (
+            "mail_postmaster",
+            "alise@example.org",
+            "mail_postmaster: is 'alise@example.org', not one of mail_users; did you mean alice@",
+        ),
+        ("mail_postmaster", "", "mail_postmaster: is '', not one of mail_users; possible are alice"),
+        ("mail_postmaster", ["a"], "mail_postmaster: must be a string"),
+        ("mail_tls_algorithms", [], "mail_tls_algorithms: is empty; leave the setting out"),
+        ("mail_tls_algorithms", "rsa", "mail_tls_algorithms: must be a list"),
+        (
+            "mail_tls_algorithms",
+            ["ecdsa", "ed25519"],
+            "mail_tls_algorithms[1]: must be one of ecdsa, rsa, not 'ed25519'",
+        ),
+        (
+            "mail_tls_algorithms",
+            ["rsa", "rsa"],
+            "mail_tls_algorithms[1]: repeats 'rsa'; keep one",
+        ),
+        (
+            "mail_tlsa_matching_types",
+            [0, 1],
+            "mail_tlsa_matching_types[0]: must be one of 1, 2, not 0",
+        ),
+        (
+            "mail_tlsa_ports",
+            [25, "465"],
+            "mail_tlsa_ports[1]: must be a whole number from 1 to 65535, not '465'",
+        ),
+        ("mail_tlsa_ports", [0], "mail_tlsa_ports[0]: must be a whole number from 1 to 65535"),
+        ("mail_tlsa_ports", [True], "mail_tlsa_ports[0]: must be a whole number from 1 to 65535"),
+        ("mail_dkim_selectors", {}, "mail_dkim_selectors: has no key of type rsa"),
+        (
+            "mail_dkim_selectors",
+            {"e1": {"type": "ed25519"}},
+            "mail_dkim_selectors: has no key of type rsa; many receivers cannot verify Ed25519",
+        ),
+        (
+            "mail_dkim_selectors",
+            {"r_1": {"type": "rsa"}},
+            "mail_dkim_selectors.r_1: 'r_1' is not a DKIM selector",
+        ),
+        (
+            "mail_dkim_selectors",
+            {"r1": {"type": "rsa"}, "x": {"type": "dsa"}},
+            "mail_dkim_selectors.x.type: must be one of rsa, ed25519, not 'dsa'",
+        ),
+        ("mail_dkim_selectors", {"r1": {}}, "mail_dkim_selectors.r1.type: is missing"),
+        ("mail_dns", {"provider": "bind"}, "mail_dns.provider: must be one of zonefile, rfc2136"),
+        ("mail_dns", {"tll": 60}, "mail_dns.tll: is unknown; did you mean ttl?"),
+        ("mail_dns", {"ttl": 0}, "mail_dns.ttl: must be a whole number from 1 to 2147483647, not 0"),
+        ("mail_dns", {"path": ""}, "mail_dns.path: must be the path of a directory"),
+        (
+            "mail_dns",
+            without(RFC2136, "server"),
+            "mail_dns.server: is missing; provider rfc2136 needs it",
+        ),
+        ("mail_dns", without(RFC2136, "tsig_name"), "mail_dns.tsig_name: is missing; provider"),
+        ("mail_dns", without(RFC2136, "tsig_secret"), "mail_dns.tsig_secret: is missing; provider"),
+        (
+            "mail_dns",
+            {**RFC2136, "tsig_secret": "hunter2!"},
+            "mail_dns.tsig_secret: is not base64; take the secret as tsig-keygen printed it",
+        ),
+        (
+            "mail_dns",
+            {**RFC2136, "tsig_algorithm": "hmac-md5"},
+            "mail_dns.tsig_algorithm: must be one of hmac-sha256, hmac-sha384, hmac-sha512, not",
+        ),
+        (
+            "mail_dns",
+            {**RFC2136, "server": "198.18.0.53:53"},
+            "mail_dns.server: has a port in it; write that to mail_dns.port",
+        ),
+        ("mail_dns", {**RFC2136, "port": 70000}, "mail_dns.port: must be a whole number from 1 to"),
+        ("mail_dns", {**RFC2136, "tsig_name": "a key"}, "mail_dns.tsig_name: 'a key' is not a dom"),
+    ],
+)
+def test_names_each_error_once(name: str, value: object, expected: str) -> None:
+    errors = check({**GOOD, name: value})
+    found = [error for error in errors if error.startswith(expected)]
+    assert len(found) == 1, errors
+    assert "hunter2" not in str(errors)
+
+
+@pytest.mark.parametrize("name", ["mail_hostname", "mail_domains", "mail_users"])
+def test_a_missing_setting_is_the_only_error(name: str) -> None:
+    errors = check(without(GOOD, name))
+    assert len(errors) == 1
+    assert errors[0].startswith(f"{name}: is ")
+
+
+def test_lists_all_errors_at_once() -> None:
+    errors = check(
+        {
+            "mail_domains": {"example.org": {"spf": {"all": "?all"}}},
+            "mail_users": {"alice@example.net": {"password": ""}},
+            "mail_tlsa_ports": [0],
+        }
+    )
+    assert [error.partition(":")[0] for error in errors] == [
+        "mail_domains['example.org'].spf.all",
+        "mail_hostname",
+        "mail_tlsa_ports[0]",
+        "mail_users['alice@example.net']",
+        "mail_users['alice@example.net'].password",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("mail_hostname", Unresolved("x"), "mail_hostname"),
+        ("mail_domains", Unresolved("x"), "mail_domains"),
+        ("mail_users", Unresolved("x"), "mail_users"),
+        (
+            "mail_users",
+            {"alice@example.org": {"password": Unresolved("x")}},
+            "mail_users['alice@example.org'].password",
+        ),
+        (
+            "mail_users",
+            {"alice@example.org": Unresolved("x")},
+            "mail_users['alice@example.org']",
+        ),
+        ("mail_postmaster", Unresolved("x"), "mail_postmaster"),
+        ("mail_tlsa_ports", [25, Unresolved("x")], "mail_tlsa_ports[1]"),
+        ("mail_dkim_selectors", {"r1": {"type": Unresolved("x")}}, "mail_dkim_selectors.r1.type"),
+        ("mail_dns", {"provider": Unresolved("x")}, "mail_dns.provider"),
+        ("mail_dns", {**RFC2136, "tsig_secret": Unresolved("x")}, "mail_dns.tsig_secret"),
+    ],
+)
+def test_a_value_that_cannot_be_evaluated_is_one_error(
+    name: str, value: object, where: str
+) -> None:
+    assert check({**GOOD, name: value}) == [f"{where}: x"]

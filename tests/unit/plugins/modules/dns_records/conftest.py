@@ -1,0 +1,198 @@
+"""A primary and a secondary BIND on loopback, each test with zones of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.query
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
+
+LOOPBACK = "127.0.0.1"
+KEY_NAME, SECRET = "record-set.", "c2VjcmV0IG9mIHRoZSByZWNvcmQgc2V0IGtleQ=="
+
+ZONE_TEXT = """\
+$TTL 3600
+@ IN SOA ns1 hostmaster 1 3600 3600 86400 60
+@ IN NS ns1
+ns1 IN A 127.0.0.1
+@ IN A 192.0.2.1
+@ 300 IN TXT "site-verification=abc" "def"
+@ 300 IN TXT "v=spf1 -all"
+mx 600 IN CAA 0 issue "ca.example.net"
+mx 600 IN CAA 128 issue "ca.example.org; accounturi=https://ca.example.org/1"
+mx 600 IN CAA 0 iodef "mailto:ca@example.org"
+_dmarc 900 IN TXT "v=DMARC1; " "p=none"
+alias IN CNAME mx
+*.wild IN TXT "v=spf1 -all"
+*.wildalias IN CNAME mx
+child IN NS ns.child
+ns.child IN A 192.0.2.2
+"""
+SECONDED = ZONE_TEXT.replace("@ IN NS ns1", "@ IN NS ns2\nns2 IN A 127.0.0.1")
+
+OPTIONS = """\
+key "{key}" {{ algorithm hmac-sha256; secret "{secret}"; }};
+key "powerless." {{ algorithm hmac-sha256; secret "{secret}"; }};
+controls {{ }};
+options {{
+  directory "{directory}";
+  pid-file none;
+  session-keyfile none;
+  listen-on port {port} {{ 127.0.0.1; }};
+  listen-on-v6 {{ none; }};
+  recursion no;
+  dnssec-validation no;
+  empty-zones-enable no;
+  notify no;  // the secondary learns of a change only when a test says so
+}};
+"""
+POOL = 40
+
+
+@dataclass
+class Bind:
+    """The two servers. zone() and seconded_zone() give zones that no other test has."""
+
+    port: int
+    secondary_port: int
+    pool: Iterator[str]
+    seconded: Iterator[str]
+
+    def zone(self) -> str:
+        return next(self.pool)
+
+    def seconded_zone(self) -> str:
+        return next(self.seconded)
+
+    def provider(self, name: str = KEY_NAME, secret: str = SECRET, **more: Any) -> Rfc2136:
+        key = tsig_key(name, secret, more.pop("algorithm", "hmac-sha256"))
+        return Rfc2136(Server(LOOPBACK, LOOPBACK, self.port, key, timeout=3), **more)
+
+    def seconded_provider(self) -> Rfc2136:
+        return self.provider(secondaries_port=self.secondary_port)
+
+    def notify(self, zone: str) -> None:
+        """Tell the secondary that the zone has changed (RFC 1996)."""
+        message = dns.message.make_query(zone, "SOA")
+        message.set_opcode(dns.opcode.NOTIFY)
+        message.flags |= dns.flags.AA
+        dns.query.udp(message, LOOPBACK, port=self.secondary_port, timeout=3)
+
+    def dig(self, name: str, rdtype: str, *options: str, port: int = 0) -> list[str]:
+        """What another program reads: the answer's lines, sorted, white space as single blanks."""
+        command = [
+            "dig",
+            f"@{LOOPBACK}",
+            f"-p{port or self.port}",
+            "+tcp",
+            "+norec",
+            "+noall",
+            "+answer",
+        ]
+        done = subprocess.run(
+            [*command, *options, name, rdtype], capture_output=True, text=True, check=True
+        )
+        return sorted(" ".join(line.split()) for line in done.stdout.splitlines())
+
+    def zone_lines(self, zone: str) -> list[str]:
+        """The whole zone but its SOA."""
+        lines = self.dig(zone, "AXFR", "-y", f"hmac-sha256:{KEY_NAME}:{SECRET}")
+        return [line for line in lines if " SOA " not in line and " TSIG " not in line]
+
+    def nsupdate(self, zone: str, *commands: str) -> None:
+        """What another program writes."""
+        lines = [f"server {LOOPBACK} {self.port}", f"zone {zone}", *commands, "send\n"]
+        command = ["nsupdate", "-v", "-y", f"hmac-sha256:{KEY_NAME}:{SECRET}"]
+        subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
+
+
+@pytest.fixture
+def records() -> Callable[..., list[Record]]:
+    """Records from (name, type, values, other suboptions) as AnsibleModule would hand them over."""
+    defaults = {"ttl": 3600, "state": "present", "reason": "", "level": None, "pending": False}
+
+    def make(*items: tuple[Any, ...]) -> list[Record]:
+        return parse_records(
+            {**defaults, "name": name, "type": rdtype, "values": values, **dict(*more)}
+            for name, rdtype, values, *more in items
+        )
+
+    return make
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind((LOOPBACK, 0))
+        two.bind((LOOPBACK, 0))
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+def _start(named: str, directory: Path, configuration: str) -> subprocess.Popen[bytes]:
+    (directory / "named.conf").write_text(configuration)
+    with (directory / "log").open("wb") as log:
+        return subprocess.Popen(
+            [named, "-g", "-n", "1", "-c", str(directory / "named.conf")], stderr=log
+        )
+
+
+def _wait_for(server: subprocess.Popen[bytes], directory: Path) -> None:
+    deadline = time.monotonic() + 10
+    log = directory / "log"
+    while b"running\n" not in log.read_bytes():
+        assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
+    named = shutil.which("named", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not named:
+        pytest.skip("named is not installed (Debian: bind9)")
+    port, secondary_port = _free_ports()
+    pool = [f"z{number}.example.org" for number in range(POOL)]
+    seconded = [f"s{number}.example.org" for number in range(4)]
+
+    primary, secondary = tmp_path_factory.mktemp("primary"), tmp_path_factory.mktemp("secondary")
+    texts = {zone: ZONE_TEXT for zone in pool} | {zone: SECONDED for zone in seconded}
+    for zone, text in texts.items():
+        (primary / zone).write_text(text)
+    (primary / "static.example.net").write_text(ZONE_TEXT)
+    update = f'allow-update {{ key "{KEY_NAME}"; }};'
+    zones = [f'zone "{zone}" {{ type primary; file "{zone}"; {update} }};' for zone in texts]
+    zones += ['zone "static.example.net" { type primary; file "static.example.net"; };']
+    copies = [
+        f'zone "{zone}" {{ type secondary; primaries {{ {LOOPBACK} port {port}; }}; }};'
+        for zone in seconded
+    ]
+
+    servers = []
+    try:
+        for directory, own_port, text in (
+            (primary, port, zones),
+            (secondary, secondary_port, copies),
+        ):
+            options = OPTIONS.format(
+                key=KEY_NAME, secret=SECRET, directory=directory, port=own_port
+            )
+            servers.append(_start(named, directory, options + "\n".join(text)))
+            _wait_for(servers[-1], directory)
+        yield Bind(port, secondary_port, iter(pool), iter(seconded))
+    finally:
+        for server in servers:
+            server.terminate()
+        for server in servers:
+            server.wait(10)

@@ -1,0 +1,318 @@
+"""The rfc2136 provider against a real BIND; dig and nsupdate are the other side."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils import _rfc2136
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server
+from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136, build_updates
+
+DKIM = "v=DKIM1; k=rsa; p=" + "A" * 390
+
+
+def bring(provider, records):
+    """What the module does; whether it changed something."""
+    plans = provider.plan(records)
+    provider.apply(plans)
+    return any(plan.changed for plan in plans)
+
+
+def test_creates_records_and_leaves_the_rest_of_the_zone_alone(bind, records):
+    zone = bind.zone()
+    before = bind.zone_lines(zone)
+    provider = bind.provider()
+    wanted = records(
+        (zone, "MX", ["10 mx.example.org"]),
+        (f"r1._domainkey.{zone}", "TXT", [DKIM]),
+        (f"_25._tcp.mx.{zone}", "TLSA", ["3 1 1 " + "ab" * 32, "3 1 2 " + "cd" * 64]),
+    )
+    assert bring(provider, wanted)
+    assert provider.updates_sent == 1
+    new = set(bind.zone_lines(zone)) - set(before)
+    assert set(before) < set(bind.zone_lines(zone))
+    assert len(new) == 4
+    assert f"{zone}. 3600 IN MX 10 mx.example.org." in new
+    assert bind.dig(f"r1._domainkey.{zone}", "TXT", "+short") == [f'"{DKIM[:255]}" "{DKIM[255:]}"']
+
+
+def test_a_second_run_sends_nothing(bind, records):
+    zone = bind.zone()
+    wanted = records((zone, "MX", ["10 mx.example.org."]), (zone, "TXT", ["v=spf1 mx -all"]))
+    assert bring(bind.provider(), wanted)
+    provider = bind.provider()
+    serial = bind.dig(zone, "SOA")
+    assert not bring(provider, wanted)
+    assert provider.updates_sent == 0
+    assert bind.dig(zone, "SOA") == serial
+
+
+def test_planning_alone_changes_nothing_and_tells_what_would_be(bind, records):
+    zone = bind.zone()
+    before = bind.zone_lines(zone)
+    wanted = [(f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=reject"], {"reason": "the\npolicy"})]
+    (plan,) = bind.provider().plan(records(*wanted))
+    assert plan.changed
+    assert plan.before == f'_dmarc.{zone}. 900 IN TXT "v=DMARC1; " "p=none" ; the policy\n'
+    assert plan.after == f'_dmarc.{zone}. 3600 IN TXT "v=DMARC1; p=reject" ; the policy\n'
+    assert bind.zone_lines(zone) == before
+
+
+def test_the_same_text_split_elsewhere_is_no_change(bind, records):
+    zone = bind.zone()
+    wanted = records((f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=none"], {"ttl": 900}))
+    assert not bring(bind.provider(), wanted)
+
+
+def test_a_ttl_changes_only_its_rrset(bind, records):
+    zone = bind.zone()
+    before = set(bind.zone_lines(zone))
+    wanted = records(
+        (f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=none"], {"ttl": 60}), (zone, "A", ["192.0.2.1"])
+    )
+    (plan,) = bind.provider().plan(wanted)
+    assert [str(record) for record in plan.changes] == [f"_dmarc.{zone} TXT"]
+    bind.provider().apply([plan])
+    gone, new = before - set(bind.zone_lines(zone)), set(bind.zone_lines(zone)) - before
+    assert len(gone) == 1 and new == {f'_dmarc.{zone}. 60 IN TXT "v=DMARC1; p=none"'}
+
+
+def test_foreign_strings_of_a_shared_txt_stay_as_they_are(bind, records):
+    zone = bind.zone()
+    assert bring(bind.provider(), records((zone, "TXT", ["v=spf1 mx -all"])))
+    assert bind.dig(zone, "TXT") == [
+        f'{zone}. 300 IN TXT "site-verification=abc" "def"',
+        f'{zone}. 300 IN TXT "v=spf1 mx -all"',
+    ]
+
+
+def test_foreign_caa_values_stay_as_they_are(bind, records):
+    zone = bind.zone()
+    ours = '0 issue "ca.example.org; accounturi=https://ca.example.org/2"'
+    assert bring(bind.provider(), records((f"mx.{zone}", "CAA", [ours, '0 issuewild ";"'])))
+    assert bind.dig(f"mx.{zone}", "CAA", "+short") == [
+        '0 iodef "mailto:ca@example.org"',
+        '0 issue "ca.example.net"',
+        ours,
+        '0 issuewild ";"',
+    ]
+
+
+def test_absent_removes_only_ours(bind, records):
+    zone = bind.zone()
+    before = set(bind.zone_lines(zone))
+    wanted = records(
+        (zone, "TXT", ["v=spf1"], {"state": "absent"}),
+        (f"_dmarc.{zone}", "TXT", [], {"state": "absent"}),
+        (f"_25._tcp.{zone}", "TLSA", [], {"state": "absent"}),
+    )
+    assert bring(bind.provider(), wanted)
+    assert before - set(bind.zone_lines(zone)) == {
+        f'{zone}. 300 IN TXT "v=spf1 -all"',
+        f'_dmarc.{zone}. 900 IN TXT "v=DMARC1; " "p=none"',
+    }
+    assert not bring(bind.provider(), wanted)
+
+
+def test_many_zones_in_one_call(bind, records):
+    zones = [bind.zone(), bind.zone()]
+    provider = bind.provider()
+    assert bring(provider, records(*((zone, "MX", ["10 mx.example.org."]) for zone in zones)))
+    assert provider.updates_sent == 2
+    assert [bind.dig(zone, "MX", "+short") for zone in zones] == [["10 mx.example.org."]] * 2
+
+
+def test_a_large_change_is_sent_in_several_updates(bind, records):
+    zone = bind.zone()
+    wanted = records(*((f"k{i}._domainkey.{zone}", "TXT", [DKIM]) for i in range(300)))
+    provider = bind.provider()
+    assert bring(provider, wanted)
+    assert provider.updates_sent == 3
+    assert not bring(bind.provider(), wanted)
+
+
+def test_every_update_has_prerequisites_on_what_was_read(bind, records):
+    zone = bind.zone()
+    (plan,) = bind.provider().plan(
+        records((zone, "MX", ["10 mx.example.org."]), (f"_dmarc.{zone}", "TXT", ["v=DMARC1"]))
+    )
+    (update,) = build_updates(plan)
+    assert [rrset.to_text() for rrset in update.prerequisite] == [
+        f"{zone}. NONE MX",
+        f'_dmarc.{zone}. 0 IN TXT "v=DMARC1; " "p=none"',
+    ]
+
+
+def test_a_lost_race_is_read_and_planned_again(bind, records):
+    zone = bind.zone()
+    provider = bind.provider()
+    plans = provider.plan(records((zone, "TXT", ["v=spf1 mx -all"]), (zone, "MX", ["10 mx."])))
+    bind.nsupdate(zone, f'update add {zone} 300 TXT "other-verification=1"')
+    provider.apply(plans)
+    assert provider.updates_sent == 2
+    assert bind.dig(zone, "TXT", "+short") == [
+        '"other-verification=1"',
+        '"site-verification=abc" "def"',
+        '"v=spf1 mx -all"',
+    ]
+    assert "other-verification=1" in plans[0].after
+
+
+def test_a_race_that_is_always_lost_ends(bind, records, monkeypatch):
+    zone = bind.zone()
+    provider = bind.provider()
+    plans = provider.plan(records((zone, "TXT", ["v=spf1 mx -all"])))
+    count = iter(range(100))
+
+    def meddle(plan):
+        bind.nsupdate(zone, f'update add {zone} 300 TXT "number={next(count)}"')
+        return build_updates(plan)
+
+    monkeypatch.setattr(_rfc2136, "build_updates", meddle)
+    with pytest.raises(DnsError, match=f"zone {zone} changed by others 5 times"):
+        provider.apply(plans)
+    assert '"v=spf1 -all"' in bind.dig(zone, "TXT", "+short")
+
+
+def test_a_wildcard_answer_is_not_taken_for_a_record(bind, records):
+    zone = bind.zone()
+    wanted = records(
+        (f"_dmarc.wild.{zone}", "TXT", ["v=DMARC1; p=reject"]),
+        (f"_dmarc.wildalias.{zone}", "TXT", ["v=DMARC1; p=reject"]),
+        (f"other.wild.{zone}", "TXT", ["v=spf1"], {"state": "absent"}),
+    )
+    provider = bind.provider()
+    assert bring(provider, wanted)
+    assert provider.updates_sent == 1
+    assert bind.dig(f"_dmarc.wildalias.{zone}", "TXT", "+short") == ['"v=DMARC1; p=reject"']
+    assert not bring(bind.provider(), wanted)
+
+
+def test_a_cname_in_the_way_is_refused_before_anything_is_sent(bind, records):
+    zone = bind.zone()
+    provider = bind.provider()
+    wanted = records((zone, "MX", ["10 mx."]), (f"alias.{zone}", "TXT", ["v=spf1 -all"]))
+    with pytest.raises(DnsError, match=rf"CNAME to mx\.{zone}\. at alias.*remove the alias"):
+        bring(provider, wanted)
+    assert provider.updates_sent == 0
+
+
+def test_a_cname_that_goes_makes_room_in_the_same_update(bind, records):
+    zone = bind.zone()
+    provider = bind.provider()
+    wanted = records(
+        (f"alias.{zone}", "A", ["192.0.2.7"]), (f"alias.{zone}", "CNAME", [], {"state": "absent"})
+    )
+    assert bring(provider, wanted)
+    assert provider.updates_sent == 1
+    assert bind.dig(f"alias.{zone}", "A", "+short") == ["192.0.2.7"]
+
+
+def test_a_change_that_the_server_ignores_is_an_error(bind, records):
+    zone = bind.zone()
+    with pytest.raises(DnsError, match=f"accepted the update.* but {zone} CNAME is not"):
+        bring(bind.provider(), records((zone, "CNAME", ["mx.example.org."])))
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (
+            {"secret": "d3Jvbmc="},
+            r"another secret for TSIG key record-set\. \(BADSIG\)",
+        ),
+        ({"name": "nobody."}, r"knows no TSIG key nobody\. for hmac-sha256 \(BADKEY\).*tsig_name"),
+        ({"algorithm": "hmac-sha512"}, r"record-set\. for hmac-sha512 \(BADKEY\).*tsig_algorithm"),
+        ({"secret": "not base64!"}, r"tsig_secret of key record-set\. is not base64"),
+        ({"name": "powerless."}, r"REFUSED: its policy does not let TSIG key powerless\."),
+    ],
+)
+def test_a_key_that_does_not_fit_is_named_with_the_remedy(bind, records, key, message):
+    zone = bind.zone()
+    before = bind.zone_lines(zone)
+    with pytest.raises(DnsError, match=message):
+        bring(bind.provider(**key), records((zone, "MX", ["10 mx.example.org."])))
+    assert bind.zone_lines(zone) == before
+
+
+def test_clocks_that_differ_are_named(bind, records, monkeypatch):
+    zone = bind.zone()
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 1000)
+    with pytest.raises(DnsError, match="disagree about the time.*BADTIME.*NTP"):
+        bring(bind.provider(), records((zone, "MX", ["10 mx.example.org."])))
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "message"),
+    [
+        ("static.example.net", "MX", "update of zone static.example.net with REFUSED.*static"),
+        ("example.com", "MX", "query for example.com SOA with REFUSED: it does not serve"),
+        ("x.child.ZONE", "MX", r"no authority for the query for x\.child\..*delegated"),
+        ("ZONE", "NS", "NS is refused"),
+    ],
+)
+def test_names_that_are_not_ours_are_refused(bind, records, name, rdtype, message):
+    name = name.replace("ZONE", bind.zone())
+    with pytest.raises(DnsError, match=message):
+        bring(bind.provider(), records((name, rdtype, ["10 mx." if rdtype == "MX" else "mx."])))
+
+
+def test_a_zone_that_is_none_is_refused(bind, records):
+    zone = bind.zone()
+    wanted = records((zone, "MX", ["10 mx."]))
+    with pytest.raises(DnsError, match="is in none of|lies in none of the zones of option zones"):
+        bind.provider(zones=[to_name("example.net")]).plan(wanted)
+    with pytest.raises(DnsError, match=f"mx.{zone} is not the top of a zone"):
+        bind.provider(zones=[to_name(f"mx.{zone}")]).plan(records((f"mx.{zone}", "MX", ["10 mx."])))
+
+
+def test_an_update_at_a_secondary_is_refused_as_not_authoritative(bind, records):
+    zone = bind.seconded_zone()
+    provider = bind.provider()
+    provider.primary = replace(provider.primary, port=bind.secondary_port)
+    with pytest.raises(DnsError, match=f"update of zone {zone} with (NOTAUTH|REFUSED)"):
+        bring(provider, records((zone, "MX", ["10 mx."])))
+
+
+def test_a_server_that_is_not_there_is_named(records):
+    provider = Rfc2136(Server("ns.example.org", "127.0.0.1", 1))
+    message = r"ns\.example\.org \(127\.0\.0\.1\) port 1 cannot be reached.*Connection refused"
+    with pytest.raises(DnsError, match=message):
+        provider.plan(records(("example.org", "MX", ["10 mx."])))
+
+
+def test_waits_until_the_secondary_serves_the_records(bind, records):
+    zone = bind.seconded_zone()
+    provider = bind.seconded_provider()
+    plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
+    provider.apply(plans)
+    assert bind.dig(zone, "MX", port=bind.secondary_port) == []
+    timer = threading.Timer(0.5, bind.notify, [zone])
+    timer.start()
+    provider.wait(plans, 10)
+    timer.join()
+    assert bind.dig(zone, "MX", "+short", port=bind.secondary_port) == ["10 mx.example.org."]
+
+
+def test_a_secondary_that_lags_is_named_after_the_timeout(bind, records):
+    zone = bind.seconded_zone()
+    provider = bind.seconded_provider()
+    plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
+    provider.apply(plans)
+    message = rf"timeout of 0.5 seconds, ns2\.{zone} \(127\.0\.0\.1\).* does not serve {zone} MX"
+    started = time.monotonic()
+    with pytest.raises(DnsError, match=message):
+        provider.wait(plans, 0.5)
+    assert time.monotonic() - started < 2
+
+
+def test_does_not_wait_for_the_primary_itself(bind, records):
+    zone = bind.zone()
+    provider = bind.provider(secondaries_port=bind.port)
+    plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
+    provider.wait(plans, 0)  # nothing was applied, and nobody but the primary has to serve it
