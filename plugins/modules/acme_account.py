@@ -108,13 +108,11 @@ def main() -> None:
                 raise AcmeError(f"acme.sh left no account of {server} in {home}; look there")
     except (AcmeError, OSError) as error:
         module.fail_json(msg=str(error))
-    result = {"changed": before is None, "uri": after}
-    if module._diff:
-        result["diff"] = {
-            "before": f"{before or 'no account'}\n",
-            "after": f"{after or 'an account at ' + server}\n",
-        }
-    module.exit_json(**result)
+    diff = {
+        "before": f"{before or 'no account'}\n",
+        "after": f"{after or 'an account at ' + server}\n",
+    }
+    module.exit_json(changed=before is None, uri=after, diff=diff)
 
 
 if __name__ == "__main__":

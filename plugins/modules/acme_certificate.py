@@ -80,10 +80,11 @@ def main() -> None:
         report: dict[str, Any] = {"due": {"all": "the host has none yet"}, "issued": []}
     else:
         report = run(module, *(["--check"] if module.check_mode else []))
-    if module._diff:
-        after = "".join(f"{name}: {why}\n" for name, why in report["due"].items())
-        report["diff"] = {"before": "", "after": after}
-    module.exit_json(changed=bool(report["due"]), **report)
+    diff = {
+        "before": "",
+        "after": "".join(f"{name}: {why}\n" for name, why in report["due"].items()),
+    }
+    module.exit_json(changed=bool(report["due"]), diff=diff, **report)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def refusal(*arguments: str, **settings: object) -> str:
     messages = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
     assert len(messages) == 1, run.stdout
     assert NOT_THE_KEY not in run.stdout
-    return messages[0]
+    return str(messages[0])
 
 
 def listening() -> set[str]:
