@@ -158,7 +158,8 @@ def _server(where: str, value: Any) -> Iterator[Problem]:
 
 
 def _did_you_mean(key: object, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(key), known, 1)
+    # All names begin with mail_, which alone makes any two of them alike to 0.6.
+    close = difflib.get_close_matches(str(key), known, 1, cutoff=0.65)
     return f"did you mean {close[0]}?" if close else f"possible are {', '.join(known)}"
 
 

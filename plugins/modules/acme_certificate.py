@@ -21,7 +21,7 @@ options:
   program:
     description: The renewal program.
     type: path
-    default: /usr/local/sbin/pillarbox-certificates
+    default: /usr/local/lib/pillarbox/certificates.py
 attributes:
   check_mode:
     support: full
@@ -54,6 +54,7 @@ issued:
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
     """Run the program and return what it reports; its one sentence fails the task."""
-    rc, out, err = module.run_command([module.params["program"], *arguments])
+    rc, out, err = module.run_command([sys.executable, module.params["program"], *arguments])
     if rc != 0:
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
     report: dict[str, Any] = json.loads(out)
@@ -72,7 +73,7 @@ def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox-certificates"},
+            "program": {"type": "path", "default": "/usr/local/lib/pillarbox/certificates.py"},
         },
         supports_check_mode=True,
     )

@@ -21,7 +21,6 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
   - dnspython >= 2.3
-  - idna, for names with letters beyond ASCII
 attributes:
   check_mode:
     support: full
@@ -174,6 +173,11 @@ EXAMPLES = r"""
     provider: zonefile
     path: "{{ playbook_dir }}/zones"
     records: "{{ settings | pillarbox.mail.mail_records }}"
+  vars:
+    settings:
+      hostname: mx.example.org
+      domains:
+        example.org: {}
   delegate_to: localhost
 """
 
@@ -234,7 +238,7 @@ except ImportError:
 
 
 def provider(params: dict[str, Any]) -> Any:
-    """Return the object that plans, applies and waits. Raises DnsError."""
+    """Return the object that plans, applies and waits, each in its own way. Raises DnsError."""
     zones = [to_name(zone) for zone in params["zones"]]
     if params["provider"] == "zonefile":
         return Zonefile(params["path"], zones)

@@ -133,10 +133,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the file to the wanted state."""
     path = module.params["path"]
     passwords, given = split_users(module.params["users"])
-    text = (read_file(path) or b"").decode(errors="replace")
+    data = read_file(path)
+    text = (data or b"").decode(errors="replace")
     current = PasswdFile.parse(text)
     update = Update(current, passwords, given, Argon2id())
-    changed = update.needed or text != current.render()
+    changed = data is None or update.needed or text != current.render()
 
     wanted = {**dict.fromkeys(passwords), **update.kept, **given}
     added = sorted(wanted.keys() - current.hashes.keys())

@@ -21,7 +21,9 @@ PLAYBOOK = """
 """
 
 
-def run(tmp_path: Path, variables: str, playbook: str = PLAYBOOK) -> subprocess.CompletedProcess[str]:
+def run(
+    tmp_path: Path, variables: str, playbook: str = PLAYBOOK
+) -> subprocess.CompletedProcess[str]:
     """Run a playbook for a host that cannot be reached."""
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
@@ -31,7 +33,9 @@ def run(tmp_path: Path, variables: str, playbook: str = PLAYBOOK) -> subprocess.
         [PLAY, "-vvv", "-i", "inventory", "-e", "mail_target=mx", "play.yml"],
         cwd=tmp_path,
         env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            **{
+                name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")
+            },
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_HOME": str(tmp_path / "home"),
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",

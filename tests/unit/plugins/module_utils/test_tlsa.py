@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.pillarbox.mail.plugins.module_utils._tlsa import (
-    Material,
     TlsaError,
     load,
     owner,
@@ -130,5 +129,3 @@ def test_refuses_what_is_neither_certificate_nor_key(data: bytes) -> None:
 
 def test_names_services_as_rfc_6698_does() -> None:
     assert owner("mx.example.org", 25, "tcp") == "_25._tcp.mx.example.org"
-
-

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -131,6 +130,7 @@ def order(algorithm: str, config: dict[str, Any]) -> bytes:
             stderr=subprocess.STDOUT,
             text=True,
             umask=0o077,
+            check=False,
         )
         chains = list(Path(cert_home).glob(f"{name}*/fullchain.cer"))
         if run.returncode != 0 or len(chains) != 1:
@@ -195,7 +195,7 @@ def main() -> int:
         try:
             print(json.dumps(renew(json.loads(CONFIG.read_text()), check)))
         except (CertificateError, OSError, ValueError, subprocess.CalledProcessError) as error:
-            print(f"pillarbox-certificates: {error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             return 1
     return 0
 
