@@ -62,7 +62,13 @@ class Rfc2136:
 
     def plan(self, records: Sequence[Record]) -> list[ZonePlan]:
         """Compare the records with the primary and return one plan per zone. Raises DnsError."""
-        plans = look(self.primary, self._by_zone(records))
+        zone_of: Mapping[dns.name.Name, dns.name.Name | None]
+        if self.zones:
+            answers = None
+            zone_of = {record.name: enclosing(record.name, self.zones) for record in records}
+        else:
+            zone_of, answers = find_zones(self.primary, records)
+        plans = look(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
             self._refuse_alias(plan)
         return plans
@@ -124,12 +130,6 @@ class Rfc2136:
                     " that it is notified and may transfer the zone."
                 )
         return late, why
-
-    def _by_zone(self, records: Sequence[Record]) -> dict[dns.name.Name, list[Record]]:
-        names = {record.name for record in records}
-        if self.zones:
-            return by_zone(records, {name: enclosing(name, self.zones) for name in names})
-        return by_zone(records, find_zones(self.primary, names))
 
     def _refuse_alias(self, plan: ZonePlan) -> None:
         for record in plan.records:

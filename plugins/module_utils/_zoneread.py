@@ -50,16 +50,20 @@ def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
     return answers
 
 
-def look(server: Server, zones: Mapping[dns.name.Name, Sequence[Record]]) -> list[ZonePlan]:
+def look(
+    server: Server,
+    zones: Mapping[dns.name.Name, Sequence[Record]],
+    known: Mapping[Key, dns.message.Message] | None = None,
+) -> list[ZonePlan]:
     """Compare the records of each zone with what *server* has. Raises DnsError.
 
-    An alias at a record's name is in the plan's current data, as an RRset of type CNAME.
+    An alias at a record's name is in the plan's current data, as an RRset of type CNAME. What is in
+    *known*, fresh answers of the server, is not asked again.
     """
-    answers = ask(
-        server,
-        [(zone, dns.rdatatype.SOA) for zone in zones]
-        + [record.key for records in zones.values() for record in records],
-    )
+    answers = dict(known or {})
+    keys = [(zone, dns.rdatatype.SOA) for zone in zones]
+    keys += [record.key for records in zones.values() for record in records]
+    answers.update(ask(server, (key for key in keys if key not in answers)))
     plans = []
     for zone, records in zones.items():
         current = {}
@@ -123,24 +127,36 @@ def _wildcards(name: dns.name.Name, zone: dns.name.Name) -> Iterator[dns.name.Na
 
 
 def find_zones(
-    server: Server, names: Iterable[dns.name.Name]
-) -> dict[dns.name.Name, dns.name.Name]:
-    """Return the zone each name is in: its SOA is in the answer, or in the authority section.
+    server: Server, records: Sequence[Record]
+) -> tuple[dict[dns.name.Name, dns.name.Name], dict[Key, dns.message.Message]]:
+    """Return the zone each record's name is in, and the answers for the records. Raises DnsError.
 
-    At an alias the answer may be about its target instead. As an alias is never the top of a zone,
-    it is in the zone of the name above it. Raises DnsError.
+    The authority section has the zone's SOA when there is no such RRset, and usually its NS when
+    there is. Else the SOA is asked for. At an alias both may be about the target; as an alias is
+    never the top of a zone, it is in the zone of the name above it.
     """
+    SOA, NS = dns.rdatatype.SOA, dns.rdatatype.NS
     zones: dict[dns.name.Name, dns.name.Name] = {}
-    asking = {name: name for name in names}
+    asking = {record.name: record.key for record in records}
+    answers = found = ask(server, (record.key for record in records))
     while asking:
-        answers = ask(server, ((at, dns.rdatatype.SOA) for at in asking.values()))
-        aliases = {}
-        for name, at in asking.items():
-            answer = answers[at, dns.rdatatype.SOA]
-            if rdataset(answer, (at, dns.rdatatype.CNAME)):
-                aliases[name] = at.parent()
-                continue
-            soa = (r for r in answer.answer + answer.authority if r.rdtype == dns.rdatatype.SOA)
-            zones[name] = next(soa).name
-        asking = aliases
-    return zones
+        unknown = {}
+        for name, (at, rdtype) in asking.items():
+            answer = found[at, rdtype]
+            alias = rdataset(answer, (at, dns.rdatatype.CNAME))
+            tops = [rrset.name for rrset in answer.authority if rrset.rdtype in (SOA, NS)]
+            if alias:
+                unknown[name] = at.parent(), SOA
+            elif rdataset(answer, (at, SOA)):
+                zones[name] = at
+            elif tops:
+                zones[name] = tops[0]
+            elif rdtype != SOA:
+                unknown[name] = at, SOA
+            else:
+                raise DnsError(
+                    f"{server} does not tell which zone {to_text(name)} is in: give it in zones."
+                )
+        asking = unknown
+        found = ask(server, asking.values()) if asking else {}
+    return zones, answers

@@ -57,6 +57,7 @@ options {{
   recursion no;
   dnssec-validation no;
   empty-zones-enable no;
+  minimal-responses {minimal};
   notify no;  // the secondary learns of a change only when a test says so
 }};
 """
@@ -149,10 +150,9 @@ def _start(named: str, directory: Path, configuration: str) -> subprocess.Popen[
         )
 
 
-def _wait_for(server: subprocess.Popen[bytes], directory: Path) -> None:
+def _wait_for(server: subprocess.Popen[bytes], log: Path, text: bytes, times: int) -> None:
     deadline = time.monotonic() + 10
-    log = directory / "log"
-    while b"running\n" not in log.read_bytes():
+    while log.read_bytes().count(text) < times:
         assert server.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)
 
@@ -181,15 +181,16 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
 
     servers = []
     try:
-        for directory, own_port, text in (
-            (primary, port, zones),
-            (secondary, secondary_port, copies),
+        for directory, own_port, minimal, text in (
+            (primary, port, "no", zones),
+            (secondary, secondary_port, "yes", copies),  # as Knot and NSD answer
         ):
             options = OPTIONS.format(
-                key=KEY_NAME, secret=SECRET, directory=directory, port=own_port
+                key=KEY_NAME, secret=SECRET, directory=directory, port=own_port, minimal=minimal
             )
             servers.append(_start(named, directory, options + "\n".join(text)))
-            _wait_for(servers[-1], directory)
+            _wait_for(servers[-1], directory / "log", b"running\n", 1)
+        _wait_for(servers[-1], secondary / "log", b"Transfer status: success", len(seconded))
         yield Bind(port, secondary_port, iter(pool), iter(seconded))
     finally:
         for server in servers:

@@ -11,6 +11,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136, build_updates
+from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import find_zones
 
 DKIM = "v=DKIM1; k=rsa; p=" + "A" * 390
 
@@ -251,7 +252,7 @@ def test_clocks_that_differ_are_named(bind, records, monkeypatch):
     ("name", "rdtype", "message"),
     [
         ("static.example.net", "MX", "update of zone static.example.net with REFUSED.*static"),
-        ("example.com", "MX", "query for example.com SOA with REFUSED: it does not serve"),
+        ("example.com", "MX", "query for example.com MX with REFUSED: it does not serve"),
         ("x.child.ZONE", "MX", r"no authority for the query for x\.child\..*delegated"),
         ("ZONE", "NS", "NS is refused"),
     ],
@@ -260,6 +261,24 @@ def test_names_that_are_not_ours_are_refused(bind, records, name, rdtype, messag
     name = name.replace("ZONE", bind.zone())
     with pytest.raises(DnsError, match=message):
         bring(bind.provider(), records((name, rdtype, ["10 mx." if rdtype == "MX" else "mx."])))
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "value"),
+    [
+        ("", "A", "192.0.2.1"),
+        ("_dmarc.", "TXT", "v=DMARC1"),
+        ("nothing.here.", "A", "192.0.2.1"),
+        ("alias.", "A", "192.0.2.1"),
+    ],
+)
+@pytest.mark.parametrize("server", ["primary", "terse"])
+def test_the_zone_of_a_name_is_found(bind, records, server, name, rdtype, value):
+    zone = "s0.example.org"
+    port = bind.port if server == "primary" else bind.secondary_port
+    wanted = records((f"{name}{zone}", rdtype, [value]))
+    zones, _ = find_zones(Server("127.0.0.1", "127.0.0.1", port), wanted)
+    assert zones == {to_name(f"{name}{zone}"): to_name(zone)}
 
 
 def test_a_zone_that_is_none_is_refused(bind, records):
