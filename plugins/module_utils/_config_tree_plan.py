@@ -139,7 +139,7 @@ class Plan:
                 before = "(contents hidden)\n" if secret else show(found.content)
                 self._note(path, before, "", _names(found.attributes), "absent")
         for path in sorted(set(self._managed.directories) - wanted, reverse=True):
-            if os.path.isdir(path) and all(
+            if look(path).kind == "directory" and all(
                 f"{path}/{name}" in self.removed for name in os.listdir(path)
             ):
                 self.transaction.rmdir(path)
