@@ -92,6 +92,6 @@ class ActionModule(ActionBase):
 
 
 def _walk(tree: str) -> Iterator[str]:
-    for directory, _, names in os.walk(tree, followlinks=True):
+    for directory, _below, names in os.walk(tree, followlinks=True):
         for name in sorted(names):
             yield os.path.join(directory, name)

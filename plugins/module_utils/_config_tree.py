@@ -141,7 +141,9 @@ def redact(output: str, entries: Iterable[Entry]) -> str:
     """
     entries = list(entries)
     public = "\n".join(
-        entry.path + "\n" + ("" if entry.secret else (entry.content or b"").decode(errors="replace"))
+        entry.path
+        + "\n"
+        + ("" if entry.secret else (entry.content or b"").decode(errors="replace"))
         for entry in entries
     )
     needles = set()

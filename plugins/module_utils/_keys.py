@@ -71,12 +71,21 @@ def load_private_key(pem: bytes) -> PrivateKeyTypes:
         raise KeysError("is encrypted; a daemon needs a key without a passphrase") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeysError("is not a private key in PEM") from error
-    if isinstance(key, rsa.RSAPrivateKey):
-        numbers = key.private_numbers()
-        p, q, n = numbers.p, numbers.q, numbers.public_numbers.n
-        if p * q != n or pow(pow(2, numbers.public_numbers.e, n), numbers.d, n) != 2:
-            raise KeysError("is a damaged RSA key")
+    if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
+        raise KeysError("is a damaged RSA key")
     return key
+
+
+def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
+    """Whether the numbers of an RSA key fit each other (RFC 8017 section 3.2)."""
+    p, q, d, public = key.p, key.q, key.d, key.public_numbers
+    return (
+        p * q == public.n
+        and (d * public.e) % (p - 1) == 1
+        and (d * public.e) % (q - 1) == 1
+        and (key.dmp1, key.dmq1) == (d % (p - 1), d % (q - 1))
+        and (key.iqmp * q) % p == 1
+    )
 
 
 def generate_tls_key(algorithm: str) -> SigningKey:

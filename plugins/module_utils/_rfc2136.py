@@ -46,6 +46,9 @@ with suppress(ImportError):  # dns_records says what to install
 ATTEMPTS = 5
 # A message has at most 65535 octets (RFC 1035 section 4.2.2); the rest is for header and TSIG.
 UPDATE_OCTETS = 64000
+# Seconds that a primary may take to serve what it has accepted. BIND with inline signing answers an
+# update before the signed zone has it.
+SETTLE = 5.0
 
 # What each server has to serve.
 Duties = dict[Server, dict["dns.name.Name", list[Record]]]
@@ -158,18 +161,24 @@ class Rfc2136:
         return [plan for plan in plans if plan.zone in late]
 
     def _read_back(self, plan_of: Mapping[dns.name.Name, ZonePlan]) -> None:
-        if not plan_of:
-            return
-        for now in look(self.primary, {zone: plan.records for zone, plan in plan_of.items()}):
-            self._refuse_alias(now)
-            if now.changes:
+        """Note the new serials. Raises DnsError if the primary does not serve what it accepted."""
+        deadline = time.monotonic() + SETTLE
+        missing = {zone: plan.records for zone, plan in plan_of.items()}
+        while missing:
+            behind = []
+            for now in look(self.primary, missing):
+                self._refuse_alias(now)
+                plan_of[now.zone].serial = now.serial
+                behind += [now] if now.changes else []
+            if behind and time.monotonic() > deadline:
                 raise DnsError(
-                    f"{self.primary} accepted the update of zone {to_text(now.zone)} but"
-                    f" {now.changes[0]} is not as it was told: either the name has other records,"
-                    " beside which it ignores a CNAME (RFC 2136 section 3.4.2.2), or it belongs to"
-                    " a child zone, or somebody else changed it; look at that name."
+                    f"{self.primary} accepted the update of zone {to_text(behind[0].zone)} but"
+                    f" {behind[0].changes[0]} is not as it was told: either the name has other"
+                    " records, beside which it ignores a CNAME (RFC 2136 section 3.4.2.2), or it"
+                    " belongs to a child zone, or somebody else changed it; look at that name."
                 )
-            plan_of[now.zone].serial = now.serial
+            missing = {plan.zone: plan.records for plan in behind}
+            time.sleep(0.1 if missing else 0)
 
     def _secondaries(self, plans: Sequence[ZonePlan]) -> Duties:
         """Return what each authoritative server, the primary aside, has to serve."""

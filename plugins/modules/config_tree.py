@@ -70,8 +70,8 @@ options:
     suboptions:
       path:
         description:
-          - Path or glob relative to O(dest). V(*) stays within a directory, V(**) does not.
-            It must match something.
+          - Path or glob relative to O(dest). V(*) and V(?) stay within a directory, V(**) does
+            not. It must match something.
           - A glob is about files only. Name a directory in full to set its own attributes.
         type: str
         required: true
@@ -111,6 +111,9 @@ options:
     description: Directory on the host for manifests and originals.
     type: path
     default: /var/lib/pillarbox/config_tree
+  _archive:
+    description: The rendered tree. Internal; always set by the action plugin.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -222,9 +225,8 @@ def main() -> None:
             "overlay": {"type": "list", "elements": "str", "default": []},
             "prune": {"type": "bool", "default": True},
             "state_dir": {"type": "path", "default": "/var/lib/pillarbox/config_tree"},
-            # From the action plugin: the rendered tree. One opaque string, so that hiding it
-            # hides all contents and mangles nothing else.
-            "_archive": {"type": "str", "required": True, "no_log": True},
+            # One opaque string, so that hiding it hides all contents and mangles nothing else.
+            "_archive": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,
     )

@@ -137,7 +137,7 @@ keys:
     fingerprint:
       description: The SHA-256 of the public key's SubjectPublicKeyInfo in hexadecimal, or V(null).
       type: str
-      sample: 06e1a2f5f1c4c8e1a1d8d1e4a2a3d7a1f0b8d7f5c0f2ae15a3bbd1b0f3e0f3c1
+      sample: 06e3fd8fda29bb60ab59557de61edb0aecdb231134be30e75b455f8e1b792fa9
 """
 
 import os

@@ -49,7 +49,7 @@ def test_the_key_that_is_served_is_published_in_both_digests(port: int, algorith
 def test_the_next_key_is_published_before_it_is_served(algorithm: str) -> None:
     for mtype, digest in DIGESTS.items():
         pipeline = (
-            f"openssl pkey -in /etc/pillarbox/tls/keys/{algorithm}-next.key -pubout -outform DER"
+            f"openssl pkey -in /etc/pillarbox/tls/{algorithm}-next.key -pubout -outform DER"
             f" | openssl dgst -{digest} -r"
         )
         assert (mtype, lab.on("mx", pipeline).split()[0]) in published(SMTP)

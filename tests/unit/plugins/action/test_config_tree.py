@@ -123,6 +123,7 @@ def test_check_run_and_second_run(play: Play) -> None:
         "etc/demo/blank": "",
         "etc/demo/verbatim": "{{ not_rendered }}\n",
     }
+    assert [path.name for path in (play.base / "state").iterdir()] == ["demo.json"]
     assert (play.root / "etc/demo/users").stat().st_mode & 0o7777 == 0o600
     again = play.run("--diff")
     assert "changed=0 " in again
@@ -144,13 +145,20 @@ def test_a_set_that_fails_its_check_changes_nothing_and_fails_again(play: Play) 
     play.run()
     before = play.snapshot()
     shout = "cat %s/etc/demo/users >&2; echo %s/etc/demo/main.conf:2: bad; exit 1"
-    for _ in range(2):
-        output = play.run("-vvv", demo_suffix="example.com", demo_validate=[["sh", "-c", shout]])
+    for verbosity in ("-v", "-vvv"):
+        output = play.run(verbosity, demo_suffix="example.com", demo_validate=[["sh", "-c", shout]])
         assert "failed=1 " in output
         assert "Nothing was changed, because " in output
         assert f"{play.root}/etc/demo/main.conf:2: bad" in output
         assert PASSWORD not in output
         assert play.snapshot() == before
+
+
+def test_needs_a_name_outside_of_roles(play: Play) -> None:
+    task = {"pillarbox.mail.config_tree": {"src": "roles/demo/templates/tree"}}
+    play_of_tasks = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
+    (play.base / "play.yml").write_text(json.dumps([play_of_tasks]))
+    assert "outside of roles the option name too" in play.run()
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,14 @@ def run_until(host: Host, moment: int) -> bool:
     return code == 9
 
 
+def test_check_mode_tells_of_a_killed_run_and_leaves_it(host: Host) -> None:
+    assert run_until(host, 20)
+    before = (host.snapshot(), snapshot(host.state))
+    result = host.run(FILES, check=True)
+    assert "demo: the last run was killed; the next first undoes it." in str(result["warnings"])
+    assert (host.snapshot(), snapshot(host.state)) == before
+
+
 def test_what_fails_half_way_is_put_back(host: Host) -> None:
     """The check plays somebody who puts a directory in the way while we work."""
     host.run({**FILES, "etc/demo/main.conf": b"colour = blue\n", "etc/demo/z": b"old"})

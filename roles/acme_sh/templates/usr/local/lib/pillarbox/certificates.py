@@ -115,7 +115,7 @@ def order(algorithm: str, config: dict[str, Any]) -> bytes:
     Raises CertificateError with the last lines of acme.sh.
     """
     name = config["names"][0]
-    csr = Path(config["key_dir"]) / f"{algorithm}-current.csr"
+    csr = Path(config["tls_dir"]) / f"{algorithm}-current.csr"
     with tempfile.TemporaryDirectory(prefix="pillarbox-") as cert_home:
         # --dnssleep 0: acme.sh would otherwise poll public resolvers over HTTPS for the challenge.
         command = ["acme.sh", "--config-home", config["acme_home"], "--cert-home", cert_home,
@@ -159,12 +159,13 @@ def renew(config: dict[str, Any], check: bool) -> dict[str, Any]:
 
     Raises CertificateError at the first that fails; those before it are in service by then.
     """
+    directory = Path(config["tls_dir"])
     due: dict[str, str] = {}
     issued: list[str] = []
     try:
         for algorithm in config["algorithms"]:
-            served = Path(config["tls_dir"]) / f"{algorithm}.pem"
-            key = (Path(config["key_dir"]) / f"{algorithm}-current.key").read_bytes()
+            served = directory / f"{algorithm}.pem"
+            key = (directory / f"{algorithm}-current.key").read_bytes()
             reason = why_due(served, key, config)
             if reason is None:
                 continue
