@@ -87,7 +87,11 @@ def trusting_the_ca() -> ssl.SSLContext:
 def imap(address: str, secret: str | None = None) -> imaplib.IMAP4_SSL:
     """A session of a user, by TLS to the name in the certificate."""
     session = imaplib.IMAP4_SSL(MX, IMAPS, ssl_context=trusting_the_ca(), timeout=20)
-    session.login(address, password(address) if secret is None else secret)
+    try:
+        session.login(address, password(address) if secret is None else secret)
+    except imaplib.IMAP4.error:
+        session.shutdown()
+        raise
     return session
 
 
@@ -163,12 +167,14 @@ def log_of(host: str, mail: EmailMessage) -> Callable[[str], list[str]]:
     def lines(word: str) -> list[str]:
         log = on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -15min")
         queue_ids = {
-            line.split(": ")[1]
+            line.partition(":")[0]
             for line in log.splitlines()
             if f"message-id={mail['Message-ID']}" in line
         }
         return [
-            line for line in log.splitlines() if word in line and any(q in line for q in queue_ids)
+            line
+            for line in log.splitlines()
+            if word in line and line.partition(":")[0] in queue_ids
         ]
 
     return lines

@@ -24,22 +24,16 @@ BOB_RSA = "bob-rsa@example.net"
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
-@pytest.mark.parametrize(
-    ("sender", "certificate"), [(BOB, "ECDSA (prime256v1"), (BOB_RSA, "RSA (3072")]
-)
-def test_mail_from_outside_arrives_over_a_dane_verified_connection(
-    sender: str, certificate: str
-) -> None:
+@pytest.mark.parametrize(("sender", "sign"), [(BOB, "prime256v1"), (BOB_RSA, "ECDHE-RSA")])
+def test_mail_from_outside_arrives_over_a_dane_verified_connection(sender: str, sign: str) -> None:
     mail = lab.message(sender, ALICE)
+    start = lab.on("peer", "date '+%F %T'").strip()
 
     lab.send_from_peer(mail)
 
     lab.received(ALICE, mail)
-    log = lab.on("peer", "journalctl --no-pager -o cat -u 'postfix*' --since -2min")
-    connections = re.findall(r"Verified TLS connection established to mx\.example\.org.*", log)
-    assert connections, log
-    key = "prime256v1" if "ECDSA" in certificate else "3072 bit"
-    assert any(key in line for line in connections), connections
+    log = lab.on("peer", f"journalctl --no-pager -o cat -u 'postfix*' --since '{start}'")
+    assert re.search(rf"Verified TLS connection established to {lab.MX}\[.*{sign}", log), log
 
 
 def test_mail_of_a_user_arrives_outside_verified_by_all_that_is_published() -> None:
@@ -106,12 +100,11 @@ def test_spam_does_not_reach_the_inbox() -> None:
     assert lab.find(ALICE, mail) is None
 
 
-def test_mail_that_is_only_suspicious_is_filed_as_junk() -> None:
-    # Rspamd's own milter adds the header; here a message that already has it stands for its verdict.
-    mail = lab.message(BOB, ALICE)
-    mail["X-Spam"] = "Yes"
+def test_mail_that_only_claims_to_be_from_a_user_is_filed_as_junk() -> None:
+    mail = lab.message(ALICE, ALICE)
 
-    lab.send_from_peer(mail)
+    swaks = f"swaks --server {lab.MX} --from {ALICE} --to {ALICE} --data -"
+    lab.on("peer", swaks, mail.as_string())
 
     lab.received(ALICE, mail, "Junk")
     assert lab.find(ALICE, mail) is None
@@ -135,12 +128,16 @@ def test_no_password_is_asked_for_before_tls() -> None:
 
 
 @pytest.mark.parametrize("port", [SUBMISSIONS, SUBMISSION])
-def test_submission_without_login_is_refused(port: int) -> None:
+@pytest.mark.parametrize(
+    ("sender", "answer"),
+    [(ALICE, b"5.7.1 <alice@example.org>: Sender"), (BOB, b"5.7.1 <bob@example.net>: Re")],
+)
+def test_submission_without_login_is_refused(port: int, sender: str, answer: bytes) -> None:
     with lab.submission(port) as session:
         session.ehlo()
-        session.mail(ALICE)
+        session.mail(sender)
         code, text = session.rcpt(BOB)
-        assert (code, text[:5]) == (554, b"5.7.1")
+        assert code >= 550 and text.startswith(answer), text
 
 
 def test_a_forged_sender_is_refused() -> None:
