@@ -77,6 +77,8 @@ def _stage(entry: Entry, copy: str, attributes: Attributes) -> None:
         if os.path.lexists(copy):
             os.unlink(copy)
         write_file(copy, entry.content, attributes, durable=False)
+        # Postfix waits two seconds for a file that is still fresh, lest it be half written.
+        os.utime(copy, (0, 0))
         return
     if os.path.islink(copy):
         # Files below a copied link would land in the live directory: make it a real one.
