@@ -19,7 +19,7 @@ options:
     type: raw
     required: true
   selectors:
-    description: What the keys of each selector are, as C({r1: {type: rsa}}).
+    description: "What the keys of each selector are, as C({r1: {type: rsa}})."
     type: dict
     required: true
   directory:

@@ -72,7 +72,7 @@ def missing(module: AnsibleModule) -> list[str]:
 
 @contextmanager
 def no_daemon_starts() -> Iterator[None]:
-    """Keep maintainer scripts from starting daemons. A policy of the operator's own is left alone."""
+    """Keep maintainer scripts from starting daemons. A policy of the operator's own stays."""
     if POLICY.exists():
         yield
         return

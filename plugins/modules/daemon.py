@@ -10,11 +10,11 @@ module: daemon
 short_description: Have a systemd unit enabled and running with its present configuration
 version_added: 0.1.0
 description:
-  - Enables and starts a unit, and reloads or restarts it when it runs already. Afterwards it must be
-    active, or the task fails with the end of its log.
+  - Enables and starts a unit, and reloads or restarts it when it runs already. Afterwards it must
+    be active, or the task fails with the end of its log.
   - When systemd's own files of the unit have changed, systemd reads them first.
-  - Unlike M(ansible.builtin.systemd_service) it predicts all this in check mode also when the unit's
-    package is not installed yet.
+  - Unlike M(ansible.builtin.systemd_service) it predicts all this in check mode also when the
+    unit's package is not installed yet.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
