@@ -19,7 +19,8 @@ options:
     type: raw
     required: true
   selectors:
-    description: "What the keys of each selector are, as C({r1: {type: rsa}})."
+    description: The keys of each domain, a dictionary keyed by selector. What it says of a key, as
+      its C(type), is taken over.
     type: dict
     required: true
   directory:

@@ -29,15 +29,15 @@ options:
     required: true
   dkim_keys:
     description:
-      - The DKIM keys as M(pillarbox.mail.dkim_key) returns them.
+      - The DKIM keys as RV(pillarbox.mail.dkim_key#module:dkim_keys) has them.
       - A key whose C(dns_value) is V(null) does not exist yet. Its record is C(pending).
     type: list
     elements: dict
     default: []
   tls_keys:
     description:
-      - The TLS keys as M(pillarbox.mail.tls_key_ring) returns them, current and next of every
-        algorithm. Without keys there is no TLSA record.
+      - The TLS keys as RV(pillarbox.mail.tls_key_ring#module:tls_keys) has them, current and next
+        of every algorithm. Without keys there is no TLSA record.
       - When a C(public_key) is V(null), all TLSA records are C(pending).
     type: list
     elements: dict

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
 
-with suppress(ImportError):  # the module that is used says what to install
+try:
     import dns.exception
     import dns.name
+
+    HAS_DNSPYTHON = True
+except ImportError:
+    HAS_DNSPYTHON = False  # dns_records says what to install
 
 
 class DnsError(Exception):

@@ -135,12 +135,11 @@ class PasswdFile:
         """Read a passwd-file; lines that render would not write are left out."""
         file = cls()
         for line in text.splitlines():
-            name, _, rest = line.partition(":")
+            name, second, third = [*line.split(":"), "", ""][:3]
             if name == "# seal":
-                prefix, _, seal = rest.partition(":")
-                file.seals[prefix] = seal
-            elif not name.startswith("#") and rest:
-                file.hashes[name] = rest.partition(":")[0]
+                file.seals[second] = third
+            elif not name.startswith("#") and second:
+                file.hashes[name] = second
         return file
 
     def render(self) -> str:

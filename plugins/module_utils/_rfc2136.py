@@ -85,7 +85,7 @@ class Rfc2136:
         """
         plan_of = {plan.zone: plan for plan in plans if plan.changes}
         todo = list(plan_of.values())
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             late = self._update(todo)
             if not late:
                 break
@@ -214,7 +214,7 @@ class Rfc2136:
         ]
         found = [
             rdata.address
-            for _, answer in exchange(self.primary, questions)
+            for _question, answer in exchange(self.primary, questions)
             for rrset in answer.answer
             if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
             for rdata in rrset

@@ -130,12 +130,11 @@ def rdata(material: Material, usage: int, selector: int, matching_type: int) -> 
         raise TlsaError(
             f"is {what}, and usage 2 names a CA: give the CA's certificate alone, or use usage 3"
         )
-    if selector == 0 and material.certificate is None:
+    selected = material.certificate if selector == 0 else material.spki
+    if selected is None:
         raise TlsaError(
             "is a bare key, and selector 0 is a digest of a certificate: use selector 1"
         )
-    selected = material.certificate if selector == 0 else material.spki
-    assert selected is not None
     return f"{usage} {selector} {matching_type} {_DIGESTS[matching_type](selected).hexdigest()}"
 
 

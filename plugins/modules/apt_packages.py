@@ -61,13 +61,17 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\nexit 101\n"
 
 
-def missing(module: AnsibleModule) -> list[str]:
-    """Those of the packages that are not installed, in the order given."""
+def read(module: AnsibleModule) -> str:
+    """The state of each of the packages that dpkg knows, one per line."""
     query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n"]
-    # The status is 1 when any package is unknown; what is installed is printed all the same.
-    output = module.run_command([*query, *module.params["name"]])[1]
-    installed = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
-    return [name for name in module.params["name"] if name not in installed]
+    # The status is 1 when any package is unknown; what is known is printed all the same.
+    return str(module.run_command([*query, *module.params["name"]])[1])
+
+
+def missing(names: list[str], states: str) -> list[str]:
+    """Those of the packages that are not installed, in the order given."""
+    installed = {line.split()[0] for line in states.splitlines() if line.endswith(" installed")}
+    return [name for name in names if name not in installed]
 
 
 @contextmanager
@@ -101,7 +105,7 @@ def main() -> None:
         argument_spec={"name": {"type": "list", "elements": "str", "required": True}},
         supports_check_mode=True,
     )
-    wanted = missing(module)
+    wanted = missing(module.params["name"], read(module))
     if wanted and not module.check_mode:
         # The host's list may name versions that the archive no longer has.
         apt_get(module, "update")

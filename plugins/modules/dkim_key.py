@@ -91,15 +91,14 @@ EXAMPLES = r"""
         type: ed25519
   register: dkim
 
-# The keys of a dictionary are a method in Jinja, hence dkim['keys'].
 - name: Show the records to publish
   ansible.builtin.debug:
     msg: '{{ item.dns_name }} TXT "{{ item.dns_value }}"'
-  loop: "{{ dkim['keys'] }}"
+  loop: "{{ dkim.dkim_keys }}"
 """
 
 RETURN = r"""
-keys:
+dkim_keys:
   description: The keys in the order of the option, without their private half.
   returned: success
   type: list
@@ -271,7 +270,7 @@ def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
         changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
         if attributes_diff.get("before") != attributes_diff.get("after"):
             diff.append(attributes_diff)
-    return {"changed": changed, "keys": after, "diff": diff}
+    return {"changed": changed, "dkim_keys": after, "diff": diff}
 
 
 def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
@@ -285,7 +284,7 @@ def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any
                 raise KeysError(f"{path} cannot be removed: {error.strerror}") from error
     return {
         "changed": bool(existing),
-        "keys": [describe(key, None) for key in wanted],
+        "dkim_keys": [describe(key, None) for key in wanted],
         "diff": {"before": "".join(f"{path}\n" for path in existing), "after": ""},
     }
 

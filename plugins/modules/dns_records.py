@@ -214,11 +214,11 @@ updates_sent:
   sample: 1
 """
 
-import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
+    HAS_DNSPYTHON,
     DnsError,
     to_name,
     to_text,
@@ -228,13 +228,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._record import Reco
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
-
-try:
-    import dns.version  # noqa: F401
-
-    DNSPYTHON_ERROR = None
-except ImportError:
-    DNSPYTHON_ERROR = traceback.format_exc()
 
 
 def provider(params: dict[str, Any]) -> Any:
@@ -325,8 +318,8 @@ def main() -> None:
         required_together=[("tsig_name", "tsig_secret")],
         supports_check_mode=True,
     )
-    if DNSPYTHON_ERROR:
-        module.fail_json(msg=missing_required_lib("dnspython >= 2.3"), exception=DNSPYTHON_ERROR)
+    if not HAS_DNSPYTHON:
+        module.fail_json(msg=missing_required_lib("dnspython >= 2.3"))
     try:
         outcome = bring_to_state(module)
     except DnsError as error:

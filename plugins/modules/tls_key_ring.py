@@ -60,14 +60,13 @@ EXAMPLES = r"""
     names: [mx.example.org]
   register: tls
 
-# The keys of a dictionary are a method in Jinja, hence tls['keys'].
 - name: Show what to pin
   ansible.builtin.debug:
-    msg: "{{ tls['keys'] | map(attribute='spki_sha256') }}"
+    msg: "{{ tls.tls_keys | map(attribute='spki_sha256') }}"
 """
 
 RETURN = r"""
-keys:
+tls_keys:
   description: All keys, without their private half.
   returned: success
   type: list
@@ -228,7 +227,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         }
         for slot, key in after.items()
     ]
-    return {"changed": changed, "keys": keys, "diff": diffs}
+    return {"changed": changed, "tls_keys": keys, "diff": diffs}
 
 
 def main() -> None:

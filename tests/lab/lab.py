@@ -153,7 +153,7 @@ def received(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes:
 def received_at_peer(mail: EmailMessage) -> bytes:
     """The message, once it has arrived in bob's mailbox on the other mail server."""
     files = (
-        f"grep -rlF {shlex.quote(str(mail['Subject']))} /home/bob/Maildir/new /home/bob/Maildir/cur"
+        f"grep -rslF {shlex.quote(str(mail['Subject']))} /home/bob/Maildir/new /home/bob/Maildir/cur"
     )
     name = eventually(
         f"{mail['Subject']} at peer", lambda: on("peer", files, check=False).strip() or None
@@ -200,7 +200,12 @@ def site(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str
         command += ["-e", json.dumps(settings)]
     return subprocess.run(
         command,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections")},
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections"),
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_NOCOLOR": "true",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -41,7 +41,7 @@ def test_the_runs_are_measured(four: list[Run]) -> None:
         f"measured: {name} run of site.yml: {len(run.tasks)} tasks, {run.seconds:.1f} s\n"
         for name, run in (("first", first), ("second", second))
     )
-    (lab.LOGS / "default-measured").write_text(figures)
+    (lab.LOGS / "default-measured.log").write_text(figures)
     assert first.seconds > second.seconds
 
 

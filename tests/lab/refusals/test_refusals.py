@@ -54,7 +54,7 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
 
     for part in (
         "mail_hostname",
-        "did you mean 'password'",
+        "did you mean password?",
         "elsewhere.example",
         "{SCHEME}",
         "tsig_secret",

@@ -28,7 +28,7 @@ assert spec and spec.loader
 certificates: Any = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(certificates)
 
-NAMES = ["mx.example.org"]
+NAMES = ("mx.example.org",)
 KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -128,7 +128,7 @@ def test_a_failed_replacement_leaves_the_old_file_alone(
     file = tmp_path / "ecdsa.pem"
     certificates.replace(file, b"old")
 
-    def full(_: int) -> None:
+    def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(certificates.os, "fsync", full)

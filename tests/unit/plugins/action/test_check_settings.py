@@ -42,6 +42,7 @@ def run(
         },
         capture_output=True,
         text=True,
+        check=False,
     )
 
 

@@ -118,7 +118,7 @@ def test_a_directory_takes_only_the_rules_that_name_it() -> None:
         paths=[{"path": "etc/**", "mode": "0640"}, {"path": "etc/acme/", "mode": "0700"}],
     )
     assert entries["/etc"].fixed == frozenset()
-    assert (entries["/etc/acme"].mode, entries["/etc/acme"].fixed) == (0o700, {"mode"})
+    assert (entries["/etc/acme"].mode, entries["/etc/acme"].fixed) == (0o700, frozenset({"mode"}))
     assert entries["/etc/acme/keys"].mode == 0o755
     assert entries["/etc/acme/keys/a"].mode == 0o640
 

@@ -99,5 +99,5 @@ def test_an_unsigned_answer_to_a_signed_question_is_refused(serve):
 
 def test_an_unsigned_refusal_is_an_answer(serve):
     question = dns.message.make_query("example.org", "MX")
-    ((_, answer),) = exchange(serve(unsigned(dns.rcode.REFUSED), KEY), [question])
+    ((_question, answer),) = exchange(serve(unsigned(dns.rcode.REFUSED), KEY), [question])
     assert answer.rcode() == dns.rcode.REFUSED

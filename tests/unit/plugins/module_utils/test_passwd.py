@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 import nacl.exceptions
 import nacl.pwhash
@@ -34,11 +35,17 @@ class Counting:
         return stored.endswith("$" + hashlib.sha256(secret).hexdigest())
 
 
-def update(text: str, passwords: dict[str, str], given: dict[str, str] | None = None):
-    """Update a passwd-file; return the update, the hasher and the new text."""
+class Updated(NamedTuple):
+    update: Update
+    hasher: Counting
+    text: str
+
+
+def update(text: str, passwords: dict[str, str], given: dict[str, str] | None = None) -> Updated:
+    """Update a passwd-file of this text."""
     hasher = Counting()
     result = Update(PasswdFile.parse(text), passwords, given or {}, hasher)
-    return result, hasher, result.result().render()
+    return Updated(result, hasher, result.result().render())
 
 
 def accounts(count: int) -> dict[str, str]:
@@ -94,7 +101,7 @@ def test_the_first_run_hashes_every_password() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 17, 300, 10_000])
 def test_a_run_without_changes_verifies_once(count: int) -> None:
-    _, _, text = update("", accounts(count))
+    text = update("", accounts(count)).text
     result, hasher, again = update(text, accounts(count))
     assert not result.needed
     assert again == text
@@ -114,7 +121,7 @@ def test_a_run_without_changes_verifies_once(count: int) -> None:
 def test_a_change_among_many_stays_cheap(
     change: dict[str, str | None], verifications: int, hashes: int
 ) -> None:
-    _, _, text = update("", accounts(10_000))
+    text = update("", accounts(10_000)).text
     wanted = {user: word for user, word in {**accounts(10_000), **change}.items() if word}
     result, hasher, new = update(text, wanted)
     assert result.needed
@@ -130,26 +137,26 @@ def test_a_change_among_many_stays_cheap(
 
 
 def test_few_seals_are_made_for_many_accounts() -> None:
-    _, hasher, _ = update("", accounts(10_000))
+    hasher = update("", accounts(10_000)).hasher
     assert hasher.hashed <= 10_300
 
 
 def test_no_seal_covers_a_single_account() -> None:
-    _, _, text = update("", accounts(1), {"bob@example.org": "{SHA512-CRYPT}$6$x"})
+    text = update("", accounts(1), {"bob@example.org": "{SHA512-CRYPT}$6$x"}).text
     assert PasswdFile.parse(text).seals == {}
 
 
 def test_a_hash_changed_by_hand_is_put_right() -> None:
-    _, _, text = update("", accounts(3))
+    text = update("", accounts(3)).text
     stored = PasswdFile.parse(text).hashes["user1@example.org"]
-    result, _, new = update(text.replace(stored, SCHEME + "$other"), accounts(3))
+    result, _hasher, new = update(text.replace(stored, SCHEME + "$other"), accounts(3))
     assert result.needed
     assert result.kept.keys() == {"user0@example.org", "user2@example.org"}
-    assert not update(new, accounts(3))[0].needed
+    assert not update(new, accounts(3)).update.needed
 
 
 def test_lost_seals_are_made_again_and_no_hash_is() -> None:
-    _, _, text = update("", accounts(3))
+    text = update("", accounts(3)).text
     stripped = "".join(line for line in text.splitlines(True) if not line.startswith("#"))
     result, hasher, new = update(stripped, accounts(3))
     assert result.needed
@@ -159,14 +166,14 @@ def test_lost_seals_are_made_again_and_no_hash_is() -> None:
 
 def test_a_given_hash_is_written_as_it_is_and_never_computed() -> None:
     given = {"bob@example.org": "{SHA512-CRYPT}$6$salt$hash"}
-    _, hasher, text = update("", {}, given)
+    _update, hasher, text = update("", {}, given)
     assert text == "bob@example.org:{SHA512-CRYPT}$6$salt$hash::::::\n"
-    assert not update(text, {}, given)[0].needed
+    assert not update(text, {}, given).update.needed
     assert (hasher.verified, hasher.hashed) == (0, 0)
 
 
 def test_a_password_in_place_of_a_given_hash_is_hashed() -> None:
-    _, _, text = update("", {}, {"bob@example.org": "{SHA512-CRYPT}$6$salt$hash"})
+    text = update("", {}, {"bob@example.org": "{SHA512-CRYPT}$6$salt$hash"}).text
     result, hasher, new = update(text, {"bob@example.org": "secret"})
     assert result.needed
     assert (hasher.verified, hasher.hashed) == (0, 1)

@@ -238,7 +238,7 @@ def run_until(host: Host, moment: int) -> bool:
                 setattr(os, name, dying(getattr(os, name)))
             real(transaction)
 
-        Transaction.commit = commit  # type: ignore[method-assign]
+        pytest.MonkeyPatch().setattr(Transaction, "commit", commit)
         try:
             host.run(FILES)
         finally:
@@ -372,8 +372,9 @@ def test_leaves_existing_directories_alone_unless_named(host: Host) -> None:
 
 @pytest.mark.parametrize("option", ["owner", "group"])
 def test_a_missing_user_is_an_error_but_not_in_check_mode(host: Host, option: str) -> None:
-    assert host.run(FILES, check=True, **{option: "no-such-name"})["changed"]
-    message = host.run(FILES, **{option: "no-such-name"})["msg"]
+    unknown: dict[str, Any] = {option: "no-such-name"}
+    assert host.run(FILES, check=True, **unknown)["changed"]
+    message = host.run(FILES, **unknown)["msg"]
     assert message.startswith(f"{option} of {host.root}/etc: ")
     assert '"no-such-name" does not exist on this host' in message
     assert host.snapshot() == {}

@@ -47,16 +47,16 @@ def test_makes_missing_keys_once(tmp_path: Path, run: Run) -> None:
 
     predicted = run(check=True, **options)
     assert predicted["changed"]
-    assert [key["dns_value"] for key in predicted["keys"]] == [None, None]
+    assert [key["dns_value"] for key in predicted["dkim_keys"]] == [None, None]
     assert os.listdir(tmp_path) == []
 
     made = run(**options)
     assert made["changed"]
-    assert [key["dns_name"] for key in made["keys"]] == [
+    assert [key["dns_name"] for key in made["dkim_keys"]] == [
         "r1._domainkey.xn--mller-kva.example",
         "e1._domainkey.a.example",
     ]
-    for key in made["keys"]:
+    for key in made["dkim_keys"]:
         assert key["dns_value"] == _dkim.dns_value(_dkim.load(Path(key["path"]).read_bytes()))
         assert mode(Path(key["path"])) == 0o640
         assert Path(key["path"]).group() == "daemon"
@@ -66,14 +66,14 @@ def test_makes_missing_keys_once(tmp_path: Path, run: Run) -> None:
     for check in (True, False):
         again = run(check=check, **options)
         assert not again["changed"]
-        assert again["keys"] == made["keys"]
+        assert again["dkim_keys"] == made["dkim_keys"]
 
 
 def test_shows_neither_key_nor_seed(tmp_path: Path, run: Run) -> None:
     result = run(keys=wanted(tmp_path))
     after = result["diff"][0]["after"].splitlines()
     assert after[1].startswith(f"{tmp_path}/e1.key: ed25519 256 ")
-    assert after[1].endswith(result["keys"][1]["fingerprint"])
+    assert after[1].endswith(result["dkim_keys"][1]["fingerprint"])
     shown = json.dumps(result)
     assert (tmp_path / "e1.key").read_text().strip() not in shown
     assert (tmp_path / "r1.key").read_text().splitlines()[1] not in shown

@@ -50,25 +50,28 @@ def test_makes_a_ring_once(tmp_path: Path, run: Run) -> None:
 
     predicted = run(ring, check=True, **options)
     assert predicted["changed"]
-    assert {key["public_key"] for key in predicted["keys"]} == {None}
+    assert {key["public_key"] for key in predicted["tls_keys"]} == {None}
     assert os.listdir(tmp_path) == []
 
     made = run(ring, **options)
     assert made["changed"]
-    assert [(key["algorithm"], key["role"], "csr" in key) for key in made["keys"]] == [
+    assert [(key["algorithm"], key["role"], "csr" in key) for key in made["tls_keys"]] == [
         ("ecdsa", "current", True),
         ("ecdsa", "next", False),
         ("rsa", "current", True),
         ("rsa", "next", False),
     ]
-    for key in made["keys"]:
+    for key in made["tls_keys"]:
         public = subprocess.run(
-            ["openssl", "pkey", "-in", key["path"], "-pubout"], capture_output=True, text=True
+            ["openssl", "pkey", "-in", key["path"], "-pubout"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         assert key["public_key"] == public
-    assert len({key["spki_sha256"] for key in made["keys"]}) == 4
+    assert len({key["spki_sha256"] for key in made["tls_keys"]}) == 4
     assert stat.S_IMODE(ring.stat().st_mode) == 0o700
-    assert {name: mode for name, (mode, _) in contents(ring).items()} == {
+    assert {name: mode for name, (mode, _content) in contents(ring).items()} == {
         name: 0o644 if name.endswith(".csr") else 0o600 for name in [*FILES, *RSA_FILES]
     }
 
@@ -76,7 +79,7 @@ def test_makes_a_ring_once(tmp_path: Path, run: Run) -> None:
     for check in (True, False):
         again = run(ring, check=check, **options)
         assert not again["changed"]
-        assert again["keys"] == made["keys"]
+        assert again["tls_keys"] == made["tls_keys"]
     assert contents(ring) == before
 
 
@@ -84,7 +87,7 @@ def test_shows_no_private_key(tmp_path: Path, run: Run) -> None:
     result = run(tmp_path / "keys")
     assert "PRIVATE" not in json.dumps(result)
     assert result["diff"][0]["before"] == ""
-    assert result["keys"][1]["spki_sha256"] in result["diff"][0]["after"]
+    assert result["tls_keys"][1]["spki_sha256"] in result["diff"][0]["after"]
 
 
 def test_writes_requests_again_for_other_names_only(tmp_path: Path, run: Run) -> None:
@@ -103,15 +106,16 @@ def test_after_a_rollover_there_is_a_request_for_the_new_key_and_a_next_one(
     tmp_path: Path, run: Run
 ) -> None:
     ring = tmp_path / "keys"
-    old = run(ring)["keys"]
+    old = run(ring)["tls_keys"]
     (ring / "ecdsa-next.key").rename(ring / "ecdsa-current.key")
-    new = run(ring)["keys"]
+    new = run(ring)["tls_keys"]
     assert new[0]["spki_sha256"] == old[1]["spki_sha256"]
     assert new[1]["spki_sha256"] not in {key["spki_sha256"] for key in old}
     public = subprocess.run(
         ["openssl", "req", "-in", new[0]["csr"], "-noout", "-pubkey"],
         capture_output=True,
         text=True,
+        check=True,
     ).stdout
     assert public == new[0]["public_key"]
 
@@ -146,7 +150,7 @@ def test_puts_permissions_right(tmp_path: Path, run: Run) -> None:
     ],
 )
 def test_never_overwrites_a_key(command: str, reason: str, tmp_path: Path, run: Run) -> None:
-    key = subprocess.run(["openssl", *command.split()], capture_output=True).stdout
+    key = subprocess.run(["openssl", *command.split()], capture_output=True, check=True).stdout
     (tmp_path / "ecdsa-next.key").write_bytes(key)
     result = run(tmp_path)
     assert result["failed"]

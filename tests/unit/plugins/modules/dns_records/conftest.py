@@ -181,14 +181,14 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
 
     servers = []
     try:
-        for directory, own_port, minimal, text in (
+        for directory, own_port, minimal, own_zones in (
             (primary, port, "no", zones),
             (secondary, secondary_port, "yes", copies),  # as Knot and NSD answer
         ):
             options = OPTIONS.format(
                 key=KEY_NAME, secret=SECRET, directory=directory, port=own_port, minimal=minimal
             )
-            servers.append(_start(named, directory, options + "\n".join(text)))
+            servers.append(_start(named, directory, options + "\n".join(own_zones)))
             _wait_for(servers[-1], directory / "log", b"running\n", 1)
         _wait_for(servers[-1], secondary / "log", b"Transfer status: success", len(seconded))
         yield Bind(port, secondary_port, iter(pool), iter(seconded))

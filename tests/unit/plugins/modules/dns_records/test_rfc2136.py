@@ -278,7 +278,7 @@ def test_the_zone_of_a_name_is_found(bind, records, server, name, rdtype, value)
     zone = "s0.example.org"
     port = bind.port if server == "primary" else bind.secondary_port
     wanted = records((f"{name}{zone}", rdtype, [value]))
-    zones, _ = find_zones(Server("127.0.0.1", "127.0.0.1", port), wanted)
+    zones = find_zones(Server("127.0.0.1", "127.0.0.1", port), wanted)[0]
     assert zones == {to_name(f"{name}{zone}"): to_name(zone)}
 
 

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
+
+# A renewal program for which the RSA certificate is due and is issued.
+DUE = """
+import json, sys
+issued = [] if sys.argv[1:] == ["--check"] else ["rsa"]
+print(json.dumps({"due": {"rsa": "ends in 29 days"}, "issued": issued}))
+"""
+NOT_DUE = """print('{"due": {}, "issued": []}')"""
+FAILING = """
+import sys
+print("the rsa certificate that ca.example issued is for another key; it is not used",
+      file=sys.stderr)
+sys.exit(1)
+"""
+
+
+def run(
+    capsys: pytest.CaptureFixture[str], directory: Path, text: str | None, check: bool = False
+) -> dict[str, Any]:
+    """Run the module with a renewal program of this text, if any."""
+    program = directory / "certificates.py"
+    if text is not None:
+        program.write_text(text)
+    args = {"program": str(program), "_ansible_check_mode": check}
+    with patch_module_args(args), pytest.raises(SystemExit):
+        acme_certificate.main()
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+@pytest.mark.parametrize(("check", "issued"), [(True, []), (False, ["rsa"])])
+def test_reports_what_is_due_and_what_was_issued(
+    check: bool, issued: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, DUE, check)
+    assert result["changed"]
+    assert result["due"] == {"rsa": "ends in 29 days"}
+    assert result["issued"] == issued
+    assert result["diff"]["after"] == "rsa: ends in 29 days\n"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_changes_nothing_when_nothing_is_due(
+    check: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, NOT_DUE, check)
+    assert not result["changed"]
+    assert (result["due"], result["issued"]) == ({}, [])
+
+
+def test_check_mode_predicts_certificates_before_the_program_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, None, check=True)
+    assert result["changed"]
+    assert result["issued"] == []
+
+
+def test_fails_with_the_programs_own_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, FAILING)
+    assert result["failed"]
+    assert result["msg"] == (
+        "the rsa certificate that ca.example issued is for another key; it is not used"
+    )
+
+
+def test_a_program_that_fails_without_a_word_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, "raise SystemExit(3)")
+    assert result["msg"] == f"{tmp_path}/certificates.py failed with status 3"
