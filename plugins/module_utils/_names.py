@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -108,3 +109,16 @@ def address(text: str) -> str:
             " dots are possible ('+' separates a sub-address)"
         )
     return f"{local.lower()}@{domain_name(domain)}"
+
+
+def normal(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Make of a function above one that refuses names in any other form than the one it returns."""
+
+    def parse_normal(text: str) -> str:
+        form = parse(text)
+        if form != text:
+            fault = "has upper-case letters" if text.isascii() else "is not in A-labels (RFC 5890)"
+            raise NamesError(f"{text} {fault}; write {form}")
+        return form
+
+    return parse_normal

@@ -15,12 +15,12 @@ ALICE = "alice@example.org"
 BOB = "bob@example.net"
 
 
-def tls_line(host: str, name: str) -> str:
-    """What the sending Postfix says of its last connection to a name."""
+def verified(host: str, name: str) -> str:
+    """Say how a host's Postfix verified its last connection to a name. Fails if it did not."""
     log = lab.on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -10min")
-    lines = re.findall(rf"(\w+ TLS connection established) to {re.escape(name)}\S+: (\S+)", log)
-    assert lines, f"{host} logged no TLS connection to {name}"
-    return f"{lines[-1][0]} ({lines[-1][1]}): the key is the one in DNS, by DNSSEC"
+    lines = re.findall(rf"(\w+) TLS connection established to {re.escape(name)}\S+: (\S+)", log)
+    assert lines and lines[-1][0] == "Verified", f"{host} did not verify {name}: {lines[-1:]}"
+    return f"DANE verified ({lines[-1][1]}): the key served is the one in DNS, secure by DNSSEC"
 
 
 def main() -> None:
@@ -44,17 +44,17 @@ def main() -> None:
 
     print(f"""
 {ALICE} -> {BOB}: delivered
-    {tls_line("mx", "peer.example.net")}
+    {verified("mx", "peer.example.net")}
     {valid} of {count} DKIM signatures valid, {verdicts}
 {BOB} -> {ALICE}: delivered
-    {tls_line("peer", lab.MX)}
+    {verified("peer", lab.MX)}
 
 Log in    IMAP with TLS at {lab.ADDRESSES[lab.MX]}, port {lab.IMAPS}, as {ALICE}
           with the password {lab.password(ALICE)}
           curl -k --user '{ALICE}:{lab.password(ALICE)}' 'imaps://{lab.ADDRESSES[lab.MX]}/INBOX;MAILINDEX=1'
 Look at   bin/lab ssh mx journalctl -u postfix       what the mail server did
           bin/lab ssh internet dig +short @{lab.PRIMARY} _25._tcp.{lab.MX} TLSA
-          lab/inventory.yml                          all the settings there are
+          lab/group_vars/mail_servers.yml            all the settings it was made from
 Remove    bin/demo --down""")
 
 
