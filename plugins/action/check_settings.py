@@ -1,22 +1,29 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check all mail_* settings on the controller; the module of the same name documents it."""
+"""Check the settings of all roles on the controller; the module of the same name documents it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings import Unresolved, check
+from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Unresolved
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings import check
 
-# What the role itself fixes (paths and sockets) has names that begin alike.
-_FIXED = Path(__file__).parents[2] / "roles/mail/vars/main.yml"
+_ROLES = Path(__file__).parents[2] / "roles"
+# What the role mail itself fixes (paths and sockets) has names that begin alike.
+_FIXED = _ROLES / "mail/vars/main.yml"
 # Which hosts a playbook is for, given with --extra-vars.
 _TARGET = "mail_target"
+
+
+def _is_result(value: Any) -> bool:
+    """Whether a variable is what some task registered, so no setting."""
+    return isinstance(value, Mapping) and "changed" in value
 
 
 class ActionModule(ActionBase):
@@ -29,13 +36,14 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        roles = self._options_of_roles()
         settings = self._task.args.get("settings")
         if settings is None:
-            settings = self._settings_of(task_vars or {})
+            settings = self._settings_of(task_vars or {}, roles)
         errors = (
-            check(settings)
+            check(settings, roles)
             if isinstance(settings, Mapping)
-            else ["settings: must be a dictionary of the mail_* settings"]
+            else ["settings: must be a dictionary of settings by name"]
         )
         result.update(changed=False, errors=errors)
         if errors:
@@ -44,12 +52,21 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=f"{many} wrong; nothing was changed:{lines}")
         return result
 
-    def _settings_of(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _options_of_roles(self) -> dict[str, Any]:
+        """The documented options of each role but mail, whose settings are checked by name."""
+        options = {}
+        for path in _ROLES.glob("*/meta/argument_specs.yml"):
+            specs = self._loader.load_from_file(str(path))["argument_specs"]
+            options[path.parts[-3]] = specs["main"]["options"]
+        return {role: own for role, own in options.items() if own and role != "mail"}
+
+    def _settings_of(self, task_vars: dict[str, Any], roles: Iterable[str]) -> dict[str, Any]:
+        prefixes = tuple(f"{role}_" for role in ("mail", *roles))
         others = {_TARGET, *self._loader.load_from_file(str(_FIXED))}
         return {
             name: self._resolve(value)
             for name, value in task_vars.items()
-            if name.startswith("mail_") and name not in others
+            if name.startswith(prefixes) and name not in others and not _is_result(value)
         }
 
     def _resolve(self, value: Any) -> Any:

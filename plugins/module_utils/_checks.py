@@ -50,7 +50,7 @@ def member(where: str, key: object) -> str:
 
 def did_you_mean(key: object, known: Iterable[str]) -> str:
     """Advise on a name that is not among those known."""
-    # All names begin with mail_, which alone makes any two of them alike to 0.6.
+    # The options of a role begin alike; mail_ alone makes any two names alike to 0.6.
     close = difflib.get_close_matches(str(key), known, 1, cutoff=0.65)
     return f"did you mean {close[0]}?" if close else f"possible are {', '.join(known)}"
 
@@ -66,6 +66,11 @@ def string(where: str, value: Any) -> Iterator[Problem]:
 def boolean(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, bool):
         yield where, f"must be true or false, not {value!r}"
+
+
+def whole_number(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield where, f"must be a whole number, not {value!r}"
 
 
 def base64_text(where: str, value: Any) -> Iterator[Problem]:
@@ -178,11 +183,11 @@ def keyed_by(what: str, parse: Callable[[str], object], item_check: Check) -> Ch
 
 def documented(option: Mapping[str, Any]) -> Check:
     """Make a check of an option as a role's argument_specs.yml documents it."""
-    if "choices" in option and option["type"] != "list":
+    if option["type"] == "list":
+        # Choices are those of the elements.
+        check = list_of(documented({**option, "type": option["elements"], "required": True}))
+    elif "choices" in option:
         check = one_of(*option["choices"])
-    elif option["type"] == "list":
-        element = {**option, "type": option["elements"], "required": True}
-        check = list_of(documented(element))
     else:
         check = _TYPES[option["type"]]
 
@@ -194,4 +199,4 @@ def documented(option: Mapping[str, Any]) -> Check:
     return optional
 
 
-_TYPES = {"str": string, "int": integer(-(2**31), 2**31 - 1), "bool": boolean, "dict": dictionary}
+_TYPES = {"str": string, "int": whole_number, "bool": boolean, "dict": dictionary}

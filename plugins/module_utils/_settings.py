@@ -15,8 +15,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._acme import AcmeError, account_file
 from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     Check,
     Problem,
@@ -172,15 +172,9 @@ _DOMAIN = fields(
 
 def _acme_server(where: str, value: Any) -> Iterator[Problem]:
     try:
-        url = urlsplit(value)
-        valid = url.scheme == "https" and bool(url.hostname)
-    except (AttributeError, TypeError, ValueError):
-        valid = False
-    if not valid:
-        yield (
-            where,
-            f"must be the https URL of an ACME directory, as in https://ca.example/dir, not {value!r}",
-        )
+        account_file("/", str(value))
+    except (AcmeError, ValueError):
+        yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
 # The names and addresses are in templates as they are written here, hence in their normal form.
@@ -207,7 +201,7 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
 # Checks across settings.
 
 
-def _normal(parse: Callable[[str], str], names: object) -> dict[str, object]:
+def _well_formed(parse: Callable[[str], str], names: object) -> dict[str, object]:
     """Return the names of a dictionary that are well-formed: normal form to how it was written."""
     found: dict[str, object] = {}
     for name in names if isinstance(names, Mapping) else ():
@@ -228,8 +222,8 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _across(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    domains = _normal(domain_name, settings.get("mail_domains"))
-    users = _normal(address, settings.get("mail_users"))
+    domains = _well_formed(domain_name, settings.get("mail_domains"))
+    users = _well_formed(address, settings.get("mail_users"))
     for user, written in users.items():
         domain = user.rpartition("@")[2]
         if domains and domain not in domains:
@@ -241,17 +235,17 @@ def _across(settings: Mapping[str, Any]) -> Iterator[Problem]:
             )
     postmaster = settings.get("mail_postmaster")
     if users and isinstance(postmaster, str):
-        known = _normal(address, {postmaster: None}).keys() & users.keys()
+        known = _well_formed(address, {postmaster: None}).keys() & users.keys()
         if not known:
             advice = did_you_mean(postmaster.lower(), users)
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
 
 
 def _challenges(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    tsig, credentials = (
-        value if isinstance(value, Mapping) else {}
-        for value in (settings.get("acme_sh_tsig"), settings.get("acme_sh_credentials"))
-    )
+    tsig = settings.get("acme_sh_tsig", {})
+    credentials = settings.get("acme_sh_credentials", {})
+    if not isinstance(tsig, Mapping) or not isinstance(credentials, Mapping):
+        return
     # A file of the operator's own may hold the key.
     needed = settings.get("acme_sh_dns_api") == "dns_nsupdate" and "NSUPDATE_KEY" not in credentials
     for key in ("name", "secret"):
@@ -267,19 +261,18 @@ def check(
     Args:
         settings: the roles' variables by name. A missing one has its default. Values, also nested
             ones, may be Unresolved.
-        roles: the options of the other roles as their argument_specs.yml document them, by role. A
-            variable that begins with the name of one is one of its options.
+        roles: the options of the other roles as their argument_specs.yml document them, by role.
     """
-    known = {"mail_": CHECKS}
+    known = {"mail": CHECKS}
     for role, options in (roles or {}).items():
-        known[f"{role}_"] = {
+        known[role] = {
             name: _BEYOND_DOCUMENTATION.get(name) or documented(option)
             for name, option in options.items()
         }
     problems = [*_missing(settings), *_across(settings), *_challenges(settings)]
-    for prefix, checks in known.items():
-        own = {name: value for name, value in settings.items() if name.startswith(prefix)}
-        problems += fields(checks)("", own)
+    for name, value in settings.items():
+        owner = next((role for role in known if str(name).startswith(f"{role}_")), "mail")
+        problems += fields(known[owner])("", {name: value})
     no_value = dict(unresolved("", settings))
     found = {problem for problem in problems if problem[0] not in no_value}
     return [f"{where}: {text}" for where, text in sorted({*no_value.items(), *found})]

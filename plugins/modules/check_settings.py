@@ -7,22 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: check_settings
-short_description: Check all mail_* settings at once
+short_description: Check the settings of all roles at once
 version_added: 0.1.0
 description:
-  - Checks the settings of the role P(pillarbox.mail.mail#role) and fails with one message that
-    lists everything that is wrong with them and what would be right. Passwords, hashes and the TSIG
-    secret are never shown.
+  - Checks the settings of the role P(pillarbox.mail.mail#role) and the options of the other roles.
+    Fails with one message that lists everything that is wrong with them and what would be right.
+    Passwords, hashes and TSIG secrets are never shown.
   - Runs on the controller and needs no connection, so that it comes before any host is touched.
-  - An unknown variable whose name begins with C(mail_) is an error too, for it is most likely a
-    misspelt setting.
+  - An unknown variable whose name begins with that of a role that has options, as C(mail_) or
+    C(postfix_), is an error too, for it is most likely a misspelt one. What a task registered is
+    not.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   settings:
     description:
       - The settings to check, by name.
-      - The default is all variables of the host whose names begin with C(mail_).
+      - The default is all variables of the host whose names begin with that of a role.
     type: dict
 attributes:
   check_mode:

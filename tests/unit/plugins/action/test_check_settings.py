@@ -109,10 +109,70 @@ mail_users:
     assert "hunter2" not in done.stdout
 
 
+def test_options_of_all_roles_are_checked_together_with_the_settings(tmp_path: Path) -> None:
+    variables = """
+mail_hostname: mx
+mail_domains: {example.org: {}}
+mail_users: {alice@example.org: {password: hunter2}}
+acme_sh_server: http://ca.example/dir
+acme_sh_tsig: {name: acme, secret: "{{ 'hunter2!' }}"}
+postfix_setings: {}
+dovecot_extra: {}
+resolver_extra: ""
+dns_hold: [MX, "{{ nobody_knows }}"]
+"""
+    done = run(tmp_path, variables)
+    assert done.returncode == 2
+    for expected in (
+        "6 settings are wrong; nothing was changed:",
+        "- acme_sh_server: must be the https URL of an ACME directory, not 'http://ca.example/dir'",
+        "- acme_sh_tsig.secret: is not base64",
+        "- dns_hold[1]: cannot be evaluated: 'nobody_knows' is undefined",
+        "- dovecot_extra: must be a string",
+        "- mail_hostname: mx is not fully qualified",
+        "- postfix_setings: is unknown; did you mean postfix_settings?",
+    ):
+        assert expected in done.stdout
+    assert "hunter2" not in done.stdout
+
+
+def test_defaults_of_the_roles_and_what_tasks_register_are_no_errors(tmp_path: Path) -> None:
+    """A second play finds what the roles registered in the first one."""
+    variables = """
+mail_hostname: mx.example.org
+mail_domains: {example.org: {}}
+mail_users: {alice@example.org: {password: hunter2}}
+acme_sh_tsig: {name: acme, secret: aHVudGVyMg==}
+"""
+    check = """
+- hosts: mx
+  gather_facts: false
+  tasks:
+    - pillarbox.mail.check_settings:
+"""
+    roles = "".join(
+        f"""
+    - ansible.builtin.import_role: {{name: pillarbox.mail.{role}}}
+      when: false
+"""
+        for role in ("resolver", "acme_sh", "rspamd", "dovecot", "postfix", "dns")
+    )
+    register = """
+    - ansible.builtin.command: "true"
+      delegate_to: localhost
+      register: acme_sh_keys
+    - ansible.builtin.assert: {that: true}
+      register: dns_looked_up
+"""
+    done = run(tmp_path, variables, f"{check}{roles}{register}{check}{roles}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
         ("{mail_hostname: mx}", "mail_hostname: mx is not fully qualified"),
+        ("{postfix_setings: {}}", "postfix_setings: is unknown; did you mean postfix_settings?"),
         ("[mx]", "settings: must be a dictionary"),
     ],
 )

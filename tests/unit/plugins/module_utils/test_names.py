@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     address,
     domain_name,
     labels,
+    normal,
     selector,
 )
 
@@ -106,3 +109,27 @@ def test_brings_addresses_into_one_form(written: str, normal: str) -> None:
 def test_refuses_addresses_that_no_account_can_have(text: str) -> None:
     with pytest.raises(NamesError):
         address(text)
+
+
+def test_a_name_in_its_normal_form_passes() -> None:
+    assert normal(domain_name)("mx.example.org") == "mx.example.org"
+    assert normal(address)("alice@xn--mller-kva.example") == "alice@xn--mller-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("parse", "name", "reason"),
+    [
+        (domain_name, "MX.example.org", "has upper-case letters; write mx.example.org"),
+        (domain_name, "xn--MLLER-kva.example", "upper-case letters; write xn--mller-kva.example"),
+        (domain_name, "MÜLLER.example", "is not in A-labels .*; write xn--mller-kva.example"),
+        (domain_name, "mx", "not fully qualified"),
+        (address, "Alice@example.org", "has upper-case letters; write alice@example.org"),
+        (address, "alice@müller.example", "; write alice@xn--mller-kva.example"),
+        (selector, "R1", "has upper-case letters; write r1"),
+    ],
+)
+def test_any_other_form_is_refused_with_the_normal_one(
+    parse: Callable[[str], str], name: str, reason: str
+) -> None:
+    with pytest.raises(NamesError, match=reason):
+        normal(parse)(name)

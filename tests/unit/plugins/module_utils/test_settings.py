@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings import Unresolved, check
+from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Unresolved
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings import check
 
 HASH = "{SHA512-CRYPT}$6$salt$hash"
 GOOD: dict[str, Any] = {
@@ -30,10 +31,11 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
     "settings",
     [
         {},
-        {"mail_hostname": "MX.müller.example", "mail_postmaster": "Alice@EXAMPLE.org"},
-        {"mail_users": {"Alice@Example.org": {"password_hash": HASH}}},
+        {"mail_postmaster": "alice@example.org"},
+        {"mail_users": {"alice.b-c_d@example.org": {"password_hash": HASH}}},
         {
-            "mail_domains": {"müller.example": {}},
+            "mail_hostname": "mx.xn--mller-kva.example",
+            "mail_domains": {"xn--mller-kva.example": {}},
             "mail_users": {"alice@xn--mller-kva.example": {"password": "secret"}},
         },
         {
@@ -70,6 +72,17 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         ("mail_hostname", "198.18.0.10", "mail_hostname: 198.18.0.10 is an IP address"),
         ("mail_hostname", "mx_1.example.org", "mail_hostname: 'mx_1.example.org' is not a domain"),
         ("mail_hostname", "mx.straße.example", "mail_hostname: mx.straße.example means mx.strasse"),
+        (
+            "mail_hostname",
+            "mx.müller.example",
+            "mail_hostname: mx.müller.example is not in A-labels (RFC 5890); write"
+            " mx.xn--mller-kva.example",
+        ),
+        (
+            "mail_hostname",
+            "MX.example.org",
+            "mail_hostname: MX.example.org has upper-case letters; write mx.example.org",
+        ),
         ("mail_hostname", None, "mail_hostname: must be a string"),
         ("mail_domain", "example.org", "mail_domain: is unknown; did you mean mail_domains?"),
         ("mail_zzz", 1, "mail_zzz: is unknown; possible are mail_hostname, mail_domains, "),
@@ -88,7 +101,13 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_domains",
             {"example.org": {}, "Example.ORG": {}},
-            "mail_domains['Example.ORG']: is the same domain as 'example.org'; keep one",
+            "mail_domains['Example.ORG']: Example.ORG has upper-case letters; write example.org",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "Müller.example": {}},
+            "mail_domains['Müller.example']: Müller.example is not in A-labels (RFC 5890); write"
+            " xn--mller-kva.example",
         ),
         (
             "mail_domains",
@@ -163,7 +182,14 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_users",
             {"alice@example.org": {"password": "x"}, "Alice@example.org": {"password": "y"}},
-            "mail_users['Alice@example.org']: is the same address as 'alice@example.org'; keep one",
+            "mail_users['Alice@example.org']: Alice@example.org has upper-case letters; write"
+            " alice@example.org",
+        ),
+        (
+            "mail_users",
+            {"alice@müller.example": {"password": "x"}},
+            "mail_users['alice@müller.example']: alice@müller.example is not in A-labels"
+            " (RFC 5890); write alice@xn--mller-kva.example",
         ),
         (
             "mail_users",
@@ -211,6 +237,11 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_postmaster: is '', not one of mail_users; possible are alice",
         ),
         ("mail_postmaster", ["a"], "mail_postmaster: must be a string"),
+        (
+            "mail_postmaster",
+            "Alice@example.org",
+            "mail_postmaster: Alice@example.org has upper-case letters; write alice@example.org",
+        ),
         ("mail_tls_algorithms", [], "mail_tls_algorithms: is empty; leave the setting out"),
         ("mail_tls_algorithms", "rsa", "mail_tls_algorithms: must be a list"),
         (
@@ -252,6 +283,11 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_dkim_selectors.x.type: must be one of rsa, ed25519, not 'dsa'",
         ),
         ("mail_dkim_selectors", {"r1": {}}, "mail_dkim_selectors.r1.type: is missing"),
+        (
+            "mail_dkim_selectors",
+            {"R1": {"type": "rsa"}},
+            "mail_dkim_selectors.R1: R1 has upper-case letters; write r1",
+        ),
         ("mail_dns", {"provider": "bind"}, "mail_dns.provider: must be one of zonefile, rfc2136"),
         ("mail_dns", {"tll": 60}, "mail_dns.tll: is unknown; did you mean ttl?"),
         (
@@ -344,3 +380,126 @@ def test_a_value_that_cannot_be_evaluated_is_one_error(
     name: str, value: object, where: str
 ) -> None:
     assert check({**GOOD, name: value}) == [f"{where}: x"]
+
+
+def test_a_name_in_another_form_is_one_error_although_others_refer_to_it() -> None:
+    errors = check({**GOOD, "mail_domains": {"Example.org": {}}})
+    assert errors == [
+        "mail_domains['Example.org']: Example.org has upper-case letters; write example.org"
+    ]
+
+
+# Options of other roles, as their documentation has them.
+ROLES = {
+    "acme_sh": {
+        "acme_sh_server": {"type": "str", "default": ""},
+        "acme_sh_dns_api": {"type": "str", "default": ""},
+        "acme_sh_credentials": {"type": "dict", "default": {}},
+        "acme_sh_tsig": {"type": "dict", "default": {}},
+        "acme_sh_renew_days": {"type": "int", "default": 30},
+    },
+    "dns": {
+        "dns_account": {"type": "str"},
+        "dns_hold": {"type": "list", "elements": "str", "default": []},
+    },
+}
+TSIG = {"name": "acme", "secret": "c2VjcmV0"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"acme_sh_server": "https://acme.example.net:14000/dir", "acme_sh_renew_days": 1},
+        {"acme_sh_tsig": {**TSIG, "algorithm": "hmac-sha512"}},
+        {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_tsig": TSIG},
+        {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_credentials": {"NSUPDATE_KEY": "/root/key"}},
+        {"acme_sh_dns_api": "dns_ovh", "acme_sh_tsig": {}},
+        {"dns_account": None, "dns_hold": ["MX"]},
+    ],
+)
+def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
+    assert check({**GOOD, **settings}, ROLES) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"acme_sh_servr": "x"}, ["acme_sh_servr: is unknown; did you mean acme_sh_server?"]),
+        ({"dns_zones": []}, ["dns_zones: is unknown; possible are dns_account, dns_hold"]),
+        ({"dns_hold": "MX"}, ["dns_hold: must be a list"]),
+        ({"dns_hold": None}, ["dns_hold: must be a list"]),
+        ({"dns_account": 7}, ["dns_account: must be a string; put it in quotes"]),
+        (
+            {"acme_sh_server": "letsencrypt"},
+            ["acme_sh_server: must be the https URL of an ACME directory, not 'letsencrypt'"],
+        ),
+        (
+            {"acme_sh_server": "https://[::1"},
+            ["acme_sh_server: must be the https URL of an ACME directory, not 'https://[::1'"],
+        ),
+        (
+            {"acme_sh_server": None},
+            ["acme_sh_server: must be the https URL of an ACME directory, not None"],
+        ),
+        (
+            {"acme_sh_renew_days": 0},
+            ["acme_sh_renew_days: must be a whole number from 1 to 365, not 0"],
+        ),
+        (
+            {"acme_sh_renew_days": "30"},
+            ["acme_sh_renew_days: must be a whole number from 1 to 365, not '30'"],
+        ),
+        (
+            {"acme_sh_dns_api": "dns_nsupdate"},
+            [
+                "acme_sh_tsig.name: is missing; dns_nsupdate needs a TSIG key",
+                "acme_sh_tsig.secret: is missing; dns_nsupdate needs a TSIG key",
+            ],
+        ),
+        (
+            {"acme_sh_tsig": {"name": "acme", "secert": "hunter2"}},
+            [
+                "acme_sh_tsig.secert: is unknown; did you mean secret?",
+                "acme_sh_tsig.secret: is missing; dns_nsupdate needs a TSIG key",
+            ],
+        ),
+        (
+            {"acme_sh_tsig": {**TSIG, "secret": "hunter2!", "algorithm": "hmac-md5"}},
+            [
+                "acme_sh_tsig.algorithm: must be one of hmac-sha256, hmac-sha384, hmac-sha512, not"
+                " 'hmac-md5'",
+                "acme_sh_tsig.secret: is not base64; take the secret as tsig-keygen printed it",
+            ],
+        ),
+        (
+            {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_tsig": "hunter2"},
+            [
+                "acme_sh_tsig: must be a dictionary with some of the keys name, secret, algorithm"
+                " ({} for none)"
+            ],
+        ),
+        (
+            {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_tsig": Unresolved("x")},
+            ["acme_sh_tsig: x"],
+        ),
+        ({"acme_sh_tsig": {**TSIG, "secret": Unresolved("x")}}, ["acme_sh_tsig.secret: x"]),
+        ({"dns_hold": Unresolved("x")}, ["dns_hold: x"]),
+        (
+            {"mail_dns": {"ttl": 0}, "dns_hold": [7]},
+            [
+                "dns_hold[0]: must be a string; put it in quotes",
+                "mail_dns.ttl: must be a whole number from 1 to 2147483647, not 0",
+            ],
+        ),
+    ],
+)
+def test_names_each_error_in_options_of_other_roles(
+    settings: dict[str, Any], expected: list[str]
+) -> None:
+    assert check({**GOOD, **settings}, ROLES) == expected
+
+
+def test_a_name_of_no_role_is_unknown() -> None:
+    assert check({**GOOD, "mailhostname": "mx.example.org"}, ROLES) == [
+        "mailhostname: is unknown; did you mean mail_hostname?"
+    ]

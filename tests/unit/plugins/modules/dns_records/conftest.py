@@ -22,7 +22,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._record import Reco
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 
 LOOPBACK = "127.0.0.1"
-KEY_NAME, SECRET = "record-set.", "c2VjcmV0IG9mIHRoZSByZWNvcmQgc2V0IGtleQ=="
+KEY_NAME = "record-set."
+SECRET = "c2VjcmV0IG9mIHRoZSByZWNvcmQgc2V0IGtleQ=="
 
 ZONE_TEXT = """\
 $TTL 3600
