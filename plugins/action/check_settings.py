@@ -17,13 +17,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings import ch
 _ROLES = Path(__file__).parents[2] / "roles"
 # What the role mail itself fixes (paths and sockets) has names that begin alike.
 _FIXED = _ROLES / "mail/vars/main.yml"
-# Which hosts a playbook is for, given with --extra-vars.
-_TARGET = "mail_target"
-
-
-def _is_result(value: Any) -> bool:
-    """Whether a variable is what some task registered, so no setting."""
-    return isinstance(value, Mapping) and "changed" in value
 
 
 class ActionModule(ActionBase):
@@ -62,11 +55,11 @@ class ActionModule(ActionBase):
 
     def _settings_of(self, task_vars: dict[str, Any], roles: Iterable[str]) -> dict[str, Any]:
         prefixes = tuple(f"{role}_" for role in ("mail", *roles))
-        others = {_TARGET, *self._loader.load_from_file(str(_FIXED))}
+        fixed = self._loader.load_from_file(str(_FIXED))
         return {
             name: self._resolve(value)
             for name, value in task_vars.items()
-            if name.startswith(prefixes) and name not in others and not _is_result(value)
+            if name.startswith(prefixes) and name not in fixed
         }
 
     def _resolve(self, value: Any) -> Any:

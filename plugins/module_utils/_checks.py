@@ -50,8 +50,7 @@ def member(where: str, key: object) -> str:
 
 def did_you_mean(key: object, known: Iterable[str]) -> str:
     """Advise on a name that is not among those known."""
-    # The options of a role begin alike; mail_ alone makes any two names alike to 0.6.
-    close = difflib.get_close_matches(str(key), known, 1, cutoff=0.65)
+    close = difflib.get_close_matches(str(key), known, 1)
     return f"did you mean {close[0]}?" if close else f"possible are {', '.join(known)}"
 
 

@@ -263,16 +263,18 @@ def check(
             ones, may be Unresolved.
         roles: the options of the other roles as their argument_specs.yml document them, by role.
     """
-    known = {"mail": CHECKS}
-    for role, options in (roles or {}).items():
-        known[role] = {
-            name: _BEYOND_DOCUMENTATION.get(name) or documented(option)
-            for name, option in options.items()
-        }
+    known = dict(CHECKS)
+    for options in (roles or {}).values():
+        for name, option in options.items():
+            known[name] = _BEYOND_DOCUMENTATION.get(name) or documented(option)
     problems = [*_missing(settings), *_across(settings), *_challenges(settings)]
     for name, value in settings.items():
-        owner = next((role for role in known if str(name).startswith(f"{role}_")), "mail")
-        problems += fields(known[owner])("", {name: value})
+        if name in known:
+            problems += known[name](name, value)
+        else:
+            # Any other variable may be the site's own, however its name begins.
+            close = difflib.get_close_matches(str(name), known, 1, cutoff=0.85)
+            problems += [(name, f"is unknown; did you mean {other}?") for other in close]
     no_value = dict(unresolved("", settings))
     found = {problem for problem in problems if problem[0] not in no_value}
     return [f"{where}: {text}" for where, text in sorted({*no_value.items(), *found})]

@@ -152,9 +152,8 @@ def received(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes:
 
 def received_at_peer(mail: EmailMessage) -> bytes:
     """The message, once it has arrived in bob's mailbox on the other mail server."""
-    files = (
-        f"grep -rslF {shlex.quote(str(mail['Subject']))} /home/bob/Maildir/new /home/bob/Maildir/cur"
-    )
+    subject = shlex.quote(str(mail["Subject"]))
+    files = f"grep -rslF {subject} /home/bob/Maildir/new /home/bob/Maildir/cur"
     name = eventually(
         f"{mail['Subject']} at peer", lambda: on("peer", files, check=False).strip() or None
     )

@@ -56,7 +56,7 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
         "mail_hostname",
         "did you mean password?",
         "elsewhere.example",
-        "{SCHEME}",
+        "must begin with its scheme",
         "tsig_secret",
     ):
         assert part in told, told
