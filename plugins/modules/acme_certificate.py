@@ -18,6 +18,11 @@ description:
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
+  config:
+    description: What check mode takes for the program's configuration, since a run may change it
+      before. It needs no credentials.
+    type: dict
+    required: true
   program:
     description: The renewal program.
     type: path
@@ -37,6 +42,7 @@ attributes:
 EXAMPLES = r"""
 - name: Obtain what is due
   pillarbox.mail.acme_certificate:
+    config: "{{ lookup('ansible.builtin.file', 'certificates.json') | from_json }}"
 """
 
 RETURN = r"""
@@ -61,9 +67,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 
-def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
+def run(module: AnsibleModule) -> dict[str, Any]:
     """Run the program and return what it reports; its one sentence fails the task."""
-    rc, out, err = module.run_command([sys.executable, module.params["program"], *arguments])
+    command, data = [sys.executable, module.params["program"]], None
+    if module.check_mode:
+        command += ["--check", "--config", "-"]
+        data = json.dumps(module.params["config"])
+    rc, out, err = module.run_command(command, data=data)
     if rc != 0:
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
     report: dict[str, Any] = json.loads(out)
@@ -73,14 +83,16 @@ def run(module: AnsibleModule, *arguments: str) -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "config": {"type": "dict", "required": True},
             "program": {"type": "path", "default": "/usr/local/lib/pillarbox/certificates.py"},
         },
         supports_check_mode=True,
     )
     if module.check_mode and not Path(module.params["program"]).exists():
-        report: dict[str, Any] = {"due": {"all": "the host has none yet"}, "issued": []}
+        due = dict.fromkeys(module.params["config"]["algorithms"], "there is none yet")
+        report: dict[str, Any] = {"due": due, "issued": []}
     else:
-        report = run(module, *(["--check"] if module.check_mode else []))
+        report = run(module)
     diff = {
         "before": "",
         "after": "".join(f"{name}: {why}\n" for name, why in report["due"].items()),

@@ -56,9 +56,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-# invoke-rc.d(8): 101 forbids every action on an init script.
+# invoke-rc.d(8): 101 forbids the action. A daemon that is removed, as another mail server would be,
+# must still stop.
 POLICY = Path("/usr/sbin/policy-rc.d")
-FORBID = "#!/bin/sh\nexit 101\n"
+FORBID = "#!/bin/sh\ncase $2 in *start*) exit 101 ;; esac\n"
 
 
 def read(module: AnsibleModule) -> str:
@@ -77,7 +78,8 @@ def missing(names: list[str], states: str) -> list[str]:
 @contextmanager
 def no_daemon_starts() -> Iterator[None]:
     """Keep maintainer scripts from starting daemons. A policy of the operator's own stays."""
-    if POLICY.exists():
+    # A killed run may have left ours behind.
+    if POLICY.exists() and POLICY.read_text(encoding="utf-8") != FORBID:
         yield
         return
     POLICY.write_text(FORBID, encoding="utf-8")

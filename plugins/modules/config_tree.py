@@ -14,6 +14,8 @@ description:
   - There the tree is staged in a private directory and checked by the programs it is for. Only then
     are the files that differ swapped in, each atomically and with its owner, group and mode. If
     that fails half-way, the files already swapped are put back; after a kill, the next run does it.
+  - What was changed is noted for M(pillarbox.mail.daemon), so that a run that ends before it is
+    not forgotten.
   - A file from before the first run is kept in NAME.orig below O(state_dir).
   - A symbolic link in the place of a file is replaced, not followed. In the place of a directory
     it is followed if it belongs to root, and an error otherwise.
@@ -119,6 +121,7 @@ options:
 EXAMPLES = r"""
 - name: Configure Dovecot
   pillarbox.mail.config_tree:
+    name: dovecot
     src: dovecot-2.4          # templates/dovecot-2.4/etc/dovecot/dovecot.conf.j2, …/users.j2
     paths:
       - path: etc/dovecot/users
@@ -128,7 +131,13 @@ EXAMPLES = r"""
     overlay: [etc/dovecot]
     validate:
       - [doveconf, -n, -c, "%s/etc/dovecot/dovecot.conf"]
-  notify: Reload dovecot
+  register: dovecot_tree
+
+- name: Run Dovecot
+  pillarbox.mail.daemon:
+    name: dovecot.service
+    tree: dovecot
+    tree_changed: "{{ dovecot_tree is changed }}"
 """
 
 RETURN = r"""
@@ -151,6 +160,7 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import (
     ConfigTreeError,
     build_entries,
@@ -203,6 +213,9 @@ def apply(module: AnsibleModule) -> Plan:
         with staged(plan, params["dest"], params["overlay"], place) as root:
             check(module, root, plan)
         if not module.check_mode:
+            if plan.changed or plan.removed:
+                # Before the change: a daemon that is told in vain does no harm.
+                _pending.add(params["state_dir"], params["name"], [*plan.changed, *plan.removed])
             plan.transaction.commit()
     return plan
 
@@ -224,7 +237,7 @@ def main() -> None:
             "validate": {"type": "list", "elements": "list", "default": []},
             "overlay": {"type": "list", "elements": "str", "default": []},
             "prune": {"type": "bool", "default": True},
-            "state_dir": {"type": "path", "default": "/var/lib/pillarbox/config_tree"},
+            "state_dir": {"type": "path", "default": _pending.STATE},
             # One opaque string, so that hiding it hides all contents and mangles nothing else.
             "_archive": {"type": "str", "no_log": True},
         },

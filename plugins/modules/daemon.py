@@ -10,9 +10,11 @@ module: daemon
 short_description: Have a systemd unit enabled and running with its present configuration
 version_added: 0.1.0
 description:
-  - Enables and starts a unit, and reloads or restarts it when it runs already. Afterwards it must
-    be active, or the task fails with the end of its log.
-  - When systemd's own files of the unit have changed, systemd reads them first.
+  - Enables and starts a unit, and reloads or restarts it when its configuration was changed.
+    Afterwards it must be active, or the task fails with the end of its log.
+  - It knows from M(pillarbox.mail.config_tree) what was changed since it last loaded the
+    configuration, also if that was in an earlier run that ended too soon. When systemd's own files
+    are among it, systemd reads them and the unit is restarted.
   - Unlike M(ansible.builtin.systemd_service) it predicts all this in check mode also when the
     unit's package is not installed yet.
 author:
@@ -22,14 +24,22 @@ options:
     description: The unit, with its suffix.
     type: str
     required: true
-  reload:
-    description: Whether its configuration has changed since it started.
+  tree:
+    description: The O(pillarbox.mail.config_tree#module:name) of its configuration.
+    type: str
+    required: true
+  tree_changed:
+    description: Whether that tree was changed in this run; what check mode goes by.
     type: bool
     default: false
   restart:
-    description: Whether what has changed takes a restart. Wins over O(reload).
+    description: Whether it takes a restart to load a configuration, and not only a reload.
     type: bool
     default: false
+  state_dir:
+    description: The O(pillarbox.mail.config_tree#module:state_dir) of the tree.
+    type: path
+    default: /var/lib/pillarbox/config_tree
 attributes:
   check_mode:
     support: full
@@ -38,21 +48,22 @@ attributes:
     support: full
     description: Lists what is done to the unit.
   idempotent:
-    support: partial
-    description: With O(reload) or O(restart) it does that each time.
+    support: full
+    description: A unit that runs with its present configuration is left alone.
 """
 
 EXAMPLES = r"""
 - name: Configure Postfix
   pillarbox.mail.config_tree:
-    src: .
     name: postfix
+    src: postfix
   register: postfix_tree
 
 - name: Run Postfix
   pillarbox.mail.daemon:
     name: postfix.service
-    reload: "{{ postfix_tree is changed }}"
+    tree: postfix
+    tree_changed: "{{ postfix_tree is changed }}"
 """
 
 RETURN = r"""
@@ -64,7 +75,10 @@ actions:
   sample: [enable, start]
 """
 
+from collections.abc import Collection
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
 
 
 def systemctl(module: AnsibleModule, *arguments: str) -> str:
@@ -82,24 +96,29 @@ def fail(module: AnsibleModule, problem: str) -> None:
     module.fail_json(msg=f"{problem}. The end of the log of {unit}:\n{log.strip()}")
 
 
-def needed(state: dict[str, str], reload: bool, restart: bool) -> list[str]:
-    """The systemctl verbs that bring a unit of that state (systemctl show) to run as configured."""
+def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> list[str]:
+    """The systemctl verbs that bring a unit to run as configured.
+
+    Args:
+        state: properties of the unit (systemctl show); those of an unknown unit are empty.
+        changed: paths of its configuration that it has not loaded.
+        restart: whether it takes a restart to load them.
+    """
+    units = any(path.startswith("/etc/systemd/system/") for path in changed)
     actions = []
-    if state.get("NeedDaemonReload") == "yes":
+    if units or state.get("NeedDaemonReload") == "yes":
         actions.append("daemon-reload")
     if state.get("UnitFileState") not in ("enabled", "static", "alias"):
         actions.append("enable")
     if state.get("ActiveState") not in ("active", "reloading"):
         actions.append("start")
-    elif restart:
-        actions.append("restart")
-    elif reload:
-        actions.append("reload")
+    elif changed:
+        actions.append("restart" if units or restart else "reload")
     return actions
 
 
 def read(module: AnsibleModule) -> dict[str, str]:
-    """The properties of the unit that tell what it needs; those of an unknown unit are empty."""
+    """The properties of the unit that tell what it needs."""
     properties = "--property=UnitFileState,ActiveState,NeedDaemonReload"
     lines = systemctl(module, "show", properties, module.params["name"]).splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
@@ -109,19 +128,24 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "reload": {"type": "bool", "default": False},
+            "tree": {"type": "str", "required": True},
+            "tree_changed": {"type": "bool", "default": False},
             "restart": {"type": "bool", "default": False},
+            "state_dir": {"type": "path", "default": _pending.STATE},
         },
         supports_check_mode=True,
     )
-    unit = module.params["name"]
-    actions = needed(read(module), module.params["reload"], module.params["restart"])
+    unit, tree, state_dir = (module.params[key] for key in ("name", "tree", "state_dir"))
+    changed = _pending.read(state_dir, tree) or [tree] * module.params["tree_changed"]
+    actions = needed(read(module), changed, module.params["restart"])
     if actions and not module.check_mode:
         for action in actions:
             systemctl(module, action, *([] if action == "daemon-reload" else [unit]))
         state = read(module).get("ActiveState")
         if state != "active":
             fail(module, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
+    if not module.check_mode:
+        _pending.clear(state_dir, tree)
     diff = {"before": "", "after": "".join(f"{action} {unit}\n" for action in actions)}
     module.exit_json(changed=bool(actions), actions=actions, diff=diff)
 

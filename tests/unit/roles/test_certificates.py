@@ -136,3 +136,56 @@ def test_a_failed_replacement_leaves_the_old_file_alone(
         certificates.replace(file, b"new")
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def config(directory: Path) -> dict[str, Any]:
+    return {
+        "names": NAMES,
+        "renew_days": 30,
+        "algorithms": ["ecdsa"],
+        "tls_dir": str(directory),
+        "server": "https://ca.example/dir",
+        "reload": ["postfix.service"],
+    }
+
+
+@pytest.fixture
+def systemctl(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that the program would have run; the first fails."""
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **options: Any) -> None:
+        calls.append(command)
+        if len(calls) == 1:
+            raise certificates.subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(certificates.subprocess, "run", run)
+    return calls
+
+
+def test_a_certificate_that_the_daemons_could_not_load_is_loaded_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, systemctl: list[list[str]]
+) -> None:
+    (tmp_path / "ecdsa-current.key").write_bytes(pem(KEY))
+    monkeypatch.setattr(certificates, "order", lambda algorithm, settings: certificate())
+    with pytest.raises(certificates.subprocess.CalledProcessError):
+        certificates.renew(config(tmp_path), check=False)
+    assert certificates.renew(config(tmp_path), check=False) == {"due": {}, "issued": []}
+    assert systemctl == [["systemctl", "try-reload-or-restart", "postfix.service"]] * 2
+    certificates.renew(config(tmp_path), check=False)
+    assert len(systemctl) == 2
+
+
+def test_a_certificate_for_another_key_is_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ecdsa-current.key").write_bytes(pem(KEY))
+    monkeypatch.setattr(certificates, "order", lambda algorithm, settings: certificate(OTHER_KEY))
+    with pytest.raises(certificates.CertificateError, match="is for another key; it is not used"):
+        certificates.renew(config(tmp_path), check=False)
+    assert not (tmp_path / "ecdsa.pem").exists()
+
+
+def test_check_names_an_algorithm_that_has_no_key_yet(tmp_path: Path) -> None:
+    report = certificates.renew(config(tmp_path), check=True)
+    assert report == {"due": {"ecdsa": "its key does not exist yet"}, "issued": []}

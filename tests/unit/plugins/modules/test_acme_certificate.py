@@ -14,7 +14,11 @@ from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 # A renewal program for which the RSA certificate is due and is issued.
 DUE = """
 import json, sys
-issued = [] if sys.argv[1:] == ["--check"] else ["rsa"]
+issued = ["rsa"]
+if sys.argv[1:]:
+    assert sys.argv[1:] == ["--check", "--config", "-"]
+    assert json.load(sys.stdin) == {"algorithms": ["rsa"]}
+    issued = []
 print(json.dumps({"due": {"rsa": "ends in 29 days"}, "issued": issued}))
 """
 NOT_DUE = """print('{"due": {}, "issued": []}')"""
@@ -33,7 +37,11 @@ def run(
     program = directory / "certificates.py"
     if text is not None:
         program.write_text(text)
-    args = {"program": str(program), "_ansible_check_mode": check}
+    args = {
+        "program": str(program),
+        "config": {"algorithms": ["rsa"]},
+        "_ansible_check_mode": check,
+    }
     with patch_module_args(args), pytest.raises(SystemExit):
         acme_certificate.main()
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -65,7 +73,7 @@ def test_check_mode_predicts_certificates_before_the_program_is_installed(
 ) -> None:
     result = run(capsys, tmp_path, None, check=True)
     assert result["changed"]
-    assert result["issued"] == []
+    assert (result["due"], result["issued"]) == ({"rsa": "there is none yet"}, [])
 
 
 def test_fails_with_the_programs_own_sentence(

@@ -115,7 +115,7 @@ def test_installs_the_tree_once(host: Host) -> None:
     again = host.run(FILES, paths=rules, directory_mode="0750")
     assert (again["changed"], again["changed_paths"], again["diff"]) == (False, [], [])
     assert (host.root / "etc/demo/main.conf").stat().st_ino == inode
-    assert snapshot(host.state).keys() == {"demo.json"}
+    assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
 
 
 def fresh(host: Host) -> None: ...
@@ -204,7 +204,11 @@ def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
         result = host.run(FILES)
         assert result["changed"] is (recovered == before)
         assert contents(host.snapshot()) == FILES
-        assert {path.name for path in host.state.iterdir()} == {"demo.json", "demo.orig"}
+        assert {path.name for path in host.state.iterdir()} == {
+            "demo.json",
+            "demo.orig",
+            "demo.pending",
+        }
         original = host.state / f"demo.orig{host.root}/etc/demo/conf.d/users"
         assert original.read_bytes() == b"by hand\n"
     assert moments > 40, "the calls were not counted"
@@ -271,7 +275,7 @@ def test_what_fails_half_way_is_put_back(host: Host) -> None:
     z.rmdir()
     del before["etc/demo/z"]
     assert host.snapshot() == before
-    assert snapshot(host.state).keys() == {"demo.json"}
+    assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
 
 
 @pytest.mark.parametrize("kind", ["directory", "pipe"])
@@ -460,7 +464,7 @@ def test_stale_staging_is_removed(host: Host) -> None:
     (host.state / "demo.staged/etc/demo").mkdir(parents=True)
     (host.state / "demo.staged/etc/demo/conf.d").symlink_to(host.root / "etc/demo/conf.d")
     assert not host.run(FILES, validate=[["test", "!", "-e", "%s/stale"]])["changed"]
-    assert snapshot(host.state).keys() == {"demo.json"}
+    assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
     assert "etc/demo/conf.d/users" in host.snapshot()
 
 

@@ -10,36 +10,36 @@ RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "NeedDaemonReloa
 STOPPED = {**RUNNING, "ActiveState": "inactive"}
 
 
+FILE = ["/etc/demo.conf"]
+UNIT = ["/etc/demo.conf", "/etc/systemd/system/demo.service.d/x.conf"]
+
+
 @pytest.mark.parametrize(
-    ("state", "reload", "restart", "actions"),
+    ("state", "changed", "restart", "actions"),
     [
-        (RUNNING, False, False, []),
-        (RUNNING, True, False, ["reload"]),
-        (RUNNING, False, True, ["restart"]),
-        (RUNNING, True, True, ["restart"]),
-        ({**RUNNING, "ActiveState": "reloading"}, True, False, ["reload"]),
-        (STOPPED, False, False, ["start"]),
+        (RUNNING, [], False, []),
+        (RUNNING, [], True, []),
+        (RUNNING, FILE, False, ["reload"]),
+        (RUNNING, FILE, True, ["restart"]),
+        (RUNNING, UNIT, False, ["daemon-reload", "restart"]),
+        ({**RUNNING, "ActiveState": "reloading"}, FILE, False, ["reload"]),
+        (STOPPED, [], False, ["start"]),
         # What is started reads its present configuration anyway.
-        (STOPPED, True, True, ["start"]),
-        ({**RUNNING, "ActiveState": "failed"}, True, False, ["start"]),
-        ({**RUNNING, "ActiveState": "activating"}, False, True, ["start"]),
-        ({**RUNNING, "UnitFileState": "disabled"}, True, False, ["enable", "reload"]),
+        (STOPPED, FILE, True, ["start"]),
+        (STOPPED, UNIT, False, ["daemon-reload", "start"]),
+        ({**RUNNING, "ActiveState": "failed"}, FILE, False, ["start"]),
+        ({**RUNNING, "ActiveState": "activating"}, FILE, True, ["start"]),
+        ({**RUNNING, "UnitFileState": "disabled"}, FILE, False, ["enable", "reload"]),
         # These have no [Install] section of their own.
-        ({**RUNNING, "UnitFileState": "static"}, False, False, []),
-        ({**RUNNING, "UnitFileState": "alias"}, False, False, []),
-        ({**RUNNING, "NeedDaemonReload": "yes"}, False, False, ["daemon-reload"]),
-        (
-            {"UnitFileState": "disabled", "ActiveState": "inactive", "NeedDaemonReload": "yes"},
-            False,
-            True,
-            ["daemon-reload", "enable", "start"],
-        ),
+        ({**RUNNING, "UnitFileState": "static"}, [], False, []),
+        ({**RUNNING, "UnitFileState": "alias"}, [], False, []),
+        ({**RUNNING, "NeedDaemonReload": "yes"}, [], False, ["daemon-reload"]),
         # A unit that systemd does not know, as in check mode before its package is installed.
-        ({"UnitFileState": "", "ActiveState": "inactive"}, True, False, ["enable", "start"]),
-        ({}, False, False, ["enable", "start"]),
+        ({"UnitFileState": "", "ActiveState": "inactive"}, FILE, False, ["enable", "start"]),
+        ({}, [], False, ["enable", "start"]),
     ],
 )
 def test_does_what_the_state_of_the_unit_needs(
-    state: dict[str, str], reload: bool, restart: bool, actions: list[str]
+    state: dict[str, str], changed: list[str], restart: bool, actions: list[str]
 ) -> None:
-    assert needed(state, reload, restart) == actions
+    assert needed(state, changed, restart) == actions

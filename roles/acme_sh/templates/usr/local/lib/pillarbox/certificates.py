@@ -117,10 +117,11 @@ def order(algorithm: str, config: dict[str, Any]) -> bytes:
     name = config["names"][0]
     csr = Path(config["tls_dir"]) / f"{algorithm}-current.csr"
     with tempfile.TemporaryDirectory(prefix="pillarbox-") as cert_home:
-        # --dnssleep 0: acme.sh would otherwise poll public resolvers over HTTPS for the challenge.
+        # Without --dnssleep acme.sh would poll public resolvers over HTTPS for the challenge.
         command = ["acme.sh", "--config-home", config["acme_home"], "--cert-home", cert_home,
                    "--sign-csr", "--csr", str(csr), "--server", config["server"],
-                   "--dns", config["dns_api"], "--dnssleep", "0", "--force"]  # fmt: skip
+                   "--dns", config["dns_api"], "--dnssleep", str(config["dns_sleep"]),
+                   "--force"]  # fmt: skip
         run = subprocess.run(
             command,
             # acme.sh looks below $HOME, which a systemd service has not.
@@ -160,18 +161,25 @@ def renew(config: dict[str, Any], check: bool) -> dict[str, Any]:
     Raises CertificateError at the first that fails; those before it are in service by then.
     """
     directory = Path(config["tls_dir"])
+    # There while something was replaced that the daemons have not loaded, also by a run that died.
+    unloaded = directory / "unloaded"
     due: dict[str, str] = {}
     issued: list[str] = []
-    try:
-        for algorithm in config["algorithms"]:
-            served = directory / f"{algorithm}.pem"
-            key = (directory / f"{algorithm}-current.key").read_bytes()
-            reason = why_due(served, key, config)
-            if reason is None:
-                continue
-            due[algorithm] = reason
-            if check:
-                continue
+    failure: CertificateError | None = None
+    for algorithm in config["algorithms"]:
+        served = directory / f"{algorithm}.pem"
+        key_file = directory / f"{algorithm}-current.key"
+        if check and not key_file.exists():
+            due[algorithm] = "its key does not exist yet"
+            continue
+        key = key_file.read_bytes()
+        reason = why_due(served, key, config)
+        if reason is None:
+            continue
+        due[algorithm] = reason
+        if check:
+            continue
+        try:
             chain = order(algorithm, config)
             unfit = why_unfit(chain, key, config["names"])
             if unfit:
@@ -179,22 +187,31 @@ def renew(config: dict[str, Any], check: bool) -> dict[str, Any]:
                     f"the {algorithm} certificate that {config['server']} issued {unfit}; "
                     "it is not used"
                 )
-            replace(served, key.rstrip(b"\n") + b"\n" + chain)
-            issued.append(algorithm)
-    finally:
-        if issued:
-            subprocess.run(["systemctl", "try-reload-or-restart", *config["reload"]], check=True)
+        except CertificateError as error:
+            failure = error
+            break
+        unloaded.touch()
+        replace(served, key.rstrip(b"\n") + b"\n" + chain)
+        issued.append(algorithm)
+    if unloaded.exists() and not check:
+        subprocess.run(["systemctl", "try-reload-or-restart", *config["reload"]], check=True)
+        unloaded.unlink()
+    if failure:
+        raise failure
     return {"due": due, "issued": issued}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only say what is due")
-    check = parser.parse_args().check
+    parser.add_argument(
+        "--config", type=argparse.FileType(), default=str(CONFIG), help="- for stdin"
+    )
+    arguments = parser.parse_args()
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            print(json.dumps(renew(json.loads(CONFIG.read_text()), check)))
+            print(json.dumps(renew(json.load(arguments.config), arguments.check)))
         except (CertificateError, OSError, ValueError, subprocess.CalledProcessError) as error:
             print(error, file=sys.stderr)
             return 1

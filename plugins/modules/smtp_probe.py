@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: smtp_probe
+short_description: See that a mail server would take mail for an address
+version_added: 0.1.0
+description:
+  - Goes through an SMTP dialogue up to the recipient and then leaves, so nothing is delivered.
+    Every lookup table, restriction and filter that has a say until then must work.
+  - Waits as long as the server is not ready or answers with a temporary error.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+options:
+  recipient:
+    description: The address that must be accepted.
+    type: str
+    required: true
+  host:
+    description: The server.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: Its port.
+    type: int
+    default: 25
+  timeout:
+    description: How long to wait for it, in seconds.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Does nothing then, as the server may not be there yet.
+  diff_mode:
+    support: none
+    description: There is nothing to show.
+  idempotent:
+    support: full
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: See that the mail server takes mail
+  pillarbox.mail.smtp_probe:
+    recipient: postmaster@example.org
+"""
+
+RETURN = r"""
+answer:
+  description: What the server said of the recipient. V(null) in check mode.
+  returned: success
+  type: str
+  sample: 250 2.1.5 Ok
+"""
+
+import smtplib
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class Refused(Exception):
+    """The server's answer that is not the one wanted."""
+
+
+def probe(host: str, port: int, recipient: str) -> str:
+    """The server's answer to the recipient.
+
+    Raises Refused or OSError with the first that is not an acceptance.
+    """
+
+    def accepted(answer: tuple[int, bytes]) -> str:
+        said = f"{answer[0]} {answer[1].decode('utf-8', 'replace')}"
+        if answer[0] != 250:
+            raise Refused(said)
+        return said
+
+    try:
+        # The name in EHLO is the client's: a local one, that no restriction has to do with.
+        with smtplib.SMTP(host, port, local_hostname="localhost.localdomain", timeout=20) as server:
+            accepted(server.ehlo())
+            accepted(server.mail("<>"))
+            return accepted(server.rcpt(recipient))
+    except smtplib.SMTPException as error:
+        raise Refused(str(error)) from error
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "recipient": {"type": "str", "required": True},
+            "host": {"type": "str", "default": "127.0.0.1"},
+            "port": {"type": "int", "default": 25},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    host, port, recipient = (module.params[key] for key in ("host", "port", "recipient"))
+    if module.check_mode:
+        module.exit_json(changed=False, answer=None)
+    deadline = time.monotonic() + module.params["timeout"]
+    while True:
+        try:
+            module.exit_json(changed=False, answer=probe(host, port, recipient))
+        except (Refused, OSError) as error:
+            said = str(error)
+        # 5yz is final (RFC 5321 section 4.2.1).
+        if said.startswith("5") or time.monotonic() > deadline:
+            module.fail_json(
+                msg=f"{host} port {port} does not take mail for {recipient}: {said}. "
+                "Look into the log of the mail server."
+            )
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
