@@ -64,6 +64,7 @@ def mail_records(
         records = [
             *_tlsa(settings, host, tls_keys),
             *_caa(settings, host, acme_account_uri),
+            *_host(settings, host),
             *_domains(settings, host),
             *_dkim(dkim_keys),
         ]
@@ -131,6 +132,17 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
         values = [f'0 issue "{ca};{accounturi} validationmethods=dns-01"', '0 issuewild ";"']
     reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
     yield _record(host, "CAA", values, "recommended", reason)
+
+
+def _host(settings: Mapping[str, Any], host: str) -> Iterator[dict[str, Any]]:
+    """Yield the SPF record of the host's own name, which bounces and mail of root are sent with.
+
+    A bounce has no envelope sender, so its HELO name is looked at (RFC 7208 section 2.4); without a
+    record it would fail the DMARC policy that the domain above sets for it.
+    """
+    if host not in map(domain_name, settings["domains"]):
+        reason = f"SPF, bounces come from {host} itself"
+        yield _record(host, "TXT", ["v=spf1 a -all"], "recommended", reason)
 
 
 def _domains(settings: Mapping[str, Any], host: str) -> Iterator[dict[str, Any]]:

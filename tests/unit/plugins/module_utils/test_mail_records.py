@@ -44,10 +44,17 @@ def with_domain(**domain):
 
 def test_ten_lines_of_settings_give_the_records_of_a_domain():
     assert table(mail_records(SETTINGS)) == {
+        ("mx.example.org", "TXT"): ["v=spf1 a -all"],
         ("example.org", "MX"): ["10 mx.example.org."],
         ("example.org", "TXT"): ["v=spf1 mx -all"],
         ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
     }
+
+
+def test_a_host_that_is_a_domain_itself_has_one_spf_record():
+    records = mail_records({"hostname": "example.org", "domains": {"example.org": {}}})
+    spf = [r["values"] for r in records if (r["name"], r["type"]) == ("example.org", "TXT")]
+    assert spf == [["v=spf1 mx -all"]]
 
 
 def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
@@ -58,9 +65,9 @@ def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
         [key()],
         "https://ca.example/acct/1",
     )
-    assert len(records) == 9
+    assert len(records) == 10
     assert all(r["reason"] and r["level"] and r["ttl"] == 1800 for r in records)
-    assert len(parse_records(records)) == 9
+    assert len(parse_records(records)) == 10
 
 
 @pytest.mark.parametrize(
