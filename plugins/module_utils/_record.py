@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
@@ -42,6 +42,7 @@ class Record:
     ttl: int
     values: tuple[dns.rdata.Rdata, ...] = ()
     present: bool = True
+    withdrawn: bool = False  # absent, but nothing else than just these values
     note: str = ""
     pending: bool = False  # the value is not known before its key exists
 
@@ -65,6 +66,8 @@ class Record:
 
     def owns(self, rdata: dns.rdata.Rdata) -> bool:
         """Whether *rdata*, found in the RRset, is ours to replace or remove."""
+        if self.withdrawn:
+            return content(rdata) in map(content, self.values)
         return not self.shared or _purpose(rdata) in map(_purpose, self.values)
 
     def merged(self, current: dns.rdataset.Rdataset | None) -> dns.rdataset.Rdataset | None:
@@ -79,6 +82,11 @@ class Record:
             return None
         ttl = current.ttl if current and foreign else self.ttl
         return dns.rdataset.from_rdata_list(ttl, values)
+
+
+def content(rdata: dns.rdata.Rdata) -> Any:
+    """Return what makes two values the same; a TXT counts by its joined strings."""
+    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
 
 
 def _purpose(rdata: dns.rdata.Rdata) -> Any:
@@ -116,20 +124,21 @@ def _parse_record(item: Mapping[str, Any]) -> Record:
     note = " ".join((item["reason"] or "").split())
     if item["level"]:
         note = f"{note} ({item['level']})".lstrip()
-    record = Record(name, rdtype, item["ttl"], (), present, note, pending)
+    withdrawn = item["state"] == "withdrawn"
+    record = Record(name, rdtype, item["ttl"], (), present, withdrawn, note, pending)
     if not 0 <= record.ttl <= _MAX_TTL:
         raise DnsError(f"Record {record} has ttl {record.ttl}: it must be from 0 to {_MAX_TTL}.")
     if pending:
         return record
     values = tuple(_parse_value(record, value) for value in item["values"])
-    if not values and (present or record.shared):
+    if not values and (present or withdrawn or record.shared):
         raise DnsError(
             f"Record {record} has no values: give at least one"
             + (".", ", as others may have values of their own there.")[record.shared]
         )
     if len(values) > 1 and dns.rdatatype.is_singleton(rdtype):
         raise DnsError(f"Record {record} has {len(values)} values: a name can have only one.")
-    return Record(name, rdtype, item["ttl"], values, present, note)
+    return replace(record, values=values)
 
 
 def _parse_type(name: dns.name.Name, text: str) -> dns.rdatatype.RdataType:

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import (
@@ -26,12 +26,18 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import (
     ZonePlan,
     by_zone,
     enclosing,
+    refuse_alias,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import (
     ask,
     find_zones,
     look,
     rdataset,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._zonewait import (
+    Duties,
+    reachable,
+    until_served,
 )
 
 with suppress(ImportError):  # dns_records says what to install
@@ -49,9 +55,6 @@ UPDATE_OCTETS = 64000
 # Seconds that a primary may take to serve what it has accepted. BIND with inline signing answers an
 # update before the signed zone has it.
 SETTLE = 5.0
-
-# What each server has to serve.
-Duties = dict[Server, dict["dns.name.Name", list[Record]]]
 
 
 @dataclass
@@ -73,7 +76,7 @@ class Rfc2136:
             zone_of, answers = find_zones(self.primary, records)
         plans = look(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
-            self._refuse_alias(plan)
+            refuse_alias(plan, str(self.primary))
         return plans
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:
@@ -100,51 +103,12 @@ class Rfc2136:
         self._read_back(plan_of)
 
     def wait(self, plans: Sequence[ZonePlan], timeout: float) -> None:
-        """Return once every authoritative server of every zone serves the records.
+        """Return once every authoritative server of every zone serves the records. Raises DnsError.
 
-        Raises DnsError after *timeout* seconds, naming a server that does not and why.
+        *timeout* is in seconds.
         """
-        deadline = time.monotonic() + timeout
-        waiting = self._secondaries(plans)
-        pause = 0.1
-        while waiting:
-            waiting, why = self._late(waiting, deadline)
-            if waiting and time.monotonic() + pause > deadline:
-                raise DnsError(f"After a timeout of {timeout:g} seconds, {why}")
-            if waiting:
-                time.sleep(pause)
-                pause = min(2 * pause, 5)
-
-    def _late(self, waiting: Duties, deadline: float) -> tuple[Duties, str]:
-        """Return the part of *waiting* that is not served yet, and why the last of it is not."""
-        late: Duties = {}
-        why = ""
-        for server, zones in waiting.items():
-            limit = max(0.5, min(server.timeout, deadline - time.monotonic()))
-            try:
-                behind = [p for p in look(replace(server, timeout=limit), zones) if p.changes]
-            except DnsError as error:
-                late[server], why = zones, str(error)
-                continue
-            if behind:
-                late[server] = {plan.zone: plan.records for plan in behind}
-                why = (
-                    f"{server} does not serve {behind[0].changes[0]} as {self.primary} does: see"
-                    " that it is notified and may transfer the zone."
-                )
-        return late, why
-
-    def _refuse_alias(self, plan: ZonePlan) -> None:
-        for record in plan.records:
-            alias = (record.name, dns.rdatatype.CNAME)
-            removed = alias in plan.desired and plan.desired[alias] is None
-            if record.present and record.key != alias and alias in plan.current and not removed:
-                target = plan.current[alias][0].to_text()
-                raise DnsError(
-                    f"{self.primary} has a CNAME to {target} at {to_text(record.name)}, in the way"
-                    f" of {record}: no other record can be at its name (RFC 1034 section 3.6.2), so"
-                    " remove the alias first."
-                )
+        remedy = f"as {self.primary} does: see that it is notified and may transfer the zone."
+        until_served(self._secondaries(plans), timeout, remedy)
 
     def _update(self, plans: Sequence[ZonePlan]) -> list[ZonePlan]:
         """Send the updates of *plans* and return the plans that came too late."""
@@ -167,7 +131,7 @@ class Rfc2136:
         while missing:
             behind = []
             for now in look(self.primary, missing):
-                self._refuse_alias(now)
+                refuse_alias(now, str(self.primary))
                 plan_of[now.zone].serial = now.serial
                 behind += [now] if now.changes else []
             if behind and time.monotonic() > deadline:
@@ -202,10 +166,7 @@ class Rfc2136:
         own = {info[4][0] for info in socket.getaddrinfo(self.primary.address, None)}
         if self.primary.port == self.secondaries_port and own & set(addresses):
             return None
-        for address in addresses:
-            with suppress(OSError), socket.create_connection((address, self.secondaries_port), 3):
-                return Server(to_text(host), address, self.secondaries_port)
-        return Server(to_text(host), addresses[0], self.secondaries_port)
+        return reachable(host, addresses, self.secondaries_port)
 
     def _addresses(self, host: dns.name.Name) -> list[str]:
         """Ask the primary, which often is the only one to know them, then the system."""

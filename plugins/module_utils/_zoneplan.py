@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import (
+    Key,
+    Record,
+    content,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
     pending_line,
     rrset_lines,
@@ -22,7 +25,6 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdata
     import dns.rdataset
     import dns.rdatatype
-    import dns.rdtypes.ANY.TXT
 
 
 @dataclass
@@ -81,11 +83,7 @@ def same(one: dns.rdataset.Rdataset | None, other: dns.rdataset.Rdataset | None)
 
 def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) -> bool:
     """Whether two sets of values are equal; a TXT counts by its joined strings."""
-    return set(map(_content, one)) == set(map(_content, other))
-
-
-def _content(rdata: dns.rdata.Rdata) -> Any:
-    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
+    return set(map(content, one)) == set(map(content, other))
 
 
 def enclosing(name: dns.name.Name, zones: Iterable[dns.name.Name]) -> dns.name.Name | None:
@@ -106,3 +104,17 @@ def by_zone(
             raise DnsError(f"Record {record} is refused: it says who serves the whole zone.")
         zones.setdefault(zone, []).append(record)
     return zones
+
+
+def refuse_alias(plan: ZonePlan, server: str) -> None:
+    """Raise DnsError if a CNAME that *server* has, and that is to stay, is in a record's way."""
+    for record in plan.records:
+        alias = (record.name, dns.rdatatype.CNAME)
+        removed = alias in plan.desired and plan.desired[alias] is None
+        if record.present and record.key != alias and alias in plan.current and not removed:
+            target = plan.current[alias][0].to_text()
+            raise DnsError(
+                f"{server} has a CNAME to {target} at {to_text(record.name)}, in the way of"
+                f" {record}: no other record can be at its name (RFC 1034 section 3.6.2), so remove"
+                " the alias first."
+            )
