@@ -24,6 +24,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
 
 with suppress(ImportError):  # dns_records says what to install
     import dns.name
+    import dns.rdataset
 
 
 @dataclass
@@ -101,6 +102,9 @@ def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:
             lines.append(pending_line(record))
         elif record.present:
             lines += rrset_lines(record, record.merged(None), zone)
+        elif record.withdrawn:
+            gone = dns.rdataset.from_rdata_list(record.ttl, record.values)
+            lines += [f"; remove {line}" for line in rrset_lines(record, gone, zone)]
         else:
             lines.append(f"; {record} must not exist" + (f": {record.note}" if record.note else ""))
     return "".join(f"{line}\n" for line in lines)

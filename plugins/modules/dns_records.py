@@ -21,6 +21,7 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
   - dnspython >= 2.3
+  - octodns >= 1.22, < 2 and the package of the provider, with O(provider=octodns)
 attributes:
   check_mode:
     support: full
@@ -55,14 +56,18 @@ options:
           - The values as a zone file has them, but TXT as bare text of any length; it is quoted
             and split into strings here.
           - With O(records[].state=absent) they matter only in an RRset that others may share,
-            where they tell what is to go.
+            where they tell what is to go. With O(records[].state=withdrawn) they are what goes.
         type: list
         elements: str
         default: []
       state:
-        description: Whether the RRset, or our part of a shared one, shall exist.
+        description:
+          - Whether the RRset, or our part of a shared one, shall exist.
+          - V(withdrawn) takes away the listed values and nothing else. So it is safe for what was
+            published here once, such as the MX of a domain that has moved or the key of an old
+            DKIM selector. What somebody else has put there since is not touched.
         type: str
-        choices: [present, absent]
+        choices: [present, absent, withdrawn]
         default: present
       reason:
         description: Why the record is wanted, for diffs and zone files.
@@ -82,9 +87,12 @@ options:
     description:
       - V(rfc2136) changes the zones by dynamic updates at their primary name server.
       - V(zonefile) writes a file per zone, named after it and ending in C(.zone), to paste into
-        the zone or to read there by C($INCLUDE).
+        the zone or to read there by C($INCLUDE). A record that is no longer listed is no longer
+        in the file.
+      - V(octodns) changes the zones of a DNS service through its API, by any provider of octoDNS.
+        Of octoDNS it uses only that, and leaves all records alone that are not listed.
     type: str
-    choices: [rfc2136, zonefile]
+    choices: [rfc2136, zonefile, octodns]
     required: true
   server:
     description: Address or name of the primary name server. Required with O(provider=rfc2136).
@@ -96,8 +104,9 @@ options:
   zones:
     description:
       - Zones the records are in. A record goes into the longest that fits.
-      - When empty, V(rfc2136) asks O(server) which zone each name is in, and V(zonefile) takes the
-        top-most of the records' names, underscored labels aside.
+      - When empty, V(rfc2136) asks O(server) which zone each name is in, V(octodns) asks for the
+        zones of the account, and V(zonefile) takes the top-most of the records' names, underscored
+        labels aside.
     type: list
     elements: str
     default: []
@@ -117,13 +126,28 @@ options:
       - Directory of the files, on the host where the module runs. It is made when missing.
         Required with O(provider=zonefile).
     type: path
+  provider_class:
+    description:
+      - The class of the octoDNS provider with its module, such as
+        V(octodns_cloudflare.CloudflareProvider). Required with O(provider=octodns).
+      - Its package has to be installed where this module runs.
+    type: str
+  provider_options:
+    description:
+      - What the class is made with, as its documentation has it for the file of octoDNS. It takes
+        the values themselves, so there is no C(env/) here.
+      - C(delete_pcent_threshold), if the class takes it, is the part of a zone of ten records or
+        more that may be deleted in one run; octoDNS has 0.3.
+    type: dict
+    default: {}
   wait:
     description:
-      - Whether to wait until every server in the NS records of the zones serves the records. The
-        addresses of these servers are asked of O(server) first.
-      - Of no effect with O(provider=zonefile).
+      - Whether to wait until every server in the NS records of the zones serves the records. With
+        O(provider=rfc2136) these servers are found by asking O(server) first, with
+        O(provider=octodns) by the resolver of the system.
+      - The default is V(true) with O(provider=rfc2136), and V(false) with O(provider=octodns), as
+        a service may take minutes. Of no effect with O(provider=zonefile).
     type: bool
-    default: true
   timeout:
     description: How long to wait for all of these servers together, in seconds.
     type: int
@@ -134,6 +158,15 @@ notes:
     compared again. A change above 64 kB takes several updates, each of which is done as a whole.
   - The zones of one call are changed independently. After an error some may have been changed, and
     running again does the rest.
+  - With V(octodns) it depends on the service whether a zone is changed as a whole; many change one
+    record after the other. After an error the zone is read again, what is missing is tried once
+    more, and if that fails too, the message tells which records were changed and which were not.
+    No such API can be told to change only what was read. A zone is read right before it is
+    changed, so that what others change in the same RRset at that very moment may be lost, but
+    nothing of what they have changed before.
+  - To have something removed that was published once, list it with a state. Nothing else is ever
+    removed. A zone does not tell who has put a record into it, so a DKIM selector that is not
+    listed may well be the one of a mailing service.
 seealso:
   - plugin: pillarbox.mail.mail_records
     plugin_type: filter
@@ -167,6 +200,52 @@ EXAMPLES = r"""
       - name: r0._domainkey.example.org
         type: TXT
         state: absent
+
+- name: Withdraw what was published for a domain that has moved to another server
+  pillarbox.mail.dns_records:
+    provider: rfc2136
+    server: 198.18.0.53
+    tsig_name: record-set.
+    tsig_secret: "{{ vault_dns_secret }}"
+    records:
+      - name: example.org
+        type: MX
+        values: [10 mx.example.net.]
+        state: withdrawn
+      - name: _dmarc.example.org
+        type: TXT
+        values: [v=DMARC1; p=reject; sp=reject; np=reject]
+        state: withdrawn
+
+- name: Publish at Cloudflare
+  pillarbox.mail.dns_records:
+    provider: octodns
+    provider_class: octodns_cloudflare.CloudflareProvider
+    provider_options:
+      token: "{{ vault_cloudflare_token }}"
+    records:
+      - name: example.org
+        type: MX
+        values: [10 mx.example.org.]
+  delegate_to: localhost
+
+- name: Publish at OVH and wait until its servers have the records
+  pillarbox.mail.dns_records:
+    provider: octodns
+    provider_class: octodns_ovh.OvhProvider
+    provider_options:
+      endpoint: ovh-eu
+      application_key: "{{ vault_ovh_application_key }}"
+      application_secret: "{{ vault_ovh_application_secret }}"
+      consumer_key: "{{ vault_ovh_consumer_key }}"
+    zones: [example.org]
+    records:
+      - name: example.org
+        type: MX
+        values: [10 mx.example.org.]
+    wait: true
+    timeout: 600
+  delegate_to: localhost
 
 - name: Write zone files for a DNS service that has no API
   pillarbox.mail.dns_records:
@@ -208,7 +287,8 @@ zones:
 updates_sent:
   description:
     - How many updates were sent, those included that came too late and were sent anew.
-    - With O(provider=zonefile), how many files were written.
+    - With O(provider=zonefile), how many files were written. With O(provider=octodns), how many
+      times a zone was changed, each of which may take many requests.
   returned: success
   type: int
   sample: 1
@@ -224,10 +304,16 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
     to_text,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
+from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import HAS_OCTODNS
+from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
+
+# What is shorter is a port, a region or a flag among provider_options, and would be blotted out
+# wherever it occurs in the records.
+SECRET_LENGTH = 8
 
 
 def provider(params: dict[str, Any]) -> Any:
@@ -235,6 +321,8 @@ def provider(params: dict[str, Any]) -> Any:
     zones = [to_name(zone) for zone in params["zones"]]
     if params["provider"] == "zonefile":
         return Zonefile(params["path"], zones)
+    if params["provider"] == "octodns":
+        return Octodns(params["provider_class"], params["provider_options"], zones)
     key = None
     if params["tsig_name"]:
         key = tsig_key(params["tsig_name"], params["tsig_secret"], params["tsig_algorithm"])
@@ -251,8 +339,10 @@ def refuse_pending(records: list[Record]) -> None:
 
 
 def result(plan: ZonePlan | FilePlan) -> dict[str, Any]:
-    where = {"path": plan.path} if isinstance(plan, FilePlan) else {"serial": plan.serial}
-    return {"before": plan.before, "after": plan.after, **where}
+    texts = {"before": plan.before, "after": plan.after}
+    if isinstance(plan, FilePlan):
+        return {**texts, "path": plan.path}
+    return texts if plan.serial is None else {**texts, "serial": plan.serial}
 
 
 def bring_to_state(module: AnsibleModule) -> dict[str, Any]:
@@ -263,7 +353,8 @@ def bring_to_state(module: AnsibleModule) -> dict[str, Any]:
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
-        if module.params["wait"]:
+        wait = module.params["wait"]
+        if module.params["provider"] == "rfc2136" if wait is None else wait:
             zones.wait(plans, module.params["timeout"])
     return {
         "changed": any(plan.changed for plan in plans),
@@ -294,13 +385,16 @@ def main() -> None:
                     "type": {"type": "str", "required": True},
                     "ttl": {"type": "int", "default": 3600},
                     "values": {"type": "list", "elements": "str", "default": []},
-                    "state": {"choices": ["present", "absent"], "default": "present"},
+                    "state": {
+                        "choices": ["present", "absent", "withdrawn"],
+                        "default": "present",
+                    },
                     "reason": {"type": "str", "default": ""},
                     "level": {"choices": ["required", "recommended", "optional"]},
                     "pending": {"type": "bool", "default": False},
                 },
             },
-            "provider": {"choices": ["rfc2136", "zonefile"], "required": True},
+            "provider": {"choices": ["rfc2136", "zonefile", "octodns"], "required": True},
             "server": {"type": "str"},
             "port": {"type": "int", "default": 53},
             "zones": {"type": "list", "elements": "str", "default": []},
@@ -311,15 +405,25 @@ def main() -> None:
                 "default": "hmac-sha256",
             },
             "path": {"type": "path"},
-            "wait": {"type": "bool", "default": True},
+            "provider_class": {"type": "str"},
+            "provider_options": {"type": "dict", "no_log": True, "default": {}},
+            "wait": {"type": "bool"},
             "timeout": {"type": "int", "default": 60},
         },
-        required_if=[("provider", "rfc2136", ["server"]), ("provider", "zonefile", ["path"])],
+        required_if=[
+            ("provider", "rfc2136", ["server"]),
+            ("provider", "zonefile", ["path"]),
+            ("provider", "octodns", ["provider_class"]),
+        ],
         required_together=[("tsig_name", "tsig_secret")],
         supports_check_mode=True,
     )
     if not HAS_DNSPYTHON:
         module.fail_json(msg=missing_required_lib("dnspython >= 2.3"))
+    if module.params["provider"] == "octodns":
+        if not HAS_OCTODNS:
+            module.fail_json(msg=missing_required_lib("octodns >= 1.22, < 2"))
+        module.no_log_values = {v for v in module.no_log_values if len(v) >= SECRET_LENGTH}
     try:
         outcome = bring_to_state(module)
     except DnsError as error:
