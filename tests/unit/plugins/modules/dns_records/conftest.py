@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -17,9 +18,11 @@ import dns.message
 import dns.opcode
 import dns.query
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
+from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 LOOPBACK = "127.0.0.1"
 KEY_NAME = "record-set."
@@ -120,6 +123,19 @@ class Bind:
         lines = [f"server {LOOPBACK} {self.port}", f"zone {zone}", *commands, "send\n"]
         command = ["nsupdate", "-v", "-y", f"hmac-sha256:{KEY_NAME}:{SECRET}"]
         subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """The module as Ansible runs it, from its arguments to its result."""
+
+    def run_module(**arguments: Any) -> dict[str, Any]:
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            dns_records.main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    return run_module
 
 
 @pytest.fixture

@@ -7,18 +7,6 @@ import re
 import stat
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.modules import dns_records
-
-
-@pytest.fixture
-def run(capsys):
-    def run_module(**arguments):
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            dns_records.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run_module
 
 
 @pytest.fixture
