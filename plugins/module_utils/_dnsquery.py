@@ -206,7 +206,11 @@ def refusal(server: Server, message: dns.message.Message, rcode: dns.rcode.Rcode
         meaning = _MEANINGS.get(text, "its log may say why")
     elif message.opcode() == dns.opcode.UPDATE:
         who = f"TSIG key {server.key.name}" if server.key else "an update without a TSIG key"
-        meaning = f"its policy does not let {who} change these records, or the zone is static"
+        # named's check-integrity is about what a zone has at its own names.
+        meaning = (
+            f"its policy does not let {who} change these records, or the zone is static, or, with"
+            " BIND, the target of an MX or SRV record is in the zone but has no address there"
+        )
     else:
         meaning = "it does not serve this zone, or not to this machine: check server"
     return DnsError(f"{server} answers {describe(message)} with {text}: {meaning}.")

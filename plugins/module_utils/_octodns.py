@@ -232,7 +232,15 @@ class Octodns:
                 provider.apply(todo)
             except Exception as error:
                 failure = error
-            left = self._left(plan, goal, 0 if failure else SETTLE)
+            try:
+                left = self._left(plan, goal, 0 if failure else SETTLE)
+            except DnsError as error:
+                what = ", ".join(str(record) for record in before.changes)
+                raise DnsError(
+                    f"{self.provider_class} did not change all of {what}"
+                    f" ({self._said(failure or error)}), and how much cannot be told, as the zone"
+                    f" cannot be read either. {_remedy(failure or error)} Run again to finish."
+                ) from error
             if not left:
                 return
         raise DnsError(self._half_done(before, goal, left, failure))

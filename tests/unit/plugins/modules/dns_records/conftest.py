@@ -24,9 +24,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._record import Reco
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
-LOOPBACK = "127.0.0.1"
-KEY_NAME = "record-set."
-SECRET = "c2VjcmV0IG9mIHRoZSByZWNvcmQgc2V0IGtleQ=="
+from . import apis, fake_ovh, services
+from .services import KEY_NAME, LOOPBACK, SECRET, Service, rfc2136_service, zone_text
 
 ZONE_TEXT = """\
 $TTL 3600
@@ -76,12 +75,17 @@ class Bind:
     secondary_port: int
     pool: Iterator[str]
     seconded: Iterator[str]
+    plain: Iterator[str]
 
     def zone(self) -> str:
         return next(self.pool)
 
     def seconded_zone(self) -> str:
         return next(self.seconded)
+
+    def service(self) -> Service:
+        """A zone like those of other servers."""
+        return rfc2136_service(next(self.plain), self.port)
 
     def provider(self, name: str = KEY_NAME, secret: str = SECRET, **more: Any) -> Rfc2136:
         key = tsig_key(name, secret, more.pop("algorithm", "hmac-sha256"))
@@ -184,7 +188,9 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
     seconded = [f"s{number}.example.org" for number in range(4)]
 
     primary, secondary = tmp_path_factory.mktemp("primary"), tmp_path_factory.mktemp("secondary")
-    texts = {zone: ZONE_TEXT for zone in pool} | {zone: SECONDED for zone in seconded}
+    plain = [f"b{number}.example.org" for number in range(POOL)]
+    texts = {zone: zone_text(zone) for zone in plain}
+    texts |= {zone: ZONE_TEXT for zone in pool} | {zone: SECONDED for zone in seconded}
     for zone, text in texts.items():
         (primary / zone).write_text(text)
     (primary / "static.example.net").write_text(ZONE_TEXT)
@@ -208,9 +214,64 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
             servers.append(_start(named, directory, options + "\n".join(own_zones)))
             _wait_for(servers[-1], directory / "log", b"running\n", 1)
         _wait_for(servers[-1], secondary / "log", b"Transfer status: success", len(seconded))
-        yield Bind(port, secondary_port, iter(pool), iter(seconded))
+        yield Bind(port, secondary_port, iter(pool), iter(seconded), iter(plain))
     finally:
         for server in servers:
             server.terminate()
         for server in servers:
             server.wait(10)
+
+
+def needs(program: str, package: str) -> None:
+    if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+        pytest.skip(f"{program} is not installed (Debian: {package})")
+
+
+@pytest.fixture(scope="session")
+def knot_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Knot]:
+    needs("knotd", "knot")
+    with services.knot(tmp_path_factory.mktemp("knot"), 20) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def powerdns_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apis.PowerDns]:
+    pytest.importorskip("octodns_powerdns")
+    needs("pdns_server", "pdns-server")
+    if not os.path.exists(apis.SCHEMA):
+        pytest.skip("the database of pdns_server is not installed (Debian: pdns-backend-sqlite3)")
+    with apis.powerdns(tmp_path_factory.mktemp("powerdns")) as server:
+        yield server
+
+
+@pytest.fixture
+def knot(knot_server: services.Knot) -> Service:
+    return knot_server.service()
+
+
+@pytest.fixture
+def powerdns(powerdns_server: apis.PowerDns) -> Service:
+    return powerdns_server.service()
+
+
+@pytest.fixture
+def route53(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    pytest.importorskip("octodns_route53")
+    moto = pytest.importorskip("moto")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with moto.mock_aws():
+        yield apis.route53("r.example.org")
+
+
+@pytest.fixture
+def ovh_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_ovh.Ovh]:
+    client = pytest.importorskip("ovh").client
+    pytest.importorskip("octodns_ovh")
+    with fake_ovh.running() as api:
+        monkeypatch.setitem(client.ENDPOINTS, "ovh-eu", api.url)
+        yield api
+
+
+@pytest.fixture
+def ovh(ovh_api: fake_ovh.Ovh) -> Service:
+    return apis.ovh(ovh_api, "o.example.org")

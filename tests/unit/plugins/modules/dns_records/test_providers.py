@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 
 import pytest
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 from . import services
-from .fake_ovh import running
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -59,62 +56,12 @@ def replaced(zone):
     }
 
 
-def needs(program, package):
-    if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
-        pytest.skip(f"{program} is not installed (Debian: {package})")
-
-
-@pytest.fixture(scope="session")
-def knot_server(tmp_path_factory):
-    needs("knotd", "knot")
-    with services.knot(tmp_path_factory.mktemp("knot"), 20) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def powerdns_server(tmp_path_factory):
-    pytest.importorskip("octodns_powerdns")
-    needs("pdns_server", "pdns-server")
-    if not os.path.exists(services.SCHEMA):
-        pytest.skip("the database of pdns_server is not installed (Debian: pdns-backend-sqlite3)")
-    with services.powerdns(tmp_path_factory.mktemp("powerdns")) as server:
-        yield server
-
-
 @pytest.fixture
-def knot(knot_server):
-    return knot_server.service()
+def at_bind(bind):
+    return bind.service()
 
 
-@pytest.fixture
-def powerdns(powerdns_server):
-    return powerdns_server.service()
-
-
-@pytest.fixture
-def route53(monkeypatch):
-    pytest.importorskip("octodns_route53")
-    moto = pytest.importorskip("moto")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws():
-        yield services.route53("r.example.org")
-
-
-@pytest.fixture
-def ovh_api(monkeypatch):
-    client = pytest.importorskip("ovh").client
-    pytest.importorskip("octodns_ovh")
-    with running() as api:
-        monkeypatch.setitem(client.ENDPOINTS, "ovh-eu", api.url)
-        yield api
-
-
-@pytest.fixture
-def ovh(ovh_api):
-    return services.ovh(ovh_api, "o.example.org")
-
-
-@pytest.fixture(params=["knot", "powerdns", "route53", "ovh"])
+@pytest.fixture(params=["at_bind", "knot", "powerdns", "route53", "ovh"])
 def service(request):
     return request.getfixturevalue(request.param)
 
