@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import logging
@@ -26,31 +27,35 @@ except ImportError:
 
 
 def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    """Return what makes a provider of the class with the options. Raises DnsError.
+    """Return what gives a provider of the class with the options. Raises DnsError.
 
-    More than one is needed, since providers remember the zones they have read.
+    Each call gives one that has not read anything yet, as providers remember what they have read.
+    They share the connection.
     """
     # Without a handler, Python writes warnings to standard error, among which Ansible wants JSON.
     logging.getLogger().addHandler(logging.NullHandler())
     cls = fixed(_load(provider_class))
     arguments = plain(options)
+    try:
+        first = cls(provider_class, **arguments)
+    except Exception as error:
+        raise DnsError(
+            f"{provider_class} does not take these provider_options ({sentence(error, arguments)}):"
+            f" it knows {', '.join(_parameters(cls))}."
+        ) from error
+    if "update_pcent_threshold" not in arguments:
+        # What is updated are records that were asked for by name and value; a new TTL may well be
+        # for all of them. The threshold against too many deletions stays.
+        first.update_pcent_threshold = 1.0
 
-    def make() -> Any:
-        try:
-            provider = cls(provider_class, **arguments)
-        except Exception as error:
-            taken = ", ".join(_parameters(cls))
-            raise DnsError(
-                f"{provider_class} does not take these provider_options"
-                f" ({sentence(error, arguments)}): it knows {taken}."
-            ) from error
-        if "update_pcent_threshold" not in arguments:
-            # What is updated are records that were asked for by name and value; a new TTL may well
-            # be for all of them. The threshold against too many deletions stays.
-            provider.update_pcent_threshold = 1.0
+    def fresh() -> Any:
+        provider = copy.copy(first)
+        for name, value in vars(first).items():
+            if isinstance(value, (dict, list, set)):
+                setattr(provider, name, copy.copy(value))
         return provider
 
-    return make
+    return fresh
 
 
 def plain(value: Any) -> Any:

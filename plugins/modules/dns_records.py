@@ -306,6 +306,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
 from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import HAS_OCTODNS
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
+from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
@@ -322,7 +323,7 @@ def provider(params: dict[str, Any]) -> Any:
     if params["provider"] == "zonefile":
         return Zonefile(params["path"], zones)
     if params["provider"] == "octodns":
-        return Octodns(params["provider_class"], params["provider_options"], zones)
+        return Octodns(Service(params["provider_class"], params["provider_options"]), zones)
     key = None
     if params["tsig_name"]:
         key = tsig_key(params["tsig_name"], params["tsig_secret"], params["tsig_algorithm"])

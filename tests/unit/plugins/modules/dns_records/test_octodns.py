@@ -6,10 +6,11 @@ import json
 
 import dns.resolver
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import _octodns
+from ansible_collections.pillarbox.mail.plugins.module_utils import _octodns, _octolook
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
 from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import plain
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
+from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._octozone import planned
 
 from .fake_ovh import KEYS
@@ -40,12 +41,13 @@ def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options
     pytest.importorskip("octodns_ovh")
     pytest.importorskip("octodns_powerdns")
     with pytest.raises(DnsError, match=message):
-        Octodns(provider_class, options, [to_name("example.org")]).plan([])
+        Service(provider_class, options)
 
 
 def provider(service, **options):
     arguments = service.arguments
-    return Octodns(arguments["provider_class"], {**arguments["provider_options"], **options})
+    everything = {**arguments["provider_options"], **options}
+    return Octodns(Service(arguments["provider_class"], everything))
 
 
 def test_a_wrong_key_is_named_with_the_remedy(ovh, powerdns, records):
@@ -137,6 +139,7 @@ def test_a_failure_half_way_is_mended_and_loses_nothing(ovh, ovh_api, records, l
     ovh_api.lasting, ovh_api.failing = lasting, 1
     octodns.apply(plans)
     assert ovh_api.failing == 0
+    assert ovh_api.writes[-1].endswith("/refresh")
     gone = before - ovh.lines()
     assert {value for *_where, value in gone} == {"v=spf1 include:_spf.example.net -all"}
     assert not any(plan.changed for plan in provider(ovh).plan(wanted))
@@ -152,8 +155,8 @@ def test_a_failure_that_lasts_tells_what_was_done_and_a_new_run_finishes(ovh, ov
         octodns.apply(plans)
     message = str(caught.value)
     assert f"{OVH} did not change all of zone {zone} (APIError: Internal server error)." in message
-    assert f"Done: {zone} MX, _25._tcp.mx.{zone} TLSA; as before: _dmarc.{zone} TXT;" in message
-    assert f'neither old nor new: {zone} TXT, which shall be [{zone}. 300 IN TXT "site-' in message
+    assert f"Done: {zone} MX, _25._tcp.mx.{zone} TLSA. As before: _dmarc.{zone} TXT." in message
+    assert f'Neither old nor new: {zone} TXT, which shall be [{zone}. 300 IN TXT "site-' in message
     assert message.endswith("Run again to finish.")
     ovh_api.failing = 0
     again = provider(ovh)
@@ -164,14 +167,16 @@ def test_a_failure_that_lasts_tells_what_was_done_and_a_new_run_finishes(ovh, ov
 def test_a_failure_after_which_nothing_can_be_read_is_told(ovh, records, monkeypatch):
     octodns = provider(ovh)
     plans = octodns.plan(records(*mail(ovh.zone)))
-    broken = octodns.make().__class__
+    broken = octodns.service.fresh().__class__
 
     def fail(*_arguments):
         monkeypatch.setattr(broken, "get_records", fail)
         raise OSError("the cable was pulled")
 
-    monkeypatch.setattr(_octodns, "planned", _with_apply(fail, planned))
-    with pytest.raises(DnsError, match="cable was pulled.*cannot be told.*See that.*Run again"):
+    monkeypatch.setattr(_octolook, "planned", _with_apply(fail, planned))
+    with pytest.raises(
+        DnsError, match="cannot be told, as OSError: the cable was pulled. See that.*Run again"
+    ):
         octodns.apply(plans)
 
 
