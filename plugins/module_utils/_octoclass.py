@@ -23,7 +23,7 @@ try:
 
     HAS_OCTODNS = True
 except ImportError:
-    HAS_OCTODNS = False  # dns_records says what to install
+    HAS_OCTODNS = False
 
 
 def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any]:
@@ -32,6 +32,11 @@ def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any
     Each call gives one that has not read anything yet, as providers remember what they have read.
     They share the connection.
     """
+    if not HAS_OCTODNS:
+        raise DnsError(
+            "Provider octodns needs the Python package octodns, version 1.22 or above and below 2,"
+            f" where this runs: install it for {sys.executable}, with the one of the provider."
+        )
     # Without a handler, Python writes warnings to standard error, among which Ansible wants JSON.
     logging.getLogger().addHandler(logging.NullHandler())
     cls = fixed(_load(provider_class))

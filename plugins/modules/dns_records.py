@@ -304,17 +304,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
     to_text,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
-from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import HAS_OCTODNS
-from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
-from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
-
-# What is shorter is a port, a region or a flag among provider_options, and would be blotted out
-# wherever it occurs in the records.
-SECRET_LENGTH = 8
 
 
 def provider(params: dict[str, Any]) -> Any:
@@ -323,6 +316,10 @@ def provider(params: dict[str, Any]) -> Any:
     if params["provider"] == "zonefile":
         return Zonefile(params["path"], zones)
     if params["provider"] == "octodns":
+        # Here, as octoDNS takes a while to load.
+        from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
+        from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
+
         return Octodns(Service(params["provider_class"], params["provider_options"]), zones)
     key = None
     if params["tsig_name"]:
@@ -346,17 +343,29 @@ def result(plan: ZonePlan | FilePlan) -> dict[str, Any]:
     return texts if plan.serial is None else {**texts, "serial": plan.serial}
 
 
-def bring_to_state(module: AnsibleModule) -> dict[str, Any]:
-    records = parse_records(module.params["records"])
+def do_not_blot(module: AnsibleModule) -> None:
+    """Keep Ansible from hiding ports, regions and flags of provider_options all over the result.
+
+    It hides each value of a secret option wherever the text occurs. The short ones would be in
+    records as well; instead, the options are taken out of what it shows of the arguments, and
+    errors are cleaned of them where they are made.
+    """
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= 8}
+    hidden = dict.fromkeys(module.params["provider_options"], "hidden")
+    module.params = {**module.params, "provider_options": hidden}
+
+
+def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
+    records = parse_records(params["records"])
     if not module.check_mode:
         refuse_pending(records)
-    zones = provider(module.params)
+    zones = provider(params)
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
-        wait = module.params["wait"]
-        if module.params["provider"] == "rfc2136" if wait is None else wait:
-            zones.wait(plans, module.params["timeout"])
+        wait = params["wait"]
+        if params["provider"] == "rfc2136" if wait is None else wait:
+            zones.wait(plans, params["timeout"])
     return {
         "changed": any(plan.changed for plan in plans),
         "updates_sent": zones.updates_sent,
@@ -421,12 +430,11 @@ def main() -> None:
     )
     if not HAS_DNSPYTHON:
         module.fail_json(msg=missing_required_lib("dnspython >= 2.3"))
-    if module.params["provider"] == "octodns":
-        if not HAS_OCTODNS:
-            module.fail_json(msg=missing_required_lib("octodns >= 1.22, < 2"))
-        module.no_log_values = {v for v in module.no_log_values if len(v) >= SECRET_LENGTH}
+    params = module.params
+    if params["provider"] == "octodns":
+        do_not_blot(module)
     try:
-        outcome = bring_to_state(module)
+        outcome = bring_to_state(module, params)
     except DnsError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**outcome)

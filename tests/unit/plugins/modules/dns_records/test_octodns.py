@@ -6,7 +6,11 @@ import json
 
 import dns.resolver
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import _octodns, _octolook
+from ansible_collections.pillarbox.mail.plugins.module_utils import (
+    _octoclass,
+    _octodns,
+    _octolook,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
 from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import plain
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
@@ -42,6 +46,13 @@ def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options
     pytest.importorskip("octodns_powerdns")
     with pytest.raises(DnsError, match=message):
         Service(provider_class, options)
+
+
+def test_octodns_itself_is_asked_for(run, monkeypatch):
+    monkeypatch.setattr(_octoclass, "HAS_OCTODNS", False)
+    wanted = [{"name": "example.org", "type": "MX", "values": ["10 mx."]}]
+    failed = run(provider="octodns", provider_class=OVH, records=wanted)
+    assert "needs the Python package octodns, version 1.22" in failed["msg"]
 
 
 def provider(service, **options):
@@ -80,6 +91,13 @@ def test_secrets_are_never_shown(run, ovh, ovh_api):
     shown += json.dumps(run(**ovh.arguments))
     assert "Internal server error" in shown and "wrong option" in shown
     assert not [secret for secret in KEYS.values() if secret in shown]
+
+
+def test_a_short_secret_is_not_shown_either(run, powerdns):
+    powerdns.arguments["provider_options"] |= {"api_key": "xyzzy"}
+    wanted = [{"name": powerdns.zone, "type": "MX", "values": ["10 mx."]}]
+    failed = run(**powerdns.arguments, records=wanted)
+    assert failed["failed"] and "xyzzy" not in json.dumps(failed)
 
 
 def test_short_options_do_not_blot_out_the_result(run, powerdns):
