@@ -21,6 +21,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     Check,
     Problem,
     base64_text,
+    dictionary,
     did_you_mean,
     documented,
     fields,
@@ -123,9 +124,19 @@ _TSIG: dict[str, Check] = {
     "secret": base64_text,
     "algorithm": one_of("hmac-sha256", "hmac-sha384", "hmac-sha512"),
 }
+
+
+def _provider_class(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z_]\w*\.)+[A-Za-z_]\w*", value):
+        yield where, "must be a class with its module, as in octodns_ovh.OvhProvider"
+
+
 _DNS_FIELDS = fields(
     {
-        "provider": one_of("zonefile", "rfc2136"),
+        "provider": one_of("zonefile", "rfc2136", "octodns"),
+        "zones": list_of(parsed_by(domain_name)),
+        "provider_class": _provider_class,
+        "provider_options": dictionary,
         "path": _path,
         "server": _server,
         "port": integer(1, 65535),
@@ -135,12 +146,17 @@ _DNS_FIELDS = fields(
 )
 
 
+_NEEDED = {"rfc2136": ("server", "tsig_name", "tsig_secret"), "octodns": ("provider_class",)}
+
+
 def _dns(where: str, value: Any) -> Iterator[Problem]:
     yield from _DNS_FIELDS(where, value)
-    if isinstance(value, Mapping) and value.get("provider") == "rfc2136":
-        for key in ("server", "tsig_name", "tsig_secret"):
-            if key not in value:
-                yield member(where, key), "is missing; provider rfc2136 needs it"
+    if not isinstance(value, Mapping):
+        return
+    provider = value.get("provider")
+    for key in _NEEDED.get(provider, ()) if isinstance(provider, str) else ():
+        if key not in value:
+            yield member(where, key), f"is missing; provider {provider} needs it"
 
 
 _POLICY = one_of("none", "quarantine", "reject")

@@ -22,6 +22,12 @@ RFC2136 = {
     "tsig_secret": "c2VjcmV0",
 }
 
+OCTODNS = {
+    "provider": "octodns",
+    "provider_class": "octodns_ovh.OvhProvider",
+    "provider_options": {"consumer_key": "a consumer key"},
+}
+
 
 def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key != name}
@@ -59,6 +65,7 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         {"mail_dns": {**RFC2136, "server": "ns1.example.net", "tsig_name": "key_1.example.net"}},
         {"mail_dns": {**RFC2136, "server": "2001:2::53", "port": 5353, "ttl": 300}},
         {"mail_dns": {"path": "/srv/zones"}},
+        {"mail_dns": {**OCTODNS, "zones": ["example.org", "bücher.example"]}},
     ],
 )
 def test_accepts_good_settings(settings: dict[str, Any]) -> None:
@@ -288,6 +295,22 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_dkim_selectors.R1: R1 has upper-case letters; write r1",
         ),
         ("mail_dns", {"provider": "bind"}, "mail_dns.provider: must be one of zonefile, rfc2136"),
+        (
+            "mail_dns",
+            without(OCTODNS, "provider_class"),
+            "mail_dns.provider_class: is missing; provider octodns needs it",
+        ),
+        (
+            "mail_dns",
+            {**OCTODNS, "provider_class": "OvhProvider"},
+            "mail_dns.provider_class: must be a class with its module, as in octodns_ovh.OvhPro",
+        ),
+        (
+            "mail_dns",
+            {**OCTODNS, "provider_options": "hunter2!"},
+            "mail_dns.provider_options: must",
+        ),
+        ("mail_dns", {**OCTODNS, "zones": ["a zone"]}, "mail_dns.zones[0]: 'a zone' is not a dom"),
         ("mail_dns", {"tll": 60}, "mail_dns.tll: is unknown; did you mean ttl?"),
         (
             "mail_dns",

@@ -59,6 +59,17 @@ def test_a_snippet_is_sorted_relative_and_says_why():
     ]
 
 
+def test_what_is_to_go_is_told_in_a_comment():
+    wanted = records(
+        ("example.org", "MX", ["10 mx.example.org"], {"state": "withdrawn", "reason": "moved"}),
+        ("_smtp._tls.example.org", "TXT", [], {"state": "absent", "reason": "switched off"}),
+    )
+    assert snippet(to_name("example.org"), wanted).splitlines()[2:] == [
+        "; remove @ 3600 IN MX 10 mx.example.org. ; moved",
+        "; _smtp._tls.example.org TXT must not exist: switched off",
+    ]
+
+
 def test_named_checkzone_reads_what_was_written(tmp_path):
     checker = shutil.which("named-checkzone", path=os.environ["PATH"] + ":/usr/sbin")
     if not checker:
