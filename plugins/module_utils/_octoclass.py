@@ -17,11 +17,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import Dns
 from ansible_collections.pillarbox.mail.plugins.module_utils._octofix import fixed
 
 try:
-    # Rrset is the newest of what is used here.
+    import octodns.record.rr
     from octodns.provider.base import BaseProvider
-    from octodns.record.rr import Rrset  # noqa: F401
 
-    HAS_OCTODNS = True
+    HAS_OCTODNS = hasattr(octodns.record.rr, "Rrset")  # the newest of what is used here
 except ImportError:
     HAS_OCTODNS = False
 

@@ -223,6 +223,7 @@ EXAMPLES = r"""
     provider_class: octodns_cloudflare.CloudflareProvider
     provider_options:
       token: "{{ vault_cloudflare_token }}"
+      pagerules: false
     records:
       - name: example.org
         type: MX

@@ -6,6 +6,7 @@ import json
 
 import dns.resolver
 import pytest
+import yaml
 from ansible_collections.pillarbox.mail.plugins.module_utils import (
     _octoclass,
     _octodns,
@@ -16,6 +17,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import p
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
 from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._octozone import planned
+from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 from .fake_ovh import KEYS
 
@@ -46,6 +48,20 @@ def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options
     pytest.importorskip("octodns_powerdns")
     with pytest.raises(DnsError, match=message):
         Service(provider_class, options)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        task["pillarbox.mail.dns_records"]
+        for task in yaml.safe_load(dns_records.EXAMPLES)
+        if task["pillarbox.mail.dns_records"]["provider"] == "octodns"
+    ],
+    ids=lambda arguments: arguments["provider_class"],
+)
+def test_the_classes_of_the_examples_take_their_options(arguments):
+    pytest.importorskip(arguments["provider_class"].partition(".")[0])
+    Service(arguments["provider_class"], arguments["provider_options"])
 
 
 def test_octodns_itself_is_asked_for(run, monkeypatch):
