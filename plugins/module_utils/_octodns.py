@@ -86,7 +86,7 @@ class Octodns:
             for host, addresses in self._servers(plan.zone).items():
                 server = reachable(host, addresses, self.servers_port)
                 duties.setdefault(server, {})[plan.zone] = records
-        until_served(duties, timeout, f"as {self.service.title} was told: wait longer.")
+        until_served(duties, timeout, f"as {self.service.title} was told: see timeout.")
 
     def _change(self, plan: ZonePlan) -> None:
         """Change one zone. What fails half-way is tried once more, as values may be lost then.

@@ -145,11 +145,13 @@ options:
       - Whether to wait until every server in the NS records of the zones serves the records. With
         O(provider=rfc2136) these servers are found by asking O(server) first, with
         O(provider=octodns) by the resolver of the system.
-      - The default is V(true) with O(provider=rfc2136), and V(false) with O(provider=octodns), as
-        a service may take minutes. Of no effect with O(provider=zonefile).
+      - Of no effect with O(provider=zonefile).
     type: bool
+    default: true
   timeout:
-    description: How long to wait for all of these servers together, in seconds.
+    description:
+      - How long to wait for all of these servers together, in seconds.
+      - A DNS service may take minutes to bring a change to its servers.
     type: int
     default: 60
 notes:
@@ -244,7 +246,6 @@ EXAMPLES = r"""
       - name: example.org
         type: MX
         values: [10 mx.example.org.]
-    wait: true
     timeout: 600
   delegate_to: localhost
 
@@ -364,8 +365,7 @@ def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, A
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
-        wait = params["wait"]
-        if params["provider"] == "rfc2136" if wait is None else wait:
+        if params["wait"]:
             zones.wait(plans, params["timeout"])
     return {
         "changed": any(plan.changed for plan in plans),
@@ -418,7 +418,7 @@ def main() -> None:
             "path": {"type": "path"},
             "provider_class": {"type": "str"},
             "provider_options": {"type": "dict", "no_log": True, "default": {}},
-            "wait": {"type": "bool"},
+            "wait": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 60},
         },
         required_if=[

@@ -54,6 +54,7 @@ class PowerDns:
         options = {"host": LOOPBACK, "port": self.api_port, "api_key": API_KEY}
         arguments = {
             "provider": "octodns",
+            "wait": False,
             "provider_class": "octodns_powerdns.PowerDnsProvider",
             "provider_options": options,
         }
@@ -126,6 +127,7 @@ def route53(zone: str) -> Service:
         put(*line)
     arguments = {
         "provider": "octodns",
+        "wait": False,
         "provider_class": "octodns_route53.Route53Provider",
         "provider_options": keys,
     }
@@ -161,6 +163,7 @@ def ovh(api: Ovh, zone: str) -> Service:
         put(*line)
     arguments = {
         "provider": "octodns",
+        "wait": False,
         "provider_class": "octodns_ovh.OvhProvider",
         "provider_options": {"endpoint": "ovh-eu", **KEYS},
     }
