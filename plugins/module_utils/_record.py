@@ -64,8 +64,14 @@ class Record:
         return self.type == dns.rdatatype.CAA
 
     def owns(self, rdata: dns.rdata.Rdata) -> bool:
-        """Whether *rdata*, found in the RRset, is ours to replace or remove."""
-        return not self.shared or _purpose(rdata) in map(_purpose, self.values)
+        """Whether *rdata*, found in the RRset, is ours to replace or remove.
+
+        Of a shared RRset that is what has the purpose of a value asked for. Any other is ours as a
+        whole, but when values are listed that shall be gone, no more than these.
+        """
+        if self.shared:
+            return _purpose(rdata) in map(_purpose, self.values)
+        return self.present or not self.values or content(rdata) in map(content, self.values)
 
     def merged(self, current: dns.rdataset.Rdataset | None) -> dns.rdataset.Rdataset | None:
         """Return what the RRset shall be, given what it is now; None for no RRset.
@@ -81,6 +87,11 @@ class Record:
         return dns.rdataset.from_rdata_list(ttl, values)
 
 
+def content(rdata: dns.rdata.Rdata) -> Any:
+    """Return what makes two values the same; a TXT counts by its joined strings."""
+    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
+
+
 def _purpose(rdata: dns.rdata.Rdata) -> Any:
     """Return what tells two users of one shared RRset apart.
 
@@ -88,7 +99,7 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     the CA it names, whatever its flags and parameters (RFC 8659 section 4.2).
     """
     if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT):
-        text = b"".join(rdata.strings)
+        text = content(rdata)
         version = re.match(rb"v=[A-Za-z0-9]+(?=[ ;]|$)", text, re.IGNORECASE)
         return version[0].lower() if version else text
     if rdata.rdtype == dns.rdatatype.CAA:

@@ -18,6 +18,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import (
     enclosing,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
+    absent_lines,
     pending_line,
     rrset_lines,
 )
@@ -102,7 +103,7 @@ def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:
         elif record.present:
             lines += rrset_lines(record, record.merged(None), zone)
         else:
-            lines.append(f"; {record} must not exist" + (f": {record.note}" if record.note else ""))
+            lines += absent_lines(record)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record, content
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
     pending_line,
     rrset_lines,
@@ -22,7 +21,6 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdata
     import dns.rdataset
     import dns.rdatatype
-    import dns.rdtypes.ANY.TXT
 
 
 @dataclass
@@ -81,11 +79,7 @@ def same(one: dns.rdataset.Rdataset | None, other: dns.rdataset.Rdataset | None)
 
 def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) -> bool:
     """Whether two sets of values are equal; a TXT counts by its joined strings."""
-    return set(map(_content, one)) == set(map(_content, other))
-
-
-def _content(rdata: dns.rdata.Rdata) -> Any:
-    return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
+    return set(map(content, one)) == set(map(content, other))
 
 
 def enclosing(name: dns.name.Name, zones: Iterable[dns.name.Name]) -> dns.name.Name | None:

@@ -54,13 +54,13 @@ options:
         description:
           - The values as a zone file has them, but TXT as bare text of any length; it is quoted
             and split into strings here.
-          - With O(records[].state=absent) they matter only in an RRset that others may share,
-            where they tell what is to go.
+          - With O(records[].state=absent) they tell what is to go, and all else stays. Without
+            values the whole RRset goes; one that others may share needs them.
         type: list
         elements: str
         default: []
       state:
-        description: Whether the RRset, or our part of a shared one, shall exist.
+        description: Whether the RRset, or our part of it, shall exist.
         type: str
         choices: [present, absent]
         default: present

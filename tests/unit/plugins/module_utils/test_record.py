@@ -116,3 +116,30 @@ def test_absence_takes_our_part_and_leaves_none_when_that_is_all():
     assert texts(record.merged(both)) == ['"other"']
     assert record.merged(dns.rdataset.from_text("IN", "TXT", 300, '"v=spf1 ?all"')) is None
     assert record.merged(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "ours", "foreign"),
+    [
+        ("autoconfig.example.org", "CNAME", "mx.example.org.", "autoconfig.example.net."),
+        ("_imap._tcp.example.org", "SRV", "0 0 0 .", "0 1 143 imap.example.net."),
+        ("*._domainkey.example.org", "TXT", "v=DKIM1; p=", "v=DKIM1; p=abc"),
+    ],
+)
+def test_absence_of_values_takes_no_other_value(name, rdtype, ours, foreign):
+    record = parse(name, rdtype, ours, state="absent")
+    other = parse(name, rdtype, foreign).merged(None)
+    assert record.merged(other) == other
+    assert record.merged(parse(name, rdtype, ours).merged(None)) is None
+    assert parse(name, rdtype, state="absent").merged(other) is None
+
+
+def test_absence_of_values_finds_them_in_any_spelling():
+    def rdataset(rdtype, *values):
+        return dns.rdataset.from_text("IN", rdtype, 300, *values)
+
+    srv = parse("_imaps._tcp.example.org", "SRV", "0 1 993 mx.example.org", state="absent")
+    found = srv.merged(rdataset("SRV", "0 1 993 MX.example.org.", "0 2 993 mx.example.org."))
+    assert (found.ttl, texts(found)) == (300, ["0 2 993 mx.example.org."])
+    txt = parse("*._domainkey.example.org", "TXT", "v=DKIM1; p=", state="absent")
+    assert txt.merged(rdataset("TXT", '"v=DKIM1;" " p="')) is None
