@@ -30,15 +30,16 @@ class Server:
                 connection, address = self.listener.accept()
             except OSError:  # closed: the test is over
                 return
-            with connection, connection.makefile("rw", newline="\r\n") as dialogue:
-                answer = "220 mx.example.org"
-                while answer:
-                    print(answer, file=dialogue, flush=True)
-                    command = dialogue.readline()
-                    answer = "250 ok" if command else ""
-                    if command.startswith("RCPT"):
+            with connection, connection.makefile("rb") as commands:
+                connection.sendall(b"220 mx.example.org\r\n")
+                for command in commands:
+                    answer = "221 bye" if command.startswith(b"QUIT") else "250 ok"
+                    if command.startswith(b"RCPT"):
                         answer = self.answers[0]
                         self.answers = self.answers[1:] or self.answers
+                    connection.sendall(f"{answer}\r\n".encode())
+                    if command.startswith(b"QUIT"):
+                        break
 
 
 @pytest.fixture
