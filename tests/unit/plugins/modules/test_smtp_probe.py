@@ -33,12 +33,12 @@ class Server:
             with connection, connection.makefile("rb") as commands:
                 connection.sendall(b"220 mx.example.org\r\n")
                 for command in commands:
-                    answer = "221 bye" if command.startswith(b"QUIT") else "250 ok"
-                    if command.startswith(b"RCPT"):
+                    answer = "221 bye" if command.upper().startswith(b"QUIT") else "250 ok"
+                    if command.upper().startswith(b"RCPT"):
                         answer = self.answers[0]
                         self.answers = self.answers[1:] or self.answers
                     connection.sendall(f"{answer}\r\n".encode())
-                    if command.startswith(b"QUIT"):
+                    if command.upper().startswith(b"QUIT"):
                         break
 
 
