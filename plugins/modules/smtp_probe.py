@@ -113,15 +113,16 @@ def main() -> None:
     deadline = time.monotonic() + module.params["timeout"]
     while True:
         try:
-            module.exit_json(changed=False, answer=probe(host, port, recipient))
+            answer = probe(host, port, recipient)
+            break
         except (Refused, OSError) as error:
-            said = str(error)
-        if is_final(said) or time.monotonic() > deadline:
-            module.fail_json(
-                msg=f"{host} port {port} does not take mail for {recipient}: {said}. "
-                "Look into the log of the mail server."
-            )
+            if is_final(str(error)) or time.monotonic() > deadline:
+                module.fail_json(
+                    msg=f"{host} port {port} does not take mail for {recipient}: {error}. "
+                    "Look into the log of the mail server."
+                )
         time.sleep(0.2)
+    module.exit_json(changed=False, answer=answer)
 
 
 if __name__ == "__main__":
