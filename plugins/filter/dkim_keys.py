@@ -15,7 +15,7 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
-    description: The domains, as a list or as a dictionary keyed by them.
+    description: The domains that have mail, as a list or as a dictionary keyed by them.
     type: raw
     required: true
   selectors:

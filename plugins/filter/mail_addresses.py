@@ -21,7 +21,7 @@ options:
     type: raw
     required: true
   domains:
-    description: The domains, as a list or as a dictionary keyed by them.
+    description: The domains that have mail, as a list or as a dictionary keyed by them.
     type: raw
     required: true
   postmaster:

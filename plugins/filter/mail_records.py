@@ -11,7 +11,10 @@ version_added: 0.1.0
 description:
   - From the settings and public keys of a mail server, makes the list of its DNS records as
     M(pillarbox.mail.dns_records) takes it.
-  - For the mail host, TLSA on each port and CAA. For each domain, MX, SPF, DMARC and DKIM.
+  - For the mail host there are A, AAAA, TLSA on each port, CAA and SPF; for each domain MX, SPF,
+    DMARC, DKIM, SRV, MTA-STS, TLS-RPT and the names mail programs ask for their settings.
+  - What is switched off has records with the state V(absent). They take away what would be
+    published if it were on, and only that where others may have use for the name.
   - Names are in A-labels. Every record has a C(reason) and a C(level).
   - It asks nothing and changes nothing.
 author:
@@ -22,9 +25,10 @@ options:
   _input:
     description:
       - The settings of role C(mail) without their prefix C(mail_).
-      - C(hostname) and C(domains) are needed. C(tlsa_ports), C(tlsa_matching_types) and C(dns.ttl)
-        have the defaults of the role. Without C(acme_ca_domain), such as V(letsencrypt.org), there
-        is no CAA record.
+      - C(hostname) and C(domains) are needed. The others have the defaults of the role, and are
+        C(host_addresses), C(backup_mx), C(tlsa_ports), C(tlsa_matching_types), C(dkim_selectors),
+        C(mta_sts), C(tls_rpt_rua), C(srv_records), C(client_autoconfig) and C(dns.ttl).
+      - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
     type: dict
     required: true
   dkim_keys:

@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._desired_record import (
+    DesiredRecord,
+    record,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records import domain_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys import KeysError
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
 from ansible_collections.pillarbox.mail.plugins.module_utils._tlsa import (
@@ -17,20 +23,21 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tlsa import (
     rdata,
 )
 
-# Where the values come from when a setting is left out; the same as the defaults of role mail.
-TTL = 3600
-TLSA_PORTS = (25, 465, 587, 993)
 TLSA_MATCHING_TYPES = (1, 2)
-# The tags of a DMARC record in their order (RFC 9989 section 4.7), with our value when the setting
-# is left out; None leaves the tag out too.
-DMARC_TAGS = {
-    "p": "reject",
-    "sp": "reject",
-    "np": "reject",
-    "adkim": None,
-    "aspf": None,
-    "rua": None,
+# What holds for a setting that is left out; the same as the defaults of role mail.
+DEFAULTS: dict[str, Any] = {
+    "host_addresses": [],
+    "backup_mx": {},
+    "tlsa_ports": [25, 465, 587, 993],
+    "tlsa_matching_types": list(TLSA_MATCHING_TYPES),
+    "dkim_selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
+    "mta_sts": {},
+    "tls_rpt_rua": [],
+    "srv_records": True,
+    "client_autoconfig": False,
+    "dns": {},
 }
+TTL = 3600
 
 # Keys as the modules return them.
 DkimKey = Mapping[str, Any]  # dkim_key: domain, selector, dns_name, dns_value
@@ -46,7 +53,7 @@ def mail_records(
     dkim_keys: Iterable[DkimKey] = (),
     tls_keys: Sequence[TlsKey] = (),
     acme_account_uri: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[DesiredRecord]:
     """Return the records of the mail host and of each domain, as dns_records takes them.
 
     Args:
@@ -57,43 +64,42 @@ def mail_records(
             it does not exist yet. Empty: any account may.
 
     Raises:
-        MailRecordsError: a name or key is not usable.
+        MailRecordsError: a name, address or key is not usable.
     """
     try:
+        settings = {**DEFAULTS, **settings}
         host = domain_name(settings["hostname"])
         records = [
+            *_addresses(settings["host_addresses"], host),
             *_tlsa(settings, host, tls_keys),
             *_caa(settings, host, acme_account_uri),
             *_host(settings, host),
-            *_domains(settings, host),
+            *domain_records(settings, host),
             *_dkim(dkim_keys),
         ]
     except (NamesError, KeysError) as error:
         raise MailRecordsError(str(error)) from error
     except KeyError as error:
         raise MailRecordsError(f"setting or key without {error}") from error
-    ttl = settings.get("dns", {}).get("ttl", TTL)
-    return [{**record, "ttl": ttl} for record in records]
+    ttl = settings["dns"].get("ttl", TTL)
+    return [{**item, "ttl": ttl} for item in records]
 
 
-def _record(
-    name: str, rdtype: str, values: Sequence[str] | None, level: str, reason: str
-) -> dict[str, Any]:
-    """Return a record; values None means that they are not known yet."""
-    return {
-        "name": name,
-        "type": rdtype,
-        "values": list(values or ()),
-        "state": "present",
-        "pending": values is None,
-        "level": level,
-        "reason": reason,
-    }
+def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:
+    """Yield A and AAAA of the host. Without any address they are somebody else's business."""
+    try:
+        known = [ipaddress.ip_address(address) for address in addresses]
+    except ValueError as error:
+        raise MailRecordsError(f"host_addresses: {error}") from error
+    for version, rdtype in ((4, "A"), (6, "AAAA")) if known else ():
+        values = [str(address) for address in known if address.version == version]
+        reason = f"the IPv{version} addresses of {host}"
+        yield record(host, rdtype, values, "required", reason, bool(values))
 
 
 def _tlsa(
     settings: Mapping[str, Any], host: str, keys: Sequence[TlsKey]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[DesiredRecord]:
     """Yield an RRset per port, each with every digest of every key.
 
     RFC 7671 sections 8 and 9: the keys in use and the next ones, of all algorithms that are served,
@@ -101,15 +107,18 @@ def _tlsa(
     """
     if not keys:
         return
-    matching_types = settings.get("tlsa_matching_types", TLSA_MATCHING_TYPES)
+    matching_types = settings["tlsa_matching_types"]
     if not set(matching_types) <= set(TLSA_MATCHING_TYPES):
         raise MailRecordsError(f"tlsa_matching_types is {matching_types}: it may have 1 and 2")
     values = None
     if all(key["public_key"] is not None for key in keys):
         values = [value for key in keys for value in _digests(key, matching_types)]
-    for port in settings.get("tlsa_ports", TLSA_PORTS):
+    # What stayed on a port that is no longer listed would be wrong as soon as the keys change.
+    for port in dict.fromkeys([*settings["tlsa_ports"], *DEFAULTS["tlsa_ports"]]):
+        wanted = port in settings["tlsa_ports"]
         reason = f"the keys that TLS clients may trust on port {port} (needs DNSSEC)"
-        yield _record(owner(host, port, "tcp"), "TLSA", values, "recommended", reason)
+        name = owner(host, port, "tcp")
+        yield record(name, "TLSA", values if wanted else (), "recommended", reason, wanted)
 
 
 def _digests(key: TlsKey, matching_types: Iterable[int]) -> Iterator[str]:
@@ -121,7 +130,7 @@ def _digests(key: TlsKey, matching_types: Iterable[int]) -> Iterator[str]:
         raise MailRecordsError(f"the {key['role']} {key['algorithm']} key {error}") from error
 
 
-def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterator[dict[str, Any]]:
+def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterator[DesiredRecord]:
     """Yield who may issue certificates for the host, and how (RFC 8659, RFC 8657)."""
     ca = settings.get("acme_ca_domain")
     if not ca:
@@ -131,10 +140,10 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
         accounturi = f" accounturi={account};" if account else ""
         values = [f'0 issue "{ca};{accounturi} validationmethods=dns-01"', '0 issuewild ";"']
     reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
-    yield _record(host, "CAA", values, "recommended", reason)
+    yield record(host, "CAA", values, "recommended", reason)
 
 
-def _host(settings: Mapping[str, Any], host: str) -> Iterator[dict[str, Any]]:
+def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
     """Yield the SPF record of the host's own name, which bounces and mail of root are sent with.
 
     A bounce has no envelope sender, so its HELO name is looked at (RFC 7208 section 2.4); without a
@@ -142,49 +151,12 @@ def _host(settings: Mapping[str, Any], host: str) -> Iterator[dict[str, Any]]:
     """
     if host not in map(domain_name, settings["domains"]):
         reason = f"SPF, bounces come from {host} itself"
-        yield _record(host, "TXT", ["v=spf1 a -all"], "recommended", reason)
+        yield record(host, "TXT", ["v=spf1 a -all"], "recommended", reason)
 
 
-def _domains(settings: Mapping[str, Any], host: str) -> Iterator[dict[str, Any]]:
-    for name, domain in settings["domains"].items():
-        name, domain = domain_name(name), domain or {}
-        yield _record(name, "MX", [f"10 {host}."], "required", f"where mail for {name} goes")
-        yield _record(
-            name,
-            "TXT",
-            [_spf(domain.get("spf") or {})],
-            "required",
-            f"SPF, the servers that may send mail from {name}",
-        )
-        yield _record(
-            f"_dmarc.{name}",
-            "TXT",
-            [_dmarc(domain.get("dmarc") or {})],
-            "required",
-            f"DMARC, what to do with mail that only claims to be from {name}",
-        )
-
-
-def _spf(spf: Mapping[str, Any]) -> str:
-    """Return an SPF record (RFC 7208): the MX sends, and whom the settings include."""
-    includes = [f"include:{domain_name(name, underscore=True)}" for name in spf.get("include", ())]
-    return " ".join(["v=spf1", "mx", *includes, spf.get("all", "-all")])
-
-
-def _dmarc(dmarc: Mapping[str, Any]) -> str:
-    """Return a DMARC record (RFC 9989 section 4.7); v and p have to come first."""
-    tags = {"v": "DMARC1", **DMARC_TAGS, **dmarc}
-    if tags["rua"]:
-        # What separates URIs and tags from each other must not occur in a URI.
-        tags["rua"] = ",".join(
-            uri.replace(",", "%2C").replace("!", "%21").replace(";", "%3B") for uri in tags["rua"]
-        )
-    return "; ".join(f"{tag}={value}" for tag, value in tags.items() if value)
-
-
-def _dkim(keys: Iterable[DkimKey]) -> Iterator[dict[str, Any]]:
+def _dkim(keys: Iterable[DkimKey]) -> Iterator[DesiredRecord]:
     for key in keys:
-        yield _record(
+        yield record(
             domain_name(key["dns_name"], underscore=True),
             "TXT",
             None if key["dns_value"] is None else [key["dns_value"]],

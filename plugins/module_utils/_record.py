@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
@@ -42,7 +42,6 @@ class Record:
     ttl: int
     values: tuple[dns.rdata.Rdata, ...] = ()
     present: bool = True
-    withdrawn: bool = False  # absent, but nothing else than just these values
     note: str = ""
     pending: bool = False  # the value is not known before its key exists
 
@@ -65,10 +64,14 @@ class Record:
         return self.type == dns.rdatatype.CAA
 
     def owns(self, rdata: dns.rdata.Rdata) -> bool:
-        """Whether *rdata*, found in the RRset, is ours to replace or remove."""
-        if self.withdrawn:
-            return content(rdata) in map(content, self.values)
-        return not self.shared or _purpose(rdata) in map(_purpose, self.values)
+        """Whether *rdata*, found in the RRset, is ours to replace or remove.
+
+        Of a shared RRset that is what has the purpose of a value asked for. Any other is ours as a
+        whole, but when values are listed that shall be gone, no more than these.
+        """
+        if self.shared:
+            return _purpose(rdata) in map(_purpose, self.values)
+        return self.present or not self.values or content(rdata) in map(content, self.values)
 
     def merged(self, current: dns.rdataset.Rdataset | None) -> dns.rdataset.Rdataset | None:
         """Return what the RRset shall be, given what it is now; None for no RRset.
@@ -96,7 +99,7 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     the CA it names, whatever its flags and parameters (RFC 8659 section 4.2).
     """
     if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT):
-        text = b"".join(rdata.strings)
+        text = content(rdata)
         version = re.match(rb"v=[A-Za-z0-9]+(?=[ ;]|$)", text, re.IGNORECASE)
         return version[0].lower() if version else text
     if rdata.rdtype == dns.rdatatype.CAA:
@@ -124,21 +127,20 @@ def _parse_record(item: Mapping[str, Any]) -> Record:
     note = " ".join((item["reason"] or "").split())
     if item["level"]:
         note = f"{note} ({item['level']})".lstrip()
-    withdrawn = item["state"] == "withdrawn"
-    record = Record(name, rdtype, item["ttl"], (), present, withdrawn, note, pending)
+    record = Record(name, rdtype, item["ttl"], (), present, note, pending)
     if not 0 <= record.ttl <= _MAX_TTL:
         raise DnsError(f"Record {record} has ttl {record.ttl}: it must be from 0 to {_MAX_TTL}.")
     if pending:
         return record
     values = tuple(_parse_value(record, value) for value in item["values"])
-    if not values and (present or withdrawn or record.shared):
+    if not values and (present or record.shared):
         raise DnsError(
             f"Record {record} has no values: give at least one"
             + (".", ", as others may have values of their own there.")[record.shared]
         )
     if len(values) > 1 and dns.rdatatype.is_singleton(rdtype):
         raise DnsError(f"Record {record} has {len(values)} values: a name can have only one.")
-    return replace(record, values=values)
+    return Record(name, rdtype, item["ttl"], values, present, note)
 
 
 def _parse_type(name: dns.name.Name, text: str) -> dns.rdatatype.RdataType:

@@ -35,6 +35,14 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     some_of,
     unresolved,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
+    backup_mx,
+    contradictions,
+    domain_settings,
+    mta_sts,
+    public_address,
+    tls_report_uri,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     address,
@@ -47,17 +55,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     hash_fault,
     password_fault,
 )
-
-_REPORT_URI = re.compile(r"mailto:[^\s@;,!]+@([^\s@;,!]+)(![0-9]+[kmgt]?)?")
-_REMOVED_DMARC_TAGS = ("pct", "rf", "ri")
-
-
-def _report_uri(where: str, value: Any) -> Iterator[Problem]:
-    match = isinstance(value, str) and _REPORT_URI.fullmatch(value)
-    if not match:
-        yield where, f"must be as in mailto:postmaster@example.org, not {value!r}"
-        return
-    yield from parsed_by(domain_name)(where, match.group(1))
 
 
 def _password(where: str, value: Any) -> Iterator[Problem]:
@@ -161,33 +158,6 @@ def _dns(where: str, value: Any) -> Iterator[Problem]:
             yield member(where, key), f"is missing; provider {provider} needs it"
 
 
-_POLICY = one_of("none", "quarantine", "reject")
-_ALIGNMENT = one_of("r", "s")
-_DOMAIN = fields(
-    {
-        "spf": fields(
-            {
-                "all": one_of("-all", "~all"),
-                "include": list_of(parsed_by(lambda name: domain_name(name, underscore=True))),
-            }
-        ),
-        "dmarc": fields(
-            {
-                "p": _POLICY,
-                "sp": _POLICY,
-                "np": _POLICY,
-                "adkim": _ALIGNMENT,
-                "aspf": _ALIGNMENT,
-                "rua": list_of(_report_uri),
-            },
-            dict.fromkeys(
-                _REMOVED_DMARC_TAGS, "is no longer part of DMARC (RFC 9989); leave it out"
-            ),
-        ),
-    }
-)
-
-
 def _acme_server(where: str, value: Any) -> Iterator[Problem]:
     try:
         account_file("/", str(value))
@@ -198,13 +168,19 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
-    "mail_domains": keyed_by("domain", normal(domain_name), _DOMAIN),
+    "mail_host_addresses": list_of(public_address),
+    "mail_domains": keyed_by("domain", normal(domain_name), domain_settings),
+    "mail_backup_mx": backup_mx,
     "mail_users": keyed_by("address", normal(address), _account),
     "mail_postmaster": parsed_by(lambda text: text and normal(address)(text)),
     "mail_tls_algorithms": some_of(one_of("ecdsa", "rsa")),
     "mail_tlsa_matching_types": some_of(one_of(1, 2)),
     "mail_tlsa_ports": some_of(integer(1, 65535)),
     "mail_dkim_selectors": _selectors,
+    "mail_mta_sts": mta_sts,
+    "mail_tls_rpt_rua": list_of(tls_report_uri),
+    "mail_srv_records": boolean,
+    "mail_client_autoconfig": boolean,
     "mail_dns": _dns,
 }
 
@@ -239,7 +215,7 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield "mail_users", "is empty; the server needs one account at least, for the postmaster"
 
 
-def _across(settings: Mapping[str, Any]) -> Iterator[Problem]:
+def _accounts(settings: Mapping[str, Any]) -> Iterator[Problem]:
     domains = _well_formed(domain_name, settings.get("mail_domains"))
     users = _well_formed(address, settings.get("mail_users"))
     for user, written in users.items():
@@ -285,7 +261,12 @@ def check(
     for options in (roles or {}).values():
         for name, option in options.items():
             known[name] = _BEYOND_DOCUMENTATION.get(name) or documented(option)
-    problems = [*_missing(settings), *_across(settings), *_challenges(settings)]
+    problems = [
+        *_missing(settings),
+        *contradictions(settings),
+        *_accounts(settings),
+        *_challenges(settings),
+    ]
     for name, value in settings.items():
         if name in known:
             problems += known[name](name, value)

@@ -18,13 +18,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import (
     enclosing,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
+    absent_lines,
     pending_line,
     rrset_lines,
 )
 
 with suppress(ImportError):  # dns_records says what to install
     import dns.name
-    import dns.rdataset
 
 
 @dataclass
@@ -102,11 +102,8 @@ def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:
             lines.append(pending_line(record))
         elif record.present:
             lines += rrset_lines(record, record.merged(None), zone)
-        elif record.withdrawn:
-            gone = dns.rdataset.from_rdata_list(record.ttl, record.values)
-            lines += [f"; remove {line}" for line in rrset_lines(record, gone, zone)]
         else:
-            lines.append(f"; {record} must not exist" + (f": {record.note}" if record.note else ""))
+            lines += absent_lines(record)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -10,11 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import (
-    Key,
-    Record,
-    content,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import Key, Record, content
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import (
     pending_line,
     rrset_lines,

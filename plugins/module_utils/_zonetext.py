@@ -37,3 +37,10 @@ def rrset_lines(
 def pending_line(record: Record) -> str:
     """Return the comment that stands for a record whose value cannot be known yet."""
     return f"; {record} (value known once its key exists)"
+
+
+def absent_lines(record: Record) -> list[str]:
+    """Return the comments that tell what must not be there."""
+    what = [f"have {rdata.to_text()}" for rdata in record.values] or ["exist"]
+    note = f": {record.note}" if record.note else ""
+    return [f"; {record} must not {text}{note}" for text in sorted(what)]

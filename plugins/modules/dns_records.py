@@ -55,19 +55,15 @@ options:
         description:
           - The values as a zone file has them, but TXT as bare text of any length; it is quoted
             and split into strings here.
-          - With O(records[].state=absent) they matter only in an RRset that others may share,
-            where they tell what is to go. With O(records[].state=withdrawn) they are what goes.
+          - With O(records[].state=absent) they tell what is to go, and all else stays. Without
+            values the whole RRset goes; one that others may share needs them.
         type: list
         elements: str
         default: []
       state:
-        description:
-          - Whether the RRset, or our part of a shared one, shall exist.
-          - V(withdrawn) takes away the listed values and nothing else. So it is safe for what was
-            published here once, such as the MX of a domain that has moved or the key of an old
-            DKIM selector. What somebody else has put there since is not touched.
+        description: Whether the RRset, or our part of it, shall exist.
         type: str
-        choices: [present, absent, withdrawn]
+        choices: [present, absent]
         default: present
       reason:
         description: Why the record is wanted, for diffs and zone files.
@@ -166,9 +162,10 @@ notes:
     No such API can be told to change only what was read. A zone is read right before it is
     changed, so that what others change in the same RRset at that very moment may be lost, but
     nothing of what they have changed before.
-  - To have something removed that was published once, list it with a state. Nothing else is ever
-    removed. A zone does not tell who has put a record into it, so a DKIM selector that is not
-    listed may well be the one of a mailing service.
+  - Nothing is removed because it is not listed, since a zone does not tell who has put a record
+    into it. What was published once is removed by listing it as V(absent) with its values; what
+    somebody else has put there since is not touched. But of an RRset that others share, our part
+    is what has the purpose of a listed value, so C(v=spf1) means the SPF record whoever wrote it.
 seealso:
   - plugin: pillarbox.mail.mail_records
     plugin_type: filter
@@ -203,7 +200,7 @@ EXAMPLES = r"""
         type: TXT
         state: absent
 
-- name: Withdraw what was published for a domain that has moved to another server
+- name: Withdraw what was published here for a domain that has moved, and nothing else
   pillarbox.mail.dns_records:
     provider: rfc2136
     server: 198.18.0.53
@@ -213,11 +210,11 @@ EXAMPLES = r"""
       - name: example.org
         type: MX
         values: [10 mx.example.net.]
-        state: withdrawn
+        state: absent
       - name: _dmarc.example.org
         type: TXT
         values: [v=DMARC1; p=reject; sp=reject; np=reject]
-        state: withdrawn
+        state: absent
 
 - name: Publish at Cloudflare
   pillarbox.mail.dns_records:
@@ -396,10 +393,7 @@ def main() -> None:
                     "type": {"type": "str", "required": True},
                     "ttl": {"type": "int", "default": 3600},
                     "values": {"type": "list", "elements": "str", "default": []},
-                    "state": {
-                        "choices": ["present", "absent", "withdrawn"],
-                        "default": "present",
-                    },
+                    "state": {"choices": ["present", "absent"], "default": "present"},
                     "reason": {"type": "str", "default": ""},
                     "level": {"choices": ["required", "recommended", "optional"]},
                     "pending": {"type": "bool", "default": False},

@@ -90,6 +90,13 @@ def probe(host: str, port: int, recipient: str) -> str:
         raise Refused(str(error)) from error
 
 
+def is_final(answer: str) -> bool:
+    """Whether waiting cannot help: 5yz (RFC 5321 section 4.2.1), or a wrong configuration (X.3.5 in
+    RFC 3463), which Postfix answers for with 451.
+    """
+    return answer.startswith("5") or " 4.3.5 " in answer
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -106,16 +113,16 @@ def main() -> None:
     deadline = time.monotonic() + module.params["timeout"]
     while True:
         try:
-            module.exit_json(changed=False, answer=probe(host, port, recipient))
+            answer = probe(host, port, recipient)
+            break
         except (Refused, OSError) as error:
-            said = str(error)
-        # 5yz is final (RFC 5321 section 4.2.1).
-        if said.startswith("5") or time.monotonic() > deadline:
-            module.fail_json(
-                msg=f"{host} port {port} does not take mail for {recipient}: {said}. "
-                "Look into the log of the mail server."
-            )
+            if is_final(str(error)) or time.monotonic() > deadline:
+                module.fail_json(
+                    msg=f"{host} port {port} does not take mail for {recipient}: {error}. "
+                    "Look into the log of the mail server."
+                )
         time.sleep(0.2)
+    module.exit_json(changed=False, answer=answer)
 
 
 if __name__ == "__main__":

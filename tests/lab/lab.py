@@ -14,16 +14,20 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
+COLLECTIONS = ROOT / ".cache" / "collections"
 
 MX = "mx.example.org"
 ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
@@ -112,7 +116,7 @@ def message(sender: str, recipient: str, text: str = "A message of the lab.") ->
     mail["To"] = recipient
     mail["Subject"] = f"test {uuid.uuid4()}"
     mail["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
-    mail["Message-ID"] = f"<{uuid.uuid4()}@{sender.partition('@')[2]}>"
+    mail["Message-ID"] = f"<{uuid.uuid4()}@{parseaddr(sender)[1].partition('@')[2]}>"
     mail.set_content(text)
     return mail
 
@@ -179,6 +183,29 @@ def log_of(host: str, mail: EmailMessage) -> Callable[[str], list[str]]:
     return lines
 
 
+def connection_of(host: str, mail: EmailMessage) -> str:
+    """What a host's Postfix says of the TLS connection over which it sent a message."""
+    delivered = eventually("the delivery", lambda: log_of(host, mail)("status=sent") or None)[-1]
+    queue_id = delivered.partition(":")[0]
+    lines = on(host, "journalctl --no-pager -o short -u 'postfix*' --since -15min").splitlines()
+    ends = [number for number, line in enumerate(lines) if f": {queue_id}: to=<" in line]
+    process = lines[ends[-1]].split(f": {queue_id}")[0].rsplit(" ", 1)[1]
+    connections = [
+        line.split(f"{process}: ")[1]
+        for line in lines[: ends[-1]]
+        if f"{process}: " in line and " TLS connection established to " in line
+    ]
+    assert connections, f"{process} on {host} connected without TLS"
+    return connections[-1]
+
+
+def verdicts(arrived: bytes) -> set[str]:
+    """What the other mail server's own verifiers found, such as spf=pass."""
+    headers = BytesParser().parsebytes(arrived).get_all("Authentication-Results", [])
+    own = [header for header in headers if header.startswith("peer.example.net;")]
+    return set(re.findall(r"\b(?:spf|dkim|dmarc)=\w+", " ".join(own)))
+
+
 def dig(name: str, rdtype: str, server: str = PRIMARY) -> list[str]:
     """The values of an RRset as an authoritative server has them, without dig's own spacing."""
     answer = on("internet", f"dig +short +tries=2 +time=3 @{server} {name} {rdtype}")
@@ -191,22 +218,26 @@ def txt_record(name: bytes, timeout: float = 5) -> bytes:
     return "".join(re.findall(r'"([^"]*)"', "".join(strings))).encode()
 
 
-def site(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+def site(
+    *arguments: str, collections: Path = COLLECTIONS, **settings: object
+) -> subprocess.CompletedProcess[str]:
     """Run site.yml against the lab's mail host, with settings on top of the inventory's."""
     command = [str(ROOT / ".venv/bin/ansible-playbook"), "pillarbox.mail.site"]
     command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
-    if settings:
-        command += ["-e", json.dumps(settings)]
-    return subprocess.run(
-        command,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections"),
-            "ANSIBLE_FORCE_COLOR": "false",
-            "ANSIBLE_NOCOLOR": "true",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        # In a file, as settings may be secret and arguments are there for all to see.
+        json.dump(settings, file)
+        file.flush()
+        return subprocess.run(
+            [*command, "-e", f"@{file.name}"],
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": str(collections),
+                "ANSIBLE_FORCE_COLOR": "false",
+                "ANSIBLE_NOCOLOR": "true",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.lab import lab
@@ -45,7 +47,66 @@ def test_the_runs_are_measured(four: list[Run]) -> None:
     assert first.seconds > second.seconds
 
 
-def test_no_secret_is_in_the_log(four: list[Run]) -> None:
-    log = (lab.LOGS / "default-ansible.log").read_text()
+def test_no_secret_is_shown_however_much_is_asked_for(four: list[Run]) -> None:
+    # The scenario's runs were with --diff.
+    log = (lab.LOGS / "default-ansible.log").read_text() + lab.site("-vvv", "--diff").stdout
+    assert "+++ after: /etc/acme.sh/tsig.key" in log and "+ alice@example.org" in log
     for secret in (lab.STATE / "secrets").iterdir():
         assert secret.read_text().strip() not in log, secret.name
+
+
+def test_after_a_renewal_the_key_is_the_same_and_a_run_changes_nothing() -> None:
+    fingerprint = "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -noout -serial"
+    public_key = "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -noout -pubkey"
+    before = lab.on("mx", fingerprint), lab.on("mx", public_key)
+    # It is due once it is for another name than the server's.
+    lab.on("mx", "cd /etc/pillarbox/tls && cp rsa.pem ecdsa.pem")
+
+    lab.on("mx", "systemctl start pillarbox-certificates.service")
+
+    serial, key = lab.on("mx", fingerprint), lab.on("mx", public_key)
+    assert (serial != before[0], key) == (True, before[1])
+    served = "openssl s_client -connect mx.example.org:465 -sigalgs ECDSA+SHA256 </dev/null"
+    assert lab.on("peer", f"{served} 2>/dev/null | openssl x509 -noout -serial") == serial
+    assert re.search(r"^mx .*changed=0 ", lab.site().stdout, re.MULTILINE)
+
+
+def test_a_renewal_that_fails_is_told_to_the_postmaster_and_the_old_certificate_serves_on() -> None:
+    lab.on("mx", "cd /etc/pillarbox && cp certificates.json /tmp/ && cp tls/ecdsa.pem /tmp/")
+    lab.on("mx", "sed -i 's/mx.example.org/other.example.org/' /etc/pillarbox/certificates.json")
+    try:
+        started = lab.on("mx", "systemctl start pillarbox-certificates.service", check=False)
+        assert "failed" in started, started
+    finally:
+        lab.on("mx", "cp /tmp/certificates.json /etc/pillarbox/ && systemctl reset-failed")
+    assert lab.on("mx", "cmp /tmp/ecdsa.pem /etc/pillarbox/tls/ecdsa.pem && echo same") == "same\n"
+    notice = lab.message("root@mx.example.org", "root")
+    notice.replace_header("Subject", "Renewal of a certificate failed")
+    assert b"issued" in lab.received("alice@example.org", notice)
+
+
+def test_a_configuration_that_its_daemon_never_loaded_is_loaded_by_the_next_run() -> None:
+    # As a run leaves it that ends between the change and the reload.
+    lab.on(
+        "mx", """echo '["/etc/postfix/main.cf"]' >/var/lib/pillarbox/config_tree/postfix.pending"""
+    )
+    assert re.search(r"^mx .*changed=1 ", lab.site().stdout, re.MULTILINE)
+    assert re.search(r"^mx .*changed=0 ", lab.site().stdout, re.MULTILINE)
+
+
+def test_the_host_serves_again_after_a_reboot() -> None:
+    # Of all but the kernel, which is not the container's to restart.
+    count = "systemctl show -p SoftRebootsCount --value"
+    before = int(lab.on("mx", count))
+    lab.on("mx", "systemctl soft-reboot", check=False)
+    booted = f"{before + 1}\nrunning\n"
+    state = f"{count} && systemctl is-system-running"
+    lab.eventually("mx", lambda: lab.on("mx", state, check=False) == booted or None)
+
+    mail = lab.message("bob@example.net", "alice@example.org")
+    lab.send_from_peer(mail)
+
+    lab.eventually(
+        "the mail",
+        lambda: lab.on("peer", "postqueue -f") or lab.find("alice@example.org", mail),
+    )

@@ -10,7 +10,10 @@ finished host, and a broken template on it.
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.lab import lab
 from tests.lab.bare_host import LIST
@@ -24,9 +27,9 @@ RIGHT_DNS = {
 NOT_THE_KEY = "bm90IHRoZSBrZXkgdGhhdCBpcyBrbm93biB0aGVyZQ=="
 
 
-def refusal(*arguments: str, **settings: object) -> str:
+def refusal(collections: Path = lab.COLLECTIONS, **settings: object) -> str:
     """The one message with which site.yml fails."""
-    run = lab.site(*arguments, **settings)
+    run = lab.site(collections=collections, **settings)
     assert run.returncode != 0, run.stdout
     messages = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
     assert len(messages) == 1, run.stdout
@@ -111,34 +114,65 @@ def test_the_next_run_with_the_right_settings_finishes_the_host() -> None:
     assert {"25", "465", "587", "993"} <= listening()
 
 
-def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on() -> None:
-    template = lab.ROOT / "roles/dovecot/templates/2.4/etc/dovecot/dovecot.conf.j2"
-    broken = BrokenFile(template, "protocols {", "protocolls {")
-    before = lab.on("mx", LIST)
-    with broken:
-        first = refusal()
-        second = refusal()
-        after = lab.on("mx", LIST)
-        mail = lab.message("bob@example.net", "alice@example.org")
-        lab.send_from_peer(mail)
-        lab.received("alice@example.org", mail)
-    assert "protocolls" in first and "protocolls" in second
-    etc = [line for line in before.splitlines() if line.startswith("/etc/")]
-    assert [line for line in after.splitlines() if line.startswith("/etc/")] == etc
+@pytest.mark.parametrize(
+    ("template", "right", "wrong"),
+    [
+        ("dovecot/templates/2.4/etc/dovecot/dovecot.conf.j2", "protocols {", "protocolls {"),
+        ("postfix/templates/etc/postfix/main.cf.j2", "smtpd_milters =", "smtpd_millters ="),
+        ("rspamd/templates/rspamd/etc/rspamd/local.d/redis.conf.j2", 'servers = "', "servers = ["),
+        (
+            "resolver/templates/unbound/etc/unbound/unbound.conf.d/pillarbox.conf.j2",
+            "prefetch: yes",
+            "prefetch: maybe",
+        ),
+    ],
+)
+def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on(
+    template: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    collections = with_changed_file(tmp_path, f"roles/{template}", right, wrong)
+    before = configuration()
+
+    first, second = refusal(collections), refusal(collections)
+
+    assert "Nothing was changed" in first and "Nothing was changed" in second, (first, second)
+    assert configuration() == before
+    mail = lab.message("bob@example.net", "alice@example.org")
+    lab.send_from_peer(mail)
+    lab.received("alice@example.org", mail)
+
+
+def test_the_right_templates_have_nothing_to_mend_afterwards() -> None:
     healed = lab.site()
     assert re.search(r"^mx .*changed=0 ", healed.stdout, re.MULTILINE), healed.stdout
 
 
-class BrokenFile:
-    """A file with one word replaced, put back afterwards."""
+def test_what_only_a_running_postfix_finds_wrong_fails_every_run_until_it_is_mended() -> None:
+    wrong = {"smtpd_recipient_restrictions": "permit_what_is_not"}
 
-    def __init__(self, path: Path, old: str, new: str) -> None:
-        self.path, self.text = path, path.read_text()
-        assert old in self.text
-        self.broken = self.text.replace(old, new)
+    first, second = refusal(postfix_settings=wrong), refusal(postfix_settings=wrong)
 
-    def __enter__(self) -> None:
-        self.path.write_text(self.broken)
+    for told in (first, second):
+        assert "does not take mail for postmaster@example.org: 451" in told, told
+    assert lab.site().returncode == 0
 
-    def __exit__(self, *_: object) -> None:
-        self.path.write_text(self.text)
+
+def configuration() -> list[str]:
+    """All files below /etc of the mail host with their attributes."""
+    return [line for line in lab.on("mx", LIST).splitlines() if line.startswith("/etc/")]
+
+
+def with_changed_file(directory: Path, name: str, old: str, new: str) -> Path:
+    """A copy of the collection in which one file says something else."""
+    copy = directory / "ansible_collections/pillarbox/mail"
+    for part in ("galaxy.yml", "meta", "playbooks", "plugins", "roles"):
+        source = lab.ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part)
+        else:
+            copy.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy / part)
+    text = (copy / name).read_text()
+    assert old in text
+    (copy / name).write_text(text.replace(old, new))
+    return directory

@@ -6,8 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import DEFAULTS, TTL
+from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts import MAX_AGE
+from jinja2 import StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
 
 ROLE = Path(_settings.__file__).parents[2] / "roles" / "mail"
 
@@ -31,3 +36,28 @@ def test_every_setting_is_checked() -> None:
 
 def test_what_the_role_fixes_is_no_setting() -> None:
     assert not load("vars/main.yml").keys() & OPTIONS.keys()
+
+
+def test_the_records_have_the_same_defaults() -> None:
+    ours = {name: default for name, default in DEFAULTS.items() if name != "dns"}
+    assert {name: OPTIONS[f"mail_{name}"]["default"] for name in ours} == ours
+    assert OPTIONS["mail_dns"]["options"]["ttl"]["default"] == TTL
+    assert OPTIONS["mail_mta_sts"]["options"]["max_age"]["default"] == MAX_AGE
+
+
+@pytest.mark.parametrize(
+    ("domains", "served"),
+    [
+        ({"b.example": {}, "a.example": {"spf": {}}}, ["b.example", "a.example"]),
+        ({"a.example": {"parked": True}, "b.example": {"parked": False}}, ["b.example"]),
+    ],
+)
+def test_parked_domains_are_not_served(domains: dict[str, Any], served: list[str]) -> None:
+    jinja = NativeEnvironment(undefined=StrictUndefined)
+    jinja.filters["dict2items"] = lambda items: [{"key": k, "value": v} for k, v in items.items()]
+    variables = load("vars/main.yml")
+    parked = jinja.from_string(variables["_mail_parked"]).render(mail_domains=domains)
+    found = jinja.from_string(variables["mail_served_domains"]).render(
+        mail_domains=domains, _mail_parked=list(parked)
+    )
+    assert list(found) == served

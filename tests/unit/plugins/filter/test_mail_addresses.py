@@ -25,7 +25,7 @@ ALICE, BOB = "alice@example.org", "bob@example.net"
     ],
 )
 def test_knows_who_is_behind_an_address(address: str, account: str | None) -> None:
-    domains = {"example.org": {}, "example.net": {}}
+    domains: dict[str, object] = {"example.org": {}, "example.net": {}}
     addresses = mail_addresses([ALICE, BOB], domains, ALICE, "mx.example.org")
     assert addresses.get(address) == account
 

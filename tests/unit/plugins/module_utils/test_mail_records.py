@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records import spf_lookups
 from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import (
     MailRecordsError,
     mail_records,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts import (
+    mta_sts_policy,
+    mta_sts_record,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import parse_records
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,8 +40,8 @@ def digest(tls_key, algorithm):
     return done.stdout.decode().split()[0]
 
 
-def table(records):
-    return {(r["name"], r["type"]): r["values"] for r in records}
+def table(records, state="present"):
+    return {(r["name"], r["type"]): r["values"] for r in records if r["state"] == state}
 
 
 def with_domain(**domain):
@@ -48,7 +54,158 @@ def test_ten_lines_of_settings_give_the_records_of_a_domain():
         ("example.org", "MX"): ["10 mx.example.org."],
         ("example.org", "TXT"): ["v=spf1 mx -all"],
         ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
+        ("_imaps._tcp.example.org", "SRV"): ["0 1 993 mx.example.org."],
+        ("_submissions._tcp.example.org", "SRV"): ["0 1 465 mx.example.org."],
+        ("_submission._tcp.example.org", "SRV"): ["10 1 587 mx.example.org."],
+        ("_imap._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_pop3._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_pop3s._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_sieve._tcp.example.org", "SRV"): ["0 0 0 ."],
     }
+
+
+def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
+    assert table(mail_records(SETTINGS), "absent") == {
+        ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],
+        ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
+        ("_mta-sts.example.org", "TXT"): [],
+        ("_smtp._tls.example.org", "TXT"): [],
+        ("autoconfig.example.org", "CNAME"): ["mx.example.org."],
+        ("autodiscover.example.org", "CNAME"): ["mx.example.org."],
+    }
+
+
+def test_a_parked_domain_tells_that_it_has_no_mail():
+    settings = {
+        **SETTINGS,
+        "domains": {"parked.example": {"parked": True}},
+        "mta_sts": {"mode": "enforce"},
+        "tls_rpt_rua": ["mailto:a@example.org"],
+        "client_autoconfig": True,
+        "backup_mx": {"mx2.example.net": 20},
+    }
+    assert table(mail_records(settings)) == {
+        ("mx.example.org", "TXT"): ["v=spf1 a -all"],
+        ("parked.example", "MX"): ["0 ."],
+        ("parked.example", "TXT"): ["v=spf1 -all"],
+        ("_dmarc.parked.example", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
+        ("*._domainkey.parked.example", "TXT"): ["v=DKIM1; p="],
+    }
+    gone = table(mail_records(settings), "absent")
+    assert gone["r1._domainkey.parked.example", "TXT"] == []
+    assert gone["_imaps._tcp.parked.example", "SRV"] == ["0 1 993 mx.example.org."]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "a", "aaaa", "gone"),
+    [
+        ([], None, None, set()),
+        (["198.18.0.10"], ["198.18.0.10"], None, {"AAAA"}),
+        (
+            ["198.18.0.10", "2001:2:0::10", "198.18.0.11"],
+            ["198.18.0.10", "198.18.0.11"],
+            ["2001:2::10"],
+            set(),
+        ),
+    ],
+)
+def test_addresses_are_those_given_and_nobodys_business_without(addresses, a, aaaa, gone):
+    records = mail_records({**SETTINGS, "host_addresses": addresses})
+    host = "mx.example.org"
+    assert table(records).get((host, "A")) == a
+    assert table(records).get((host, "AAAA")) == aaaa
+    assert {kind for name, kind in table(records, "absent") if name == host} == gone
+
+
+def test_backup_mx_come_after_the_server_and_are_in_the_mta_sts_policy():
+    settings = {
+        **SETTINGS,
+        "backup_mx": {"mx3.Example.net": 30, "mx2.example.net": 20},
+        "mta_sts": {"mode": "testing", "max_age": 86400},
+    }
+    records = table(mail_records(settings))
+    assert records["example.org", "MX"] == [
+        "10 mx.example.org.",
+        "20 mx2.example.net.",
+        "30 mx3.example.net.",
+    ]
+    hosts = ["mx.example.org", "mx2.example.net", "mx3.example.net"]
+    assert records["_mta-sts.example.org", "TXT"] == [
+        mta_sts_record(mta_sts_policy("testing", hosts, 86400))
+    ]
+
+
+def test_mta_sts_has_the_policy_of_the_rfc_and_an_id_that_changes_with_it_only():
+    policy = mta_sts_policy("enforce", ["mx.example.org", "mx2.example.net"], 604800)
+    assert policy.splitlines() == [
+        "version: STSv1",
+        "mode: enforce",
+        "mx: mx.example.org",
+        "mx: mx2.example.net",
+        "max_age: 604800",
+    ]
+    variants = [("enforce", 604800), ("testing", 604800), ("enforce", 604801)]
+    texts = [mta_sts_record(mta_sts_policy(m, ["mx.example.org"], a)) for m, a in 2 * variants]
+    assert len(set(texts)) == 3
+    assert all(re.fullmatch(r"v=STSv1; id=[A-Za-z0-9]{1,32};", text) for text in texts)
+
+
+def test_reports_about_tls_go_where_the_setting_says():
+    rua = ["mailto:tls@example.org", "https://example.net/a,b;c"]
+    records = table(mail_records({**SETTINGS, "tls_rpt_rua": rua}))
+    assert records["_smtp._tls.example.org", "TXT"] == [
+        "v=TLSRPTv1; rua=mailto:tls@example.org,https://example.net/a%2Cb%3Bc"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "authorised", "told"),
+    [
+        ("example.org", False, False),
+        ("sub.example.org", False, False),
+        ("example.net", True, False),
+        ("Example.NET", True, False),
+        ("parked.example", False, True),
+        ("elsewhere.example", False, True),
+    ],
+)
+@pytest.mark.parametrize("tag", ["rua", "ruf"])
+def test_reports_to_another_domain_are_authorised_there_or_told_of(tag, target, authorised, told):
+    domains = {
+        "example.org": {"dmarc": {tag: [f"mailto:a@{target}", f"mailto:b@{target}"]}},
+        "example.net": {},
+        "parked.example": {"parked": True},
+    }
+    records = mail_records({**SETTINGS, "domains": domains})
+    name = f"example.org._report._dmarc.{target.lower()}"
+    found = {r["name"]: r["values"] for r in records if "_report" in r["name"]}
+    assert found == ({name: ["v=DMARC1"]} if authorised else {})
+    (reason,) = [r["reason"] for r in records if r["name"] == "_dmarc.example.org"]
+    assert (f"publish {name} TXT v=DMARC1" in reason) is told
+
+
+@pytest.mark.parametrize(
+    ("text", "lookups"),
+    [
+        ("v=spf1 -all", 0),
+        ("v=spf1 mx -all", 1),
+        ("v=spf1 mx include:a.example include:mx.example ~all", 3),
+        ("v=spf1 +a ?mx/24 a:b.example ptr MX:c.example//64 exists:%{i}.d.example", 6),
+        ("v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 exp=a.example -all", 0),
+        ("v=spf1 redirect=a.example", 1),
+    ],
+)
+def test_spf_lookups_are_counted_as_the_rfc_does(text, lookups):
+    assert spf_lookups(text) == lookups
+
+
+def test_a_port_without_tlsa_loses_what_it_had():
+    records = mail_records({**SETTINGS, "tlsa_ports": [25, 2525]}, tls_keys=[key()])
+    ports = {
+        state: {n.split(".")[0] for n, kind in table(records, state) if kind == "TLSA"}
+        for state in ("present", "absent")
+    }
+    assert ports == {"present": {"_25", "_2525"}, "absent": {"_465", "_587", "_993"}}
 
 
 def test_a_host_that_is_a_domain_itself_has_one_spf_record():
@@ -65,9 +222,9 @@ def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
         [key()],
         "https://ca.example/acct/1",
     )
-    assert len(records) == 10
+    assert len(records) == 23
     assert all(r["reason"] and r["level"] and r["ttl"] == 1800 for r in records)
-    assert len(parse_records(records)) == 10
+    assert len(parse_records(records)) == 23
 
 
 @pytest.mark.parametrize(
@@ -92,6 +249,10 @@ def test_spf_follows_its_settings(spf, text):
             {"rua": ["mailto:a@example.org", "mailto:b,c!@example.org"], "aspf": "s", "adkim": "r"},
             "v=DMARC1; p=reject; sp=reject; np=reject; adkim=r; aspf=s;"
             " rua=mailto:a@example.org,mailto:b%2Cc%21@example.org",
+        ),
+        (
+            {"t": "y", "fo": [1, "d"], "ruf": ["mailto:f@example.org"], "p": "quarantine"},
+            "v=DMARC1; p=quarantine; sp=reject; np=reject; ruf=mailto:f@example.org; fo=1:d; t=y",
         ),
     ],
 )
@@ -130,7 +291,7 @@ def test_dkim_keys_are_published_and_pending_until_they_are_made(value, values, 
         "dns_name": "r1._domainkey.example.org",
         "dns_value": value,
     }
-    (record,) = [r for r in mail_records(SETTINGS, [dkim]) if "_domainkey" in r["name"]]
+    (record,) = [r for r in mail_records(SETTINGS, [dkim]) if r["name"].startswith("r1.")]
     assert (record["values"], record["pending"]) == (values, pending)
 
 
@@ -164,6 +325,8 @@ def test_idn_domains_are_published_as_a_labels():
     ("settings", "keys", "message"),
     [
         ({"domains": {}}, [], "without 'hostname'"),
+        ({**SETTINGS, "host_addresses": ["mx"]}, [], "host_addresses: 'mx' does not appear to be"),
+        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "without 'mode'"),
         ({**SETTINGS, "hostname": "mx"}, [], "mx is not fully qualified"),
         ({**SETTINGS, "domains": {"a b": {}}}, [], "'a b' is not a domain name"),
         (SETTINGS, [{**key(), "public_key": "junk"}], "the current ecdsa key is not a readable"),

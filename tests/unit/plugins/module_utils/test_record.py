@@ -57,7 +57,6 @@ def test_names_in_values_are_whole_with_or_without_the_dot():
         ("example.org", "TLSA", ["3 1 1 xyz"], {}, "has the value '3 1 1 xyz'"),
         ("example.org", "A", [], {}, "has no values"),
         ("example.org", "TXT", [], {"state": "absent"}, "others may have values of their own"),
-        ("example.org", "MX", [], {"state": "withdrawn"}, "has no values: give at least one"),
         ("example.org", "CNAME", ["a.", "b."], {}, "has 2 values: a name can have only one"),
         ("example.org", "A", ["192.0.2.1"], {"ttl": 2**31}, "ttl 2147483648: it must be from 0"),
         ("example.org", "TXT", ["x" * 65300], {}, "65300 octets.*at most 65535"),
@@ -120,19 +119,27 @@ def test_absence_takes_our_part_and_leaves_none_when_that_is_all():
 
 
 @pytest.mark.parametrize(
-    ("rdtype", "name", "withdrawn", "found", "left"),
+    ("name", "rdtype", "ours", "foreign"),
     [
-        ("MX", "example.org", ["10 mx.example.org."], ["10 mx.example.org."], None),
-        ("MX", "example.org", ["10 mx.example.org."], ["5 mx.example.net."], ["5 mx.example.net."]),
-        ("TXT", "example.org", ["v=spf1 mx -all"], ['"v=spf1 a"', '"b"'], ['"b"', '"v=spf1 a"']),
-        ("TXT", "example.org", ["v=spf1 mx"], ['"v=spf1 " "mx"', '"b"'], ['"b"']),
-        ("TXT", "_dmarc.example.org", ["v=DMARC1; p=a"], ['"v=DMARC1; p=b"'], ['"v=DMARC1; p=b"']),
-        ("CAA", "example.org", ['0 issue "a"'], ['0 issue "a; b=c"'], ['0 issue "a; b=c"']),
+        ("autoconfig.example.org", "CNAME", "mx.example.org.", "autoconfig.example.net."),
+        ("_imap._tcp.example.org", "SRV", "0 0 0 .", "0 1 143 imap.example.net."),
+        ("*._domainkey.example.org", "TXT", "v=DKIM1; p=", "v=DKIM1; p=abc"),
     ],
 )
-def test_what_is_withdrawn_goes_by_its_value_only(rdtype, name, withdrawn, found, left):
-    record = parse(name, rdtype, *withdrawn, state="withdrawn")
-    merged = record.merged(dns.rdataset.from_text("IN", rdtype, 60, *found))
-    assert (merged and texts(merged)) == left
-    assert merged is None or merged.ttl == 60
-    assert record.merged(None) is None
+def test_absence_of_values_takes_no_other_value(name, rdtype, ours, foreign):
+    record = parse(name, rdtype, ours, state="absent")
+    other = parse(name, rdtype, foreign).merged(None)
+    assert record.merged(other) == other
+    assert record.merged(parse(name, rdtype, ours).merged(None)) is None
+    assert parse(name, rdtype, state="absent").merged(other) is None
+
+
+def test_absence_of_values_finds_them_in_any_spelling():
+    def rdataset(rdtype, *values):
+        return dns.rdataset.from_text("IN", rdtype, 300, *values)
+
+    srv = parse("_imaps._tcp.example.org", "SRV", "0 1 993 mx.example.org", state="absent")
+    found = srv.merged(rdataset("SRV", "0 1 993 MX.example.org.", "0 2 993 mx.example.org."))
+    assert (found.ttl, texts(found)) == (300, ["0 2 993 mx.example.org."])
+    txt = parse("*._domainkey.example.org", "TXT", "v=DKIM1; p=", state="absent")
+    assert txt.merged(rdataset("TXT", '"v=DKIM1;" " p="')) is None

@@ -54,11 +54,26 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
                         "np": "reject",
                         "adkim": "s",
                         "aspf": "r",
-                        "rua": ["mailto:reports+dmarc@example.net!10m"],
+                        "rua": ["mailto:reports+dmarc@example.net"],
+                        "ruf": ["mailto:failures@example.net"],
+                        "fo": [1, "d", "s"],
+                        "t": "y",
                     },
                 }
             }
         },
+        {
+            "mail_domains": {
+                "example.org": {"parked": False},
+                "example.net": {"parked": True, "dmarc": {"rua": ["mailto:a@example.org"]}},
+            }
+        },
+        {"mail_host_addresses": ["198.18.0.10", "2001:2::10", "192.0.2.1"]},
+        {"mail_backup_mx": {"mx2.example.net": 20, "mx3.example.net": 20}},
+        {"mail_mta_sts": {"mode": "none"}},
+        {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}},
+        {"mail_tls_rpt_rua": ["mailto:tls@example.net", "https://example.net/v1/tls?a=b"]},
+        {"mail_srv_records": False, "mail_client_autoconfig": True},
         {"mail_tls_algorithms": ["rsa"], "mail_tlsa_matching_types": [2], "mail_tlsa_ports": [25]},
         {"mail_dkim_selectors": {"2026.a": {"type": "rsa"}}},
         {"mail_dns": RFC2136},
@@ -170,6 +185,124 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             {"example.org": {"dmarc": {"rua": ["mailto:a@b@example.org; x=y"]}}},
             "mail_domains['example.org'].dmarc.rua[0]: must be as in mailto:postmaster@example.org",
         ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"rua": ["mailto:a@example.org!10m"]}}},
+            "mail_domains['example.org'].dmarc.rua[0]: has a size limit, no longer part of DMARC",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"ruf": ["https://example.org/"]}}},
+            "mail_domains['example.org'].dmarc.ruf[0]: must be as in mailto:postmaster@example.org",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"ruf": ["mailto:a@example.org"], "fo": ["1"]}}},
+            "mail_domains['example.org'].dmarc.fo[0]: must be one of 0, 1, d, s, not '1'",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"fo": [1]}}},
+            "mail_domains['example.org'].dmarc.fo: has no effect without ruf",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dmarc": {"t": True}}},
+            "mail_domains['example.org'].dmarc.t: must be one of y, n, not True",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"spf": {"include": [f"s{i}.example.net" for i in range(10)]}}},
+            "mail_domains['example.org'].spf.include: makes a record with 11 DNS lookups, those"
+            " inside the included records not counted; receivers do 10 in all (RFC 7208",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "example.net": {"parkd": True}},
+            "mail_domains['example.net'].parkd: is unknown; did you mean parked?",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "example.net": {"parked": "yes"}},
+            "mail_domains['example.net'].parked: must be true or false, not 'yes'",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "example.net": {"parked": True, "spf": {}}},
+            "mail_domains['example.net'].spf: has no effect, as a parked domain sends no mail",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"parked": True}},
+            "mail_users['alice@example.org']: is in example.org, which is parked; take parked from",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "mx.example.org": {"parked": True}},
+            "mail_hostname: is mx.example.org, a parked domain; take parked from it",
+        ),
+        (
+            "mail_domains",
+            {
+                "example.org": {"dmarc": {"rua": ["mailto:a@example.net"]}},
+                "example.net": {"parked": True},
+            },
+            "mail_domains['example.org'].dmarc.rua[0]: is in example.net, which is parked",
+        ),
+        (
+            "mail_host_addresses",
+            ["mx.example.org"],
+            "mail_host_addresses[0]: must be an IP address, as in 192.0.2.10 or 2001:db8::10, not",
+        ),
+        (
+            "mail_host_addresses",
+            ["10.0.0.1"],
+            "mail_host_addresses[0]: is 10.0.0.1, which others cannot reach; write the host's",
+        ),
+        ("mail_host_addresses", ["fd00::1"], "mail_host_addresses[0]: is fd00::1, which others"),
+        ("mail_host_addresses", "198.18.0.10", "mail_host_addresses: must be a list"),
+        ("mail_backup_mx", ["mx2.example.net"], "mail_backup_mx: must be a dictionary keyed by"),
+        (
+            "mail_backup_mx",
+            {"mx2.example.net": 10},
+            "mail_backup_mx['mx2.example.net']: must be a whole number from 11 to 65535, not 10",
+        ),
+        (
+            "mail_backup_mx",
+            {"198.18.0.20": 20},
+            "mail_backup_mx['198.18.0.20']: 198.18.0.20 is an IP address; a name is needed",
+        ),
+        (
+            "mail_backup_mx",
+            {"mx.example.org": 20},
+            "mail_backup_mx['mx.example.org']: is mail_hostname itself; leave it out",
+        ),
+        (
+            "mail_backup_mx",
+            {f"mx{i}.example.net": 20 for i in range(10)},
+            "mail_backup_mx: has 10 hosts; SPF allows 10 with this server (RFC 7208 section 4.6.4)",
+        ),
+        ("mail_mta_sts", {"max_age": 86400}, "mail_mta_sts.mode: is missing; write testing"),
+        ("mail_mta_sts", {"mode": "enforced"}, "mail_mta_sts.mode: must be one of none, testing"),
+        (
+            "mail_mta_sts",
+            {"mode": "enforce", "maxage": 1},
+            "mail_mta_sts.maxage: is unknown; did you mean max_age?",
+        ),
+        (
+            "mail_mta_sts",
+            {"mode": "enforce", "max_age": 40000000},
+            "mail_mta_sts.max_age: must be a whole number from 1 to 31557600, not 40000000",
+        ),
+        (
+            "mail_tls_rpt_rua",
+            ["tls@example.org"],
+            "mail_tls_rpt_rua[0]: must be as in mailto:postmaster@example.org, not 'tls@",
+        ),
+        ("mail_tls_rpt_rua", "mailto:tls@example.org", "mail_tls_rpt_rua: must be a list"),
+        ("mail_srv_records", "yes", "mail_srv_records: must be true or false, not 'yes'"),
+        ("mail_srv_record", True, "mail_srv_record: is unknown; did you mean mail_srv_records?"),
+        ("mail_client_autoconfig", 1, "mail_client_autoconfig: must be true or false, not 1"),
         ("mail_users", {}, "mail_users: is empty; the server needs one account at least"),
         ("mail_users", [{"name": "alice"}], "mail_users: must be a dictionary keyed by address"),
         ("mail_users", {"alice": {"password": "x"}}, "mail_users.alice: 'alice' is not an address"),

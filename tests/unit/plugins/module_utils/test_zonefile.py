@@ -41,6 +41,7 @@ EVERYTHING = records(
     ("mx.example.org", "CAA", ['0 issue "ca.example; accounturi=https://ca.example/1"']),
     ("_993._tcp.mx.example.org", "TLSA", [], {"pending": True}),
     ("r0._domainkey.example.org", "TXT", [], {"state": "absent", "reason": "an old key"}),
+    ("autoconfig.example.org", "CNAME", ["mx.example.org"], {"state": "absent"}),
 )
 
 
@@ -52,21 +53,11 @@ def test_a_snippet_is_sorted_relative_and_says_why():
         r'@ 3600 IN TXT "v=spf1 mx -all; a \"quote\" \\ and \195\188"',
         "; r0._domainkey.example.org TXT must not exist: an old key",
         f'r1._domainkey 3600 IN TXT "{DKIM[:255]}" "{DKIM[255:]}"',
+        "; autoconfig.example.org CNAME must not have mx.example.org.",
         'mx 3600 IN CAA 0 issue "ca.example; accounturi=https://ca.example/1"',
         "_25._tcp.mx 60 IN TLSA 3 1 1 " + "ab" * 32,
         "_25._tcp.mx 60 IN TLSA 3 1 2 " + "cd" * 64,
         "; _993._tcp.mx.example.org TLSA (value known once its key exists)",
-    ]
-
-
-def test_what_is_to_go_is_told_in_a_comment():
-    wanted = records(
-        ("example.org", "MX", ["10 mx.example.org"], {"state": "withdrawn", "reason": "moved"}),
-        ("_smtp._tls.example.org", "TXT", [], {"state": "absent", "reason": "switched off"}),
-    )
-    assert snippet(to_name("example.org"), wanted).splitlines()[2:] == [
-        "; remove @ 3600 IN MX 10 mx.example.org. ; moved",
-        "; _smtp._tls.example.org TXT must not exist: switched off",
     ]
 
 

@@ -148,7 +148,7 @@ def test_deleting_much_of_a_zone_needs_to_be_allowed(run, powerdns):
     names = [f"k{number}._domainkey.{zone}" for number in range(9)]
     wanted = [{"name": name, "type": "TXT", "values": ["v=DKIM1; p="]} for name in names]
     run(**powerdns.arguments, records=wanted)
-    wanted = [{**record, "state": "withdrawn"} for record in wanted]
+    wanted = [{**record, "state": "absent"} for record in wanted]
     failed = run(**powerdns.arguments, records=wanted, _ansible_check_mode=True)
     assert f"change zone {zone} that much" in failed["msg"]
     assert "Too many deletes" in failed["msg"] and "delete_pcent_threshold: 1.0" in failed["msg"]

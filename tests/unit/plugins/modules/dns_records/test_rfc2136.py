@@ -119,6 +119,24 @@ def test_absent_removes_only_ours(bind, records):
     assert not bring(bind.provider(), wanted)
 
 
+def test_absence_of_values_leaves_the_others_of_an_rrset(bind, records):
+    zone = bind.zone()
+    both = ["0 1 993 mx.example.org.", "0 1 993 imap.example.net."]
+    bring(bind.provider(), records((f"_imaps._tcp.{zone}", "SRV", both)))
+    before = set(bind.zone_lines(zone))
+    gone = {"state": "absent"}
+    wanted = records(
+        (f"_imaps._tcp.{zone}", "SRV", both[:1], gone),
+        (f"alias.{zone}", "CNAME", ["mx.example.org."], gone),
+        (f"host.wildalias.{zone}", "CNAME", [f"mx.{zone}."], gone),
+    )
+    assert bring(bind.provider(), wanted)
+    after = set(bind.zone_lines(zone))
+    assert before - after == {f"_imaps._tcp.{zone}. 3600 IN SRV {both[0]}"}
+    assert after <= before
+    assert not bring(bind.provider(), wanted)
+
+
 def test_many_zones_in_one_call(bind, records):
     zones = [bind.zone(), bind.zone()]
     provider = bind.provider()
