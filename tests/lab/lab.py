@@ -14,6 +14,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -222,7 +223,14 @@ def site(
     *arguments: str, collections: Path = COLLECTIONS, **settings: object
 ) -> subprocess.CompletedProcess[str]:
     """Run site.yml against the lab's mail host, with settings on top of the inventory's."""
-    command = [str(ROOT / ".venv/bin/ansible-playbook"), "pillarbox.mail.site"]
+    return playbook("pillarbox.mail.site", *arguments, collections=collections, **settings)
+
+
+def playbook(
+    name: str, *arguments: str, collections: Path = COLLECTIONS, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook with the lab's inventory, and with settings on top of that."""
+    command = [sys.executable, "-m", "ansible", "playbook", name]
     command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # In a file, as settings may be secret and arguments are there for all to see.
