@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ SECONDARY = "198.18.0.54"
 SERVERS_OWN = ("SOA", "RRSIG", "NSEC", "DNSKEY", "CDS", "CDNSKEY", "TYPE65534", "TSIG")
 
 
-def records(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+def records(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Bring the zone to the record set of the inventory, with settings on top of it."""
     return lab.playbook(str(HERE / "records.yml"), *arguments, **settings)
 
