@@ -138,7 +138,7 @@ def test_a_secondary_that_lags_is_waited_for_and_named_when_it_takes_too_long() 
         lab.on("internet", "lab-lag off")
     assert run.returncode != 0
     assert "After a timeout of 3 seconds, ns2.example.org" in run.stdout, run.stdout
-    assert lab.dig("lagging.example.org", "TXT") == ['"one"']
+    assert lab.dig("_lagging.example.org", "TXT") == ['"one"']
 
     assert lab.playbook(str(HERE / "lagging.yml"), text="two", seconds=20).returncode == 0
-    assert lab.dig("lagging.example.org", "TXT", SECONDARY) == ['"two"']
+    assert lab.dig("_lagging.example.org", "TXT", SECONDARY) == ['"two"']
