@@ -25,6 +25,8 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dkim
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
@@ -165,28 +167,18 @@ def received_at_peer(mail: EmailMessage) -> bytes:
     return on("peer", f"cat {shlex.quote(name.splitlines()[0])}").encode()
 
 
-def log_of(host: str, mail: EmailMessage) -> Callable[[str], list[str]]:
-    """Search what a host's Postfix logged of a message: a function from a word to its lines."""
-
-    def lines(word: str) -> list[str]:
-        log = on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -15min")
-        queue_ids = {
-            line.partition(":")[0]
-            for line in log.splitlines()
-            if f"message-id={mail['Message-ID']}" in line
-        }
-        return [
-            line
-            for line in log.splitlines()
-            if word in line and line.partition(":")[0] in queue_ids
-        ]
-
-    return lines
+def log_of(host: str, mail: EmailMessage, word: str) -> list[str]:
+    """The lines with a word in them of what a host's Postfix logged of a message."""
+    log = on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -15min").splitlines()
+    queue_ids = {
+        line.partition(":")[0] for line in log if f"message-id={mail['Message-ID']}" in line
+    }
+    return [line for line in log if word in line and line.partition(":")[0] in queue_ids]
 
 
 def connection_of(host: str, mail: EmailMessage) -> str:
     """What a host's Postfix says of the TLS connection over which it sent a message."""
-    delivered = eventually("the delivery", lambda: log_of(host, mail)("status=sent") or None)[-1]
+    delivered = eventually("the delivery", lambda: log_of(host, mail, "status=sent") or None)[-1]
     queue_id = delivered.partition(":")[0]
     lines = on(host, "journalctl --no-pager -o short -u 'postfix*' --since -15min").splitlines()
     ends = [number for number, line in enumerate(lines) if f": {queue_id}: to=<" in line]
@@ -217,6 +209,25 @@ def txt_record(name: bytes, timeout: float = 5) -> bytes:
     """A TXT record as the lab's name server publishes it, for dkimpy."""
     strings = dig(name.decode(), "TXT")
     return "".join(re.findall(r'"([^"]*)"', "".join(strings))).encode()
+
+
+def signatures(arrived: bytes) -> list[tuple[str, bool]]:
+    """The selector of each DKIM signature, and whether dkimpy finds it valid by the lab's DNS."""
+    verifier = dkim.DKIM(arrived)
+    found = [value for name, value in verifier.headers if name.lower() == b"dkim-signature"]
+    selectors = [re.findall(rb"\bs=([^;]+);", value)[0].decode() for value in found]
+    return sorted(
+        (selector, verifier.verify(index, dnsfunc=txt_record))
+        for index, selector in enumerate(selectors)
+    )
+
+
+def changed(run: subprocess.CompletedProcess[str]) -> int:
+    """How many tasks of a run changed something on the mail host; it must not have failed."""
+    assert run.returncode == 0, run.stdout
+    match = re.search(r"^mx .* changed=(\d+) ", run.stdout, re.MULTILINE)
+    assert match, run.stdout
+    return int(match.group(1))
 
 
 def site(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
+from tests.lab.lab import changed
 
 HERE = Path(__file__).parent
 SECONDARY = "198.18.0.54"
@@ -23,14 +23,6 @@ SERVERS_OWN = ("SOA", "RRSIG", "NSEC", "DNSKEY", "CDS", "CDNSKEY", "TYPE65534", 
 def records(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Bring the zone to the record set of the inventory, with settings on top of it."""
     return lab.playbook(str(HERE / "records.yml"), *arguments, **settings)
-
-
-def changed(run: subprocess.CompletedProcess[str]) -> int:
-    """How many tasks of a run changed something; it must not have failed."""
-    assert run.returncode == 0, run.stdout
-    match = re.search(r"^mx .* changed=(\d+) ", run.stdout, re.MULTILINE)
-    assert match, run.stdout
-    return int(match.group(1))
 
 
 def zone() -> set[str]:
