@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from tests.lab.lab import use_names
+import sys
 
+from tests.lab.lab import COLLECTIONS, use_names
+
+sys.path.append(str(COLLECTIONS))  # for tests that run a module in this process
 use_names()

@@ -1,3 +1,6 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The same tests against every kind of server and service."""
 
 from __future__ import annotations
@@ -7,7 +10,7 @@ import base64
 import pytest
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
-from . import services
+from tests.lab.dns import services
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -67,7 +70,7 @@ def service(request):
 
 
 def test_the_first_run_creates_and_leaves_what_is_foreign_and_the_second_does_nothing(run, service):
-    before = service.lines()
+    before, start = service.lines(), service.writes()
     records = items(wanted(service.zone))
     done = run(**service.arguments, records=records)
     assert done.get("changed"), done
@@ -75,18 +78,20 @@ def test_the_first_run_creates_and_leaves_what_is_foreign_and_the_second_does_no
     after = service.lines()
     assert before - after == replaced(service.zone)
     assert after - before == lines_of(wanted(service.zone))
+    sent = service.writes()
+    assert sent > start
     again = run(**service.arguments, records=records)
     assert (again["changed"], again["updates_sent"]) == (False, 0)
     assert again["zones"][service.zone]["before"] == done["zones"][service.zone]["after"]
-    assert service.lines() == after
+    assert (service.writes(), service.lines()) == (sent, after)
 
 
 def test_check_mode_predicts_exactly(run, service):
-    before = service.lines()
+    before = service.lines(), service.writes()
     records = items(wanted(service.zone))
     predicted = run(**service.arguments, records=records, _ansible_check_mode=True)
     assert (predicted["changed"], predicted["updates_sent"]) == (True, 0)
-    assert service.lines() == before
+    assert (service.lines(), service.writes()) == before
     done = run(**service.arguments, records=records)
     assert predicted["diff"] == done["diff"] != []
     assert not run(**service.arguments, records=records, _ansible_check_mode=True)["changed"]

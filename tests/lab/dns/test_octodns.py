@@ -1,3 +1,6 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is particular to provider octodns: its errors, and what goes wrong half-way."""
 
 from __future__ import annotations
@@ -6,69 +9,20 @@ import json
 
 import dns.resolver
 import pytest
-import yaml
 from ansible_collections.pillarbox.mail.plugins.module_utils import (
-    _octoclass,
     _octodns,
     _octolook,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
-from ansible_collections.pillarbox.mail.plugins.module_utils._octoclass import plain
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
 from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._octozone import planned
-from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
-from .fake_ovh import KEYS
+from tests.lab.dns.fake_ovh import KEYS
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 OVH = "octodns_ovh.OvhProvider"
-POWERDNS = "octodns_powerdns.PowerDnsProvider"
-
-
-@pytest.mark.parametrize(
-    ("provider_class", "options", "message"),
-    [
-        ("OvhProvider", {}, "'OvhProvider' is no class in a module: write it as in octodns_"),
-        (
-            "octodns_nowhere.NowhereProvider",
-            {},
-            "octodns_nowhere.NowhereProvider cannot be imported.*`pip install octodns-nowhere`",
-        ),
-        ("octodns_ovh.Ovh", {}, "octodns_ovh.Ovh is no octoDNS provider: .* octodns_ovh.OvhProvi"),
-        ("json.JSONDecoder", {}, "json.JSONDecoder is no octoDNS provider: the module has none"),
-        (OVH, {"endpoint": "ovh-eu"}, "missing 3 required.*knows endpoint, application_key"),
-        (OVH, {**KEYS, "endpoint": "ovh-xx"}, r"does not take these provider_options \(Invalid"),
-        (POWERDNS, {"host": "a", "api_key": "b", "prot": 1}, "'prot'.*knows host, api_key, port"),
-    ],
-)
-def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options, message):
-    pytest.importorskip("octodns_ovh")
-    pytest.importorskip("octodns_powerdns")
-    with pytest.raises(DnsError, match=message):
-        Service(provider_class, options)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        task["pillarbox.mail.dns_records"]
-        for task in yaml.safe_load(dns_records.EXAMPLES)
-        if task["pillarbox.mail.dns_records"]["provider"] == "octodns"
-    ],
-    ids=lambda arguments: arguments["provider_class"],
-)
-def test_the_classes_of_the_examples_take_their_options(arguments):
-    pytest.importorskip(arguments["provider_class"].partition(".")[0])
-    Service(arguments["provider_class"], arguments["provider_options"])
-
-
-def test_octodns_itself_is_asked_for(run, monkeypatch):
-    monkeypatch.setattr(_octoclass, "HAS_OCTODNS", False)
-    wanted = [{"name": "example.org", "type": "MX", "values": ["10 mx."]}]
-    failed = run(provider="octodns", provider_class=OVH, records=wanted)
-    assert "needs the Python package octodns, version 1.22" in failed["msg"]
 
 
 def provider(service, **options):
@@ -249,15 +203,6 @@ def test_the_zone_is_read_once_to_plan_it(ovh, ovh_api, records, monkeypatch):
     monkeypatch.setattr(ovh_api, "answer", count)
     provider(ovh).plan(records(*mail(ovh.zone)))
     assert reads.count(f"/domain/zone/{ovh.zone}/record") == 1
-
-
-def test_options_become_plain_strings():
-    class Tagged(str):
-        pass
-
-    made = plain({Tagged("a"): [Tagged("b"), 1, True, None, {"c": Tagged("d")}]})
-    assert made == {"a": ["b", 1, True, None, {"c": "d"}]}
-    assert {type(text) for text in (*made, made["a"][0], made["a"][4]["c"])} == {str}
 
 
 @pytest.fixture

@@ -1,17 +1,28 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Services with an API, each with zones for the tests."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fake_ovh import KEYS, Ovh
-from .services import LOOPBACK, SEED, Line, Service, free_port, process, transferred
+from tests.lab.dns.fake_ovh import KEYS, Ovh
+from tests.lab.dns.services import (
+    LOOPBACK,
+    SEED,
+    Line,
+    Service,
+    free_port,
+    process,
+    program,
+    transferred,
+)
 
 # PowerDNS
 
@@ -23,6 +34,7 @@ SCHEMA = "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql"
 class PowerDns:
     port: int
     api_port: int
+    log: Path
     zones: Iterator[str]
 
     def call(self, method: str, path: str, body: dict[str, Any]) -> None:
@@ -58,7 +70,10 @@ class PowerDns:
             "provider_class": "octodns_powerdns.PowerDnsProvider",
             "provider_options": options,
         }
-        return Service(zone, arguments, lambda: transferred(zone, self.port), put)
+        return Service(zone, arguments, lambda: transferred(zone, self.port), put, self.patches)
+
+    def patches(self) -> int:
+        return self.log.read_text().count('"PATCH /api/')
 
 
 @contextmanager
@@ -79,6 +94,8 @@ api=yes
 api-key={API_KEY}
 webserver-address={LOOPBACK}
 webserver-port={api_port}
+webserver-loglevel=normal
+loglevel=5
 allow-axfr-ips={LOOPBACK}
 query-cache-ttl=0
 cache-ttl=0
@@ -86,16 +103,17 @@ negquery-cache-ttl=0
 zone-cache-refresh-interval=0
 """
     )
-    command = [shutil.which("pdns_server", path="/usr/sbin") or "", f"--config-dir={directory}"]
-    with process([*command, "--daemon=no", "--guardian=no"], directory / "log", api_port):
+    command = [program("pdns_server"), f"--config-dir={directory}"]
+    log = directory / "log"
+    with process([*command, "--daemon=no", "--guardian=no"], log, api_port):
         numbers = (f"p{number}.example.org" for number in range(10**6))
-        yield PowerDns(port, api_port, numbers)
+        yield PowerDns(port, api_port, log, numbers)
 
 
 # Amazon Route 53, as moto has it
 
 
-def route53(zone: str) -> Service:
+def route53(zone: str, writes: Callable[[], int]) -> Service:
     import boto3
 
     keys = {"access_key_id": "an access key", "secret_access_key": "a secret access key"}
@@ -131,7 +149,7 @@ def route53(zone: str) -> Service:
         "provider_class": "octodns_route53.Route53Provider",
         "provider_options": keys,
     }
-    return Service(zone, arguments, lines, put)
+    return Service(zone, arguments, lines, put, writes)
 
 
 # OVH, as fake_ovh has it
@@ -167,7 +185,7 @@ def ovh(api: Ovh, zone: str) -> Service:
         "provider_class": "octodns_ovh.OvhProvider",
         "provider_options": {"endpoint": "ovh-eu", **KEYS},
     }
-    return Service(zone, arguments, lines, put)
+    return Service(zone, arguments, lines, put, lambda: len(api.writes))
 
 
 def normal(rdtype: str, text: str) -> str:

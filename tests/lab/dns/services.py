@@ -1,3 +1,6 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """DNS servers and services that are not BIND, each with zones for the tests.
 
 A zone is a set of lines (name, TTL, type, value), read and written past the module.
@@ -5,6 +8,9 @@ A zone is a set of lines (name, TTL, type, value), read and written past the mod
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import socket
 import subprocess
 import time
@@ -47,6 +53,7 @@ class Service:
     arguments: dict[str, Any]
     lines: Callable[[], set[Line]]
     put: Callable[[str, int, str, list[str]], None]  # sets an RRset
+    writes: Callable[[], int]  # how many requests to change something the server has counted
 
 
 def free_port() -> int:
@@ -54,6 +61,13 @@ def free_port() -> int:
         one.bind((LOOPBACK, 0))
         port: int = one.getsockname()[1]
         return port
+
+
+def program(name: str) -> str:
+    """The path of a daemon; bin/test installs them all."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    assert path, f"{name} is not installed"
+    return path
 
 
 @contextmanager
@@ -74,18 +88,19 @@ def process(command: list[str], log: Path, port: int) -> Iterator[None]:
 
 
 def transferred(zone: str, port: int, **key: Any) -> set[Line]:
-    """Return the zone by AXFR, less what makes its serial number."""
+    """Return the zone by AXFR, without its serial number."""
     transfer = dns.query.xfr(LOOPBACK, zone, port=port, relativize=False, timeout=3, **key)
     return {
         (name.to_text(), ttl, dns.rdatatype.to_text(rdata.rdtype), value_text(rdata))
         for name, ttl, rdata in dns.zone.from_xfr(transfer, relativize=False).iterate_rdatas()
-        if rdata.rdtype != dns.rdatatype.SOA
     }
 
 
 def value_text(rdata: Any) -> str:
     if rdata.rdtype == dns.rdatatype.TXT:
         return str(b"".join(rdata.strings).decode())
+    if rdata.rdtype == dns.rdatatype.SOA:
+        rdata = rdata.replace(serial=0)
     return str(rdata.to_text())
 
 
@@ -100,7 +115,7 @@ def zone_text(zone: str) -> str:
     return "\n".join([soa, *lines, ""])
 
 
-def rfc2136_service(zone: str, port: int) -> Service:
+def rfc2136_service(zone: str, port: int, writes: Callable[[], int]) -> Service:
     keyring = dns.tsigkeyring.from_text({KEY_NAME: ("hmac-sha256", SECRET)})
 
     def put(sub: str, ttl: int, rdtype: str, values: list[str]) -> None:
@@ -117,7 +132,7 @@ def rfc2136_service(zone: str, port: int) -> Service:
         "tsig_secret": SECRET,
         "wait": False,
     }
-    return Service(zone, arguments, lambda: transferred(zone, port, keyring=keyring), put)
+    return Service(zone, arguments, lambda: transferred(zone, port, keyring=keyring), put, writes)
 
 
 # Knot
@@ -127,9 +142,15 @@ def rfc2136_service(zone: str, port: int) -> Service:
 class Knot:
     port: int
     zones: Iterator[str]
+    configuration: Path
 
     def service(self) -> Service:
-        return rfc2136_service(next(self.zones), self.port)
+        return rfc2136_service(next(self.zones), self.port, self.updates)
+
+    def updates(self) -> int:
+        command = [program("knotc"), "-c", str(self.configuration), "stats", "mod-stats"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return sum(map(int, re.findall(r"server-operation\[update\] = (\d+)", done.stdout)))
 
 
 @contextmanager
@@ -138,7 +159,8 @@ def knot(directory: Path, count: int) -> Iterator[Knot]:
     zones = [f"k{number}.example.org" for number in range(count)]
     for zone in zones:
         (directory / f"{zone}.zone").write_text(zone_text(zone))
-    (directory / "knot.conf").write_text(
+    configuration = directory / "knot.conf"
+    configuration.write_text(
         f"""\
 server:
     rundir: {directory}
@@ -168,15 +190,16 @@ template:
     zonefile-sync: -1
     journal-max-usage: 1M
     acl: key
+    global-module: mod-stats
 zone:
 """
         + "".join(f"  - domain: {zone}\n" for zone in zones)
     )
-    command = ["knotd", "-c", str(directory / "knot.conf")]
+    command = [program("knotd"), "-c", str(configuration)]
     with process(command, directory / "log", port):
         deadline = time.monotonic() + 10
         query = dns.message.make_query(zones[-1], "SOA")
         while not dns.query.tcp(query, LOOPBACK, port=port, timeout=3).answer:
             assert time.monotonic() < deadline, (directory / "log").read_text()
             time.sleep(0.05)
-        yield Knot(port, iter(zones))
+        yield Knot(port, iter(zones), configuration)

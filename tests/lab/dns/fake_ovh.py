@@ -1,3 +1,6 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The zone part of OVH's HTTP API as far as octodns-ovh uses it, with its habits.
 
 Records are single values with an id; an RRset changes by DELETE and POST, each done at once, and

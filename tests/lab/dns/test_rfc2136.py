@@ -1,3 +1,6 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The rfc2136 provider against a real BIND; dig and nsupdate are the other side."""
 
 from __future__ import annotations

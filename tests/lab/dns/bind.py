@@ -1,31 +1,37 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A primary and a secondary BIND on loopback, each test with zones of its own."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import dns.flags
 import dns.message
 import dns.opcode
 import dns.query
-import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
-from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
-from . import apis, fake_ovh, services
-from .services import KEY_NAME, LOOPBACK, SECRET, Service, rfc2136_service, zone_text
+from tests.lab.dns.services import (
+    KEY_NAME,
+    LOOPBACK,
+    SECRET,
+    Service,
+    free_port,
+    program,
+    rfc2136_service,
+    zone_text,
+)
 
 ZONE_TEXT = """\
 $TTL 3600
@@ -73,6 +79,7 @@ class Bind:
 
     port: int
     secondary_port: int
+    statistics_port: int
     pool: Iterator[str]
     seconded: Iterator[str]
     plain: Iterator[str]
@@ -85,7 +92,12 @@ class Bind:
 
     def service(self) -> Service:
         """A zone like those of other servers."""
-        return rfc2136_service(next(self.plain), self.port)
+        return rfc2136_service(next(self.plain), self.port, self.updates)
+
+    def updates(self) -> int:
+        """How many updates have come to the primary."""
+        with urlopen(f"http://{LOOPBACK}:{self.statistics_port}/json/v1/server") as answer:
+            return int(json.load(answer)["opcodes"]["UPDATE"])
 
     def provider(self, name: str = KEY_NAME, secret: str = SECRET, **more: Any) -> Rfc2136:
         key = tsig_key(name, secret, more.pop("algorithm", "hmac-sha256"))
@@ -129,40 +141,6 @@ class Bind:
         subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """The module as Ansible runs it, from its arguments to its result."""
-
-    def run_module(**arguments: Any) -> dict[str, Any]:
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            dns_records.main()
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return result
-
-    return run_module
-
-
-@pytest.fixture
-def records() -> Callable[..., list[Record]]:
-    """Records from (name, type, values, other suboptions) as AnsibleModule would hand them over."""
-    defaults = {"ttl": 3600, "state": "present", "reason": "", "level": None, "pending": False}
-
-    def make(*items: tuple[Any, ...]) -> list[Record]:
-        return parse_records(
-            {**defaults, "name": name, "type": rdtype, "values": values, **dict(*more)}
-            for name, rdtype, values, *more in items
-        )
-
-    return make
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind((LOOPBACK, 0))
-        two.bind((LOOPBACK, 0))
-        return one.getsockname()[1], two.getsockname()[1]
-
-
 def _start(named: str, directory: Path, configuration: str) -> subprocess.Popen[bytes]:
     (directory / "named.conf").write_text(configuration)
     with (directory / "log").open("wb") as log:
@@ -178,16 +156,13 @@ def _wait_for(server: subprocess.Popen[bytes], log: Path, text: bytes, times: in
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
-def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
-    named = shutil.which("named", path=f"{os.environ['PATH']}:/usr/sbin")
-    if not named:
-        pytest.skip("named is not installed (Debian: bind9)")
-    port, secondary_port = _free_ports()
+@contextmanager
+def bind(primary: Path, secondary: Path) -> Iterator[Bind]:
+    named = program("named")
+    port, secondary_port, statistics_port = free_port(), free_port(), free_port()
     pool = [f"z{number}.example.org" for number in range(POOL)]
     seconded = [f"s{number}.example.org" for number in range(4)]
 
-    primary, secondary = tmp_path_factory.mktemp("primary"), tmp_path_factory.mktemp("secondary")
     plain = [f"b{number}.example.org" for number in range(POOL)]
     texts = {zone: zone_text(zone) for zone in plain}
     texts |= {zone: ZONE_TEXT for zone in pool} | {zone: SECONDED for zone in seconded}
@@ -197,6 +172,8 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
     update = f'allow-update {{ key "{KEY_NAME}"; }};'
     zones = [f'zone "{zone}" {{ type primary; file "{zone}"; {update} }};' for zone in texts]
     zones += ['zone "static.example.net" { type primary; file "static.example.net"; };']
+    allowed = f"port {statistics_port} allow {{ {LOOPBACK}; }}"
+    zones += [f"statistics-channels {{ inet {LOOPBACK} {allowed}; }};"]
     copies = [
         f'zone "{zone}" {{ type secondary; primaries {{ {LOOPBACK} port {port}; }}; }};'
         for zone in seconded
@@ -214,64 +191,9 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
             servers.append(_start(named, directory, options + "\n".join(own_zones)))
             _wait_for(servers[-1], directory / "log", b"running\n", 1)
         _wait_for(servers[-1], secondary / "log", b"Transfer status: success", len(seconded))
-        yield Bind(port, secondary_port, iter(pool), iter(seconded), iter(plain))
+        yield Bind(port, secondary_port, statistics_port, iter(pool), iter(seconded), iter(plain))
     finally:
         for server in servers:
             server.terminate()
         for server in servers:
             server.wait(10)
-
-
-def needs(program: str, package: str) -> None:
-    if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
-        pytest.skip(f"{program} is not installed (Debian: {package})")
-
-
-@pytest.fixture(scope="session")
-def knot_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Knot]:
-    needs("knotd", "knot")
-    with services.knot(tmp_path_factory.mktemp("knot"), 20) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def powerdns_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apis.PowerDns]:
-    pytest.importorskip("octodns_powerdns")
-    needs("pdns_server", "pdns-server")
-    if not os.path.exists(apis.SCHEMA):
-        pytest.skip("the database of pdns_server is not installed (Debian: pdns-backend-sqlite3)")
-    with apis.powerdns(tmp_path_factory.mktemp("powerdns")) as server:
-        yield server
-
-
-@pytest.fixture
-def knot(knot_server: services.Knot) -> Service:
-    return knot_server.service()
-
-
-@pytest.fixture
-def powerdns(powerdns_server: apis.PowerDns) -> Service:
-    return powerdns_server.service()
-
-
-@pytest.fixture
-def route53(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    pytest.importorskip("octodns_route53")
-    moto = pytest.importorskip("moto")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with moto.mock_aws():
-        yield apis.route53("r.example.org")
-
-
-@pytest.fixture
-def ovh_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[fake_ovh.Ovh]:
-    client = pytest.importorskip("ovh").client
-    pytest.importorskip("octodns_ovh")
-    with fake_ovh.running() as api:
-        monkeypatch.setitem(client.ENDPOINTS, "ovh-eu", api.url)
-        yield api
-
-
-@pytest.fixture
-def ovh(ovh_api: fake_ovh.Ovh) -> Service:
-    return apis.ovh(ovh_api, "o.example.org")

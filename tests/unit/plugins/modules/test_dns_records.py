@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as Ansible runs it, as far as no name server is needed; see tests/lab/dns."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.modules import dns_records
+
+
+@pytest.fixture
+def run(capsys):
+    def run_module(**arguments):
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            dns_records.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run_module
+
+
+def test_writes_a_file_per_zone(run, tmp_path):
+    arguments = {
+        "provider": "zonefile",
+        "path": str(tmp_path / "zones"),
+        "records": [
+            {"name": "example.org", "type": "MX", "values": ["10 mx.example.net"]},
+            {"name": "_25._tcp.mx.example.net", "type": "TLSA", "values": ["3 1 1 " + "ab" * 32]},
+        ],
+    }
+    assert run(**arguments, _ansible_check_mode=True)["changed"]
+    assert not (tmp_path / "zones").exists()
+    done = run(**arguments)
+    assert (done["changed"], done["updates_sent"]) == (True, 2)
+    path = tmp_path / "zones" / "example.org.zone"
+    assert done["zones"]["example.org"]["path"] == str(path)
+    assert "@ 3600 IN MX 10 mx.example.net.\n" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert not run(**arguments)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"provider": "rfc2136"}, "missing: server"),
+        ({"provider": "zonefile"}, "missing: path"),
+        ({"provider": "rfc2136", "server": "a", "tsig_name": "k."}, "required together: tsig_name"),
+        ({"provider": "zonefile", "path": "/dev/null/x"}, "/dev/null/x.*cannot be read"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(run, arguments, message):
+    records = [{"name": "example.org", "type": "A", "values": ["192.0.2.1"]}]
+    failed = run(**arguments, records=records)
+    assert failed["failed"]
+    assert re.search(message, failed["msg"])
