@@ -88,10 +88,10 @@ def exchange(
                     connection.sendall(len(wire).to_bytes(2, "big") + wire)
                 while waiting:
                     _receive(server, stream, waiting, responses)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:  # the latter for what cannot be a name
+        why = error.strerror if isinstance(error, socket.gaierror) else error
         raise DnsError(
-            f"The name of server {server} cannot be resolved here ({error.strerror}): give its"
-            " address."
+            f"The name of server {server} cannot be resolved here ({why}): give its address."
         ) from error
     except OSError as error:
         raise DnsError(_network_sentence(server, error, waiting.values())) from error

@@ -151,7 +151,9 @@ def _parse_type(name: dns.name.Name, text: str) -> dns.rdatatype.RdataType:
             f"Record {to_text(name)} has type {text!r}, which is no type of DNS record."
         ) from None
     if dns.rdatatype.is_metatype(rdtype) or dns.rdatatype.to_text(rdtype) in _SERVERS_OWN:
-        raise DnsError(f"Record {to_text(name)} {text} is refused: its name server makes it.")
+        raise DnsError(
+            f"Record {to_text(name)} {text} is refused: its name server makes it; leave it out."
+        )
     return rdtype
 
 

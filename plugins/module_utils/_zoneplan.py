@@ -95,9 +95,14 @@ def by_zone(
     for record in records:
         zone = zone_of[record.name]
         if zone is None:
-            raise DnsError(f"Record {record} lies in none of the zones of option zones.")
+            raise DnsError(
+                f"Record {record} lies in none of the zones given or found: check its name, and"
+                " zones if you set it."
+            )
         if record.key == (zone, dns.rdatatype.NS):
-            raise DnsError(f"Record {record} is refused: it says who serves the whole zone.")
+            raise DnsError(
+                f"Record {record} is refused: it says who serves the whole zone; leave it out."
+            )
         zones.setdefault(zone, []).append(record)
     return zones
 

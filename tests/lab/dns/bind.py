@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -80,6 +81,7 @@ class Bind:
     port: int
     secondary_port: int
     statistics_port: int
+    process: subprocess.Popen[bytes]
     pool: Iterator[str]
     seconded: Iterator[str]
     plain: Iterator[str]
@@ -112,6 +114,15 @@ class Bind:
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags |= dns.flags.AA
         dns.query.udp(message, LOOPBACK, port=self.secondary_port, timeout=3)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The primary takes connections and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def dig(self, name: str, rdtype: str, *options: str, port: int = 0) -> list[str]:
         """What another program reads: the answer's lines, sorted, white space as single blanks."""
@@ -191,7 +202,15 @@ def bind(primary: Path, secondary: Path) -> Iterator[Bind]:
             servers.append(_start(named, directory, options + "\n".join(own_zones)))
             _wait_for(servers[-1], directory / "log", b"running\n", 1)
         _wait_for(servers[-1], secondary / "log", b"Transfer status: success", len(seconded))
-        yield Bind(port, secondary_port, statistics_port, iter(pool), iter(seconded), iter(plain))
+        yield Bind(
+            port,
+            secondary_port,
+            statistics_port,
+            servers[0],
+            iter(pool),
+            iter(seconded),
+            iter(plain),
+        )
     finally:
         for server in servers:
             server.terminate()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
@@ -183,6 +184,25 @@ def test_a_cname_in_the_way_is_refused_before_anything_is_changed(run, service):
 def test_the_ns_records_of_the_zone_are_refused(run, service):
     failed = run(**service.arguments, records=items([(service.zone, "NS", ["ns.example."])]))
     assert f"{service.zone} NS is refused" in failed["msg"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tsig_secret": "d3Jvbmc="}, r"another secret for TSIG key record-set\. \(BADSIG\)"),
+        ({"tsig_name": "nobody."}, r"no TSIG key nobody\. for hmac-sha256 \(BADKEY\).*tsig_name"),
+        ({"tsig_algorithm": "hmac-sha512"}, r"hmac-sha512 \(BADKEY\).*tsig_algorithm"),
+    ],
+)
+@pytest.mark.parametrize("server", ["at_bind", "knot"])
+def test_a_tsig_key_that_does_not_fit_is_named_with_the_remedy(
+    run, request, server, wrong, message
+):
+    service = request.getfixturevalue(server)
+    before = service.lines()
+    failed = run(**{**service.arguments, **wrong}, records=items(wanted(service.zone)))
+    assert re.search(message, failed["msg"]), failed
+    assert service.lines() == before
 
 
 def test_many_changes_of_what_is_there_need_no_permission(run, service):

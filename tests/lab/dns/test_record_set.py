@@ -122,6 +122,28 @@ def test_a_parked_domain_says_that_it_has_no_mail() -> None:
     assert changed(records(mail_domains=parked)) == 0
 
 
+def test_the_key_of_the_mail_host_may_change_nothing_but_the_challenge() -> None:
+    key = (lab.STATE / "secrets" / "tsig-acme").read_text().strip()
+    update = f"nsupdate -v -y hmac-sha256:acme:{key}"
+
+    def send(line: str) -> str:
+        lines = f"server {lab.PRIMARY}\nzone example.org\nupdate {line}\nsend\n"
+        return lab.on("internet", update, lines, check=False)
+
+    before = zone()
+    for line in (
+        "add example.org 60 MX 5 mx.example.net.",
+        "add _25._tcp.mx.example.org 60 TLSA 3 1 1 " + "ab" * 32,
+        "add _acme-challenge.example.org 60 TXT x",
+        "add _acme-challenge.mx.example.org 60 CNAME mx.example.net.",
+    ):
+        assert "REFUSED" in send(line), line
+    assert zone() == before
+    assert send("add _acme-challenge.mx.example.org 60 TXT x") == ""
+    assert send("delete _acme-challenge.mx.example.org TXT") == ""
+    assert zone() == before
+
+
 def test_a_secondary_that_lags_is_waited_for_and_named_when_it_takes_too_long() -> None:
     lab.on("internet", "lab-lag on")
     try:

@@ -44,6 +44,29 @@ def test_writes_a_file_per_zone(run, tmp_path):
     assert not run(**arguments)["changed"]
 
 
+def test_a_changed_ttl_changes_one_line_of_the_file_and_a_check_tells_it(run, tmp_path):
+    mx = {"name": "example.org", "type": "MX", "values": ["10 mx.example.org."]}
+    spf = {"name": "example.org", "type": "TXT", "values": ["v=spf1 mx -all"]}
+    arguments = {"provider": "zonefile", "path": str(tmp_path), "_ansible_diff": True}
+    run(**arguments, records=[mx, spf])
+    before = (tmp_path / "example.org.zone").read_text()
+    predicted = run(**arguments, records=[{**mx, "ttl": 60}, spf], _ansible_check_mode=True)
+    assert (tmp_path / "example.org.zone").read_text() == before
+    done = run(**arguments, records=[{**mx, "ttl": 60}, spf])
+    assert done["diff"] == predicted["diff"] != []
+    after = (tmp_path / "example.org.zone").read_text()
+    assert set(before.splitlines()) ^ set(after.splitlines()) == {
+        "@ 3600 IN MX 10 mx.example.org.",
+        "@ 60 IN MX 10 mx.example.org.",
+    }
+
+
+def test_dnspython_is_asked_for(run, monkeypatch):
+    monkeypatch.setattr(dns_records, "HAS_DNSPYTHON", False)
+    failed = run(provider="zonefile", path="/nowhere", records=[])
+    assert "import the required Python library (dnspython >= 2.3)" in failed["msg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
