@@ -163,7 +163,13 @@ class Service:
 
 
 def remedy(error: Exception) -> str:
-    """Return what to do about *error*. Without an answer, requests and sockets raise OSError."""
-    if isinstance(error, OSError) and getattr(error, "response", None) is None:
-        return "See that the service can be reached from here."
+    """Return what to do about *error*. Without an answer, requests and sockets raise OSError.
+
+    Some packages, such as OVH's, raise an exception of their own about that one.
+    """
+    cause: BaseException | None = error
+    while cause and getattr(cause, "response", None) is None:
+        if isinstance(cause, OSError):
+            return "See that the service can be reached from here."
+        cause = cause.__cause__ or cause.__context__
     return "Check the credentials in provider_options, and that they may change this zone."

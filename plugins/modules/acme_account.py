@@ -41,9 +41,9 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Have an account at Let's Encrypt
+- name: Have an account at the CA
   pillarbox.mail.acme_account:
-    server: https://acme-v02.api.letsencrypt.org/directory
+    server: "{{ acme_sh_server }}"
 """
 
 RETURN = r"""

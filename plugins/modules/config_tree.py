@@ -122,12 +122,12 @@ EXAMPLES = r"""
 - name: Configure Dovecot
   pillarbox.mail.config_tree:
     name: dovecot
-    src: dovecot-2.4          # templates/dovecot-2.4/etc/dovecot/dovecot.conf.j2, …/users.j2
+    src: dovecot              # templates/dovecot/etc/dovecot/dovecot.conf.j2, …/master-users.j2
     paths:
-      - path: etc/dovecot/users
+      - path: etc/dovecot/master-users
         group: dovecot
         mode: "0640"
-    secret: [etc/dovecot/users]
+    secret: [etc/dovecot/master-users]
     overlay: [etc/dovecot]
     validate:
       - [doveconf, -n, -c, "%s/etc/dovecot/dovecot.conf"]

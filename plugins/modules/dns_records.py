@@ -175,9 +175,9 @@ EXAMPLES = r"""
 - name: Publish the MX and the SPF record
   pillarbox.mail.dns_records:
     provider: rfc2136
-    server: 198.18.0.53
-    tsig_name: record-set.
-    tsig_secret: "{{ vault_dns_secret }}"
+    server: ns1.example.org
+    tsig_name: record-set
+    tsig_secret: "{{ vault_tsig_record_set }}"
     records:
       - name: example.org
         type: MX
@@ -188,41 +188,43 @@ EXAMPLES = r"""
         type: TXT
         values: [v=spf1 mx -all]
         reason: who may send mail from example.org
+  delegate_to: localhost
 
 - name: Withdraw the key of an old DKIM selector
   pillarbox.mail.dns_records:
     provider: rfc2136
-    server: 198.18.0.53
-    tsig_name: record-set.
-    tsig_secret: "{{ vault_dns_secret }}"
+    server: ns1.example.org
+    tsig_name: record-set
+    tsig_secret: "{{ vault_tsig_record_set }}"
     records:
       - name: r0._domainkey.example.org
         type: TXT
         state: absent
+  delegate_to: localhost
 
 - name: Withdraw what was published here for a domain that has moved, and nothing else
   pillarbox.mail.dns_records:
     provider: rfc2136
-    server: 198.18.0.53
-    tsig_name: record-set.
-    tsig_secret: "{{ vault_dns_secret }}"
-    records:
-      - name: example.org
-        type: MX
-        values: [10 mx.example.net.]
-        state: absent
-      - name: _dmarc.example.org
-        type: TXT
-        values: [v=DMARC1; p=reject; sp=reject; np=reject]
-        state: absent
+    server: ns1.example.org
+    tsig_name: record-set
+    tsig_secret: "{{ vault_tsig_record_set }}"
+    records: "{{ former | pillarbox.mail.mail_records
+      | selectattr('name', 'match', '(.*[.])?shop[.]example[.]org$')
+      | map('combine', {'state': 'absent'}) }}"
+  vars:
+    former:
+      hostname: mx.example.org
+      domains:
+        shop.example.org: {}
+  delegate_to: localhost
 
-- name: Publish at Cloudflare
+- name: Publish at a PowerDNS, through its API
   pillarbox.mail.dns_records:
     provider: octodns
-    provider_class: octodns_cloudflare.CloudflareProvider
+    provider_class: octodns_powerdns.PowerDnsProvider
     provider_options:
-      token: "{{ vault_cloudflare_token }}"
-      pagerules: false
+      host: "{{ powerdns_host }}"
+      api_key: "{{ vault_powerdns_api_key }}"
     records:
       - name: example.org
         type: MX

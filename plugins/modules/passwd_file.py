@@ -65,7 +65,7 @@ EXAMPLES = r"""
       alice@example.org:
         password: "{{ vault_alice }}"
       bob@example.org:
-        password_hash: "{SHA512-CRYPT}$6$Zb0Bh8Kd$…"
+        password_hash: "{{ vault_bob_hash }}"
 """
 
 RETURN = r"""

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import parseaddr
@@ -238,10 +238,17 @@ def site(
 
 
 def playbook(
-    name: str, *arguments: str, collections: Path = COLLECTIONS, **settings: object
+    name: str,
+    *arguments: str,
+    collections: Path = COLLECTIONS,
+    within: Sequence[str] = (),
+    **settings: object,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook with the lab's inventory, and with settings on top of that."""
-    command = [sys.executable, "-m", "ansible", "playbook", name]
+    """Run a playbook with the lab's inventory, and with settings on top of that.
+
+    A command in *within* gets the one that runs it as further arguments.
+    """
+    command = [*within, sys.executable, "-m", "ansible", "playbook", name]
     command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # In a file, as settings may be secret and arguments are there for all to see.

@@ -33,14 +33,14 @@ SCHEMA = "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql"
 @dataclass
 class PowerDns:
     port: int
-    api_port: int
+    api: tuple[str, int]
     log: Path
     zones: Iterator[str]
 
     def call(self, method: str, path: str, body: dict[str, Any]) -> None:
         import requests
 
-        url = f"http://{LOOPBACK}:{self.api_port}/api/v1/servers/localhost/zones{path}"
+        url = f"http://{self.api[0]}:{self.api[1]}/api/v1/servers/localhost/zones{path}"
         requests.request(
             method, url, json=body, headers={"X-API-Key": API_KEY}, timeout=5
         ).raise_for_status()
@@ -63,7 +63,7 @@ class PowerDns:
 
         self.call("POST", "", {"name": f"{zone}.", "kind": "Native", "nameservers": []})
         self.call("PATCH", f"/{zone}.", {"rrsets": [rrset(*line) for line in SEED]})
-        options = {"host": LOOPBACK, "port": self.api_port, "api_key": API_KEY}
+        options = {"host": self.api[0], "port": self.api[1], "api_key": API_KEY}
         arguments = {
             "provider": "octodns",
             "wait": False,
@@ -77,8 +77,11 @@ class PowerDns:
 
 
 @contextmanager
-def powerdns(directory: Path) -> Iterator[PowerDns]:
-    port, api_port = free_port(), free_port()
+def powerdns(
+    directory: Path, zones: Iterator[str], api: tuple[str, int] | None = None
+) -> Iterator[PowerDns]:
+    port = free_port()
+    address, api_port = api or (LOOPBACK, free_port())
     with sqlite3.connect(directory / "zones.sqlite") as database:
         database.executescript(Path(SCHEMA).read_text())
     database.close()
@@ -92,7 +95,7 @@ local-port={port}
 socket-dir={directory}
 api=yes
 api-key={API_KEY}
-webserver-address={LOOPBACK}
+webserver-address={address}
 webserver-port={api_port}
 webserver-loglevel=normal
 loglevel=5
@@ -105,9 +108,8 @@ zone-cache-refresh-interval=0
     )
     command = [program("pdns_server"), f"--config-dir={directory}"]
     log = directory / "log"
-    with process([*command, "--daemon=no", "--guardian=no"], log, api_port):
-        numbers = (f"p{number}.example.org" for number in range(10**6))
-        yield PowerDns(port, api_port, log, numbers)
+    with process([*command, "--daemon=no", "--guardian=no"], log, api_port, address):
+        yield PowerDns(port, (address, api_port), log, zones)
 
 
 # Amazon Route 53, as moto has it

@@ -64,7 +64,8 @@ def knot_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.K
 
 @pytest.fixture(scope="session")
 def powerdns_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apis.PowerDns]:
-    with apis.powerdns(tmp_path_factory.mktemp("powerdns")) as server:
+    zones = (f"p{number}.example.org" for number in range(10**6))
+    with apis.powerdns(tmp_path_factory.mktemp("powerdns"), zones) as server:
         yield server
 
 

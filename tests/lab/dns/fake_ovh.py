@@ -13,14 +13,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+NAME = "eu.api.ovh.com"
 KEYS = {
     "application_key": "an application key",
     "application_secret": "an application secret",
@@ -38,7 +41,8 @@ TARGETS = {
 class Ovh:
     """What the API knows. *failing* writes are refused once *lasting* ones are done."""
 
-    url: str = ""
+    url: str = ""  # of what clients sign
+    server: str = ""
     zones: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     lasting: int = 10**6
@@ -83,14 +87,14 @@ class Ovh:
         return 200, records[int(match[3])]
 
 
-def _handler(ovh: Ovh) -> type[BaseHTTPRequestHandler]:
+def _handler(ovh: Ovh, context: ssl.SSLContext | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # one segment for each answer, or the client waits for it to be acknowledged
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            url = urlsplit(self.path)
+            url = urlsplit(self.path.removeprefix("/1.0"))
             if url.path == "/auth/time":
                 self._send(200, int(self.headers.get("X-Ovh-Timestamp", 0)))
             elif not self._signed(body):
@@ -101,6 +105,21 @@ def _handler(ovh: Ovh) -> type[BaseHTTPRequestHandler]:
                 self._send(*ovh.answer(self.command, url.path, query, data))
 
         do_POST = do_DELETE = do_GET
+
+        def do_CONNECT(self) -> None:
+            """Be the proxy that leads to the API's own name, and behind it the API."""
+            assert context, "no certificate"
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.flush()
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+            self.rfile = self.connection.makefile("rb")
+            self.wfile = self.connection.makefile("wb")
+            self.close_connection = False
+
+        def finish(self) -> None:
+            super().finish()
+            self.connection.close()
 
         def _signed(self, body: str) -> bool:
             parts = [KEYS["application_secret"], KEYS["consumer_key"], self.command]
@@ -122,12 +141,20 @@ def _handler(ovh: Ovh) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def running() -> Iterator[Ovh]:
-    """Yield the API, served on loopback."""
+def running(certificate: Path | None = None) -> Iterator[Ovh]:
+    """Yield the API, served on loopback.
+
+    With a certificate and its key the server is also the HTTPS proxy to the API under its own name.
+    """
     ovh = Ovh()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(ovh)) as server:
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(ovh, context)) as server:
         server.daemon_threads = True
-        ovh.url = f"http://127.0.0.1:{server.server_port}"
+        ovh.server = f"http://127.0.0.1:{server.server_port}"
+        ovh.url = f"https://{NAME}" if certificate else ovh.server
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

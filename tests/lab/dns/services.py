@@ -71,13 +71,13 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def process(command: list[str], log: Path, port: int) -> Iterator[None]:
-    """Run *command* until it takes connections to *port*, and end it afterwards."""
+def process(command: list[str], log: Path, port: int, address: str = LOOPBACK) -> Iterator[None]:
+    """Run *command*, wait until it takes connections to *port*, and end it afterwards."""
     with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream) as child:
         try:
             deadline = time.monotonic() + 10
             while True:
-                with suppress(OSError), socket.create_connection((LOOPBACK, port), 0.2):
+                with suppress(OSError), socket.create_connection((address, port), 0.2):
                     break
                 assert child.poll() is None and time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
