@@ -245,7 +245,7 @@ EXAMPLES = r"""
       - name: example.org
         type: MX
         values: [10 mx.example.org.]
-    timeout: 600
+    timeout: 300
   delegate_to: localhost
 
 - name: Write zone files for a DNS service that has no API
