@@ -78,8 +78,13 @@ def records(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 def run(zone: Zone, settings: dict[str, Any]) -> Zone:
     """What a zone holds after a run."""
+    return applied(zone, records(settings))
+
+
+def applied(zone: Zone, wanted: list[dict[str, Any]]) -> Zone:
+    """What a zone holds once dns_records has been given these records."""
     after = dict(zone)
-    for record in parse_records(records(settings)):
+    for record in parse_records(wanted):
         merged = record.merged(zone.get(record.key))
         if merged is None:
             after.pop(record.key, None)
@@ -107,6 +112,53 @@ def test_off_takes_away_what_on_has_brought_and_the_other_way_round(feature: str
     assert run(run({}, on), off) == run({}, off)
     assert run(run({}, off), on) == run({}, on)
     assert run(run({}, on), on) == run({}, on)
+
+
+EVERYTHING = {
+    **BASE,
+    "mta_sts": {"mode": "enforce"},
+    "tls_rpt_rua": ["mailto:tls@example.org"],
+    "srv_records": True,
+    "client_autoconfig": True,
+}
+
+
+def names(zone: Zone) -> set[str]:
+    return {name.to_text(omit_final_dot=True) for name, _type in zone}
+
+
+def test_a_host_with_a_new_name_leaves_behind_only_what_is_at_the_old_one() -> None:
+    renamed = {**EVERYTHING, "hostname": "new.example.org"}
+    after, fresh = run(run({}, EVERYTHING), renamed), run({}, renamed)
+    assert {key: after[key] for key in fresh} == fresh
+    left = names({key: value for key, value in after.items() if key not in fresh})
+    assert left == {
+        "mx.example.org",
+        *(f"_{port}._tcp.mx.example.org" for port in (25, 465, 587, 993)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("ports", "left"),
+    [([25], set()), ([25, 465, 587, 993, 2525], {"_2525._tcp.mx.example.org"})],
+)
+def test_a_port_taken_off_the_list_is_gone_if_it_is_one_of_mail(
+    ports: list[int], left: set[str]
+) -> None:
+    after = run(run({}, {**BASE, "tlsa_ports": ports}), {**BASE, "tlsa_ports": [25]})
+    assert names(after) - names(run({}, {**BASE, "tlsa_ports": [25]})) == left
+
+
+def test_the_records_of_former_settings_are_taken_away_by_listing_them_as_absent() -> None:
+    before = foreign_zone()
+    # What the first run replaces is not foreign.
+    for key in run({}, EVERYTHING):
+        if key[0].to_text().startswith("_") or key[1].name in ("CNAME", "MX"):
+            before.pop(key, None)
+    published = run(before, EVERYTHING)
+    assert published != before
+    absent = [{**record, "state": "absent"} for record in records(EVERYTHING)]
+    assert applied(published, absent) == before
 
 
 def test_a_first_run_leaves_what_others_have_of_the_features_that_are_off() -> None:
