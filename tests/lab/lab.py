@@ -231,7 +231,7 @@ def changed(run: subprocess.CompletedProcess[str]) -> int:
 
 
 def site(
-    *arguments: str, collections: Path = COLLECTIONS, **settings: object
+    *arguments: str, collections: Path = COLLECTIONS, **settings: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run site.yml against the lab's mail host, with settings on top of the inventory's."""
     return playbook("pillarbox.mail.site", *arguments, collections=collections, **settings)
@@ -242,7 +242,7 @@ def playbook(
     *arguments: str,
     collections: Path = COLLECTIONS,
     within: Sequence[str] = (),
-    **settings: object,
+    **settings: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the lab's inventory, and with settings on top of that.
 

@@ -18,6 +18,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,7 +32,7 @@ PLUGINS = {
     for path in sorted((lab.ROOT / "plugins" / kind).glob("*.py"))
 }
 POWERDNS = ("127.0.0.153", 8081)  # the port that octoDNS takes when none is said
-SECRETS_AND_ADDRESSES = {
+SECRETS_AND_ADDRESSES: dict[str, Any] = {
     "vault_alice": lab.password("alice@example.org"),
     "vault_bob_hash": "{SHA512-CRYPT}$6$c2FsdHNhbHQ$" + "a" * 86,
     "vault_tsig_record_set": (lab.STATE / "secrets/tsig-record-set").read_text().strip(),

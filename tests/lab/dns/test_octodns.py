@@ -17,6 +17,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import Dns
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
 from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
 from ansible_collections.pillarbox.mail.plugins.module_utils._octozone import planned
+from ovh import client
 
 from tests.lab.dns.fake_ovh import KEYS
 
@@ -42,12 +43,14 @@ def test_a_wrong_key_is_named_with_the_remedy(ovh, powerdns, records):
             octodns.plan(wanted)
 
 
-def test_a_service_that_cannot_be_reached_is_named(powerdns, records):
-    octodns = provider(powerdns, port=1)
-    octodns.zones = [to_name(powerdns.zone)]
-    message = rf"PowerDnsProvider failed to read zone {powerdns.zone} \(.*refused.*\): See that"
-    with pytest.raises(DnsError, match=message):
-        octodns.plan(records((powerdns.zone, "MX", ["10 mx."])))
+def test_a_service_that_cannot_be_reached_is_named(ovh, powerdns, records, monkeypatch):
+    monkeypatch.setitem(client.ENDPOINTS, "ovh-eu", "http://127.0.0.1:1")
+    for service, options in ((powerdns, {"port": 1}), (ovh, {})):
+        octodns = provider(service, **options)
+        octodns.zones = [to_name(service.zone)]
+        message = rf"Provider failed to read zone {service.zone} \(.*refused.*\): See that"
+        with pytest.raises(DnsError, match=message):
+            octodns.plan(records((service.zone, "MX", ["10 mx."])))
 
 
 def test_secrets_are_never_shown(run, ovh, ovh_api):
