@@ -55,7 +55,7 @@ class Octodns:
     def plan(self, records: Sequence[Record]) -> list[ZonePlan]:
         """Compare the records with the service and return one plan per zone. Raises DnsError."""
         self.service.refuse_types(records)
-        zones = self.zones or self.service.zones()
+        zones = set(self.zones or self.service.zones())
         grouped = by_zone(records, {r.name: enclosing(r.name, zones) for r in records})
         provider = self.service.fresh()
         return [self.service.look(provider, zone, some, {})[0] for zone, some in grouped.items()]

@@ -71,7 +71,8 @@ class Rfc2136:
         zone_of: Mapping[dns.name.Name, dns.name.Name | None]
         if self.zones:
             answers = None
-            zone_of = {record.name: enclosing(record.name, self.zones) for record in records}
+            zones = set(self.zones)
+            zone_of = {record.name: enclosing(record.name, zones) for record in records}
         else:
             zone_of, answers = find_zones(self.primary, records)
         plans = look(self.primary, by_zone(records, zone_of), answers)

@@ -52,7 +52,7 @@ class Zonefile:
     def plan(self, records: Sequence[Record]) -> list[FilePlan]:
         """Compare the files with the records and return one plan per zone. Raises DnsError."""
         names = [record.name for record in records]
-        zones = self.zones or tops(names)
+        zones = set(self.zones) or tops(names)
         grouped = by_zone(records, {name: enclosing(name, zones) for name in names})
         return [self._plan_file(zone, grouped[zone]) for zone in sorted(grouped)]
 
@@ -80,7 +80,7 @@ class Zonefile:
         return FilePlan(zone, path, before, snippet(zone, records))
 
 
-def tops(names: Iterable[dns.name.Name]) -> list[dns.name.Name]:
+def tops(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
     """Return those of *names* that are below no other, without labels up to an underscored one.
 
     ``_25._tcp.mx.example.org``, ``r1._domainkey.example.org`` and ``example.org`` are all about
@@ -91,7 +91,8 @@ def tops(names: Iterable[dns.name.Name]) -> list[dns.name.Name]:
         labels = name.labels
         scoped = [i for i, label in enumerate(labels) if label.startswith(b"_")]
         hosts.add(dns.name.Name(labels[scoped[-1] + 1 :] if scoped else labels))
-    return [h for h in hosts if not any(h != o and h.is_subdomain(o) for o in hosts)]
+    root = dns.name.root
+    return {host for host in hosts if host == root or not enclosing(host.parent(), hosts)}
 
 
 def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:

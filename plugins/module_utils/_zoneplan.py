@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -82,9 +82,13 @@ def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) 
     return set(map(content, one)) == set(map(content, other))
 
 
-def enclosing(name: dns.name.Name, zones: Iterable[dns.name.Name]) -> dns.name.Name | None:
+def enclosing(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name | None:
     """Return the longest of *zones* that *name* is in, or None."""
-    return max(filter(name.is_subdomain, zones), key=len, default=None)
+    while name not in zones:
+        if name == dns.name.root:
+            return None
+        name = name.parent()
+    return name
 
 
 def by_zone(
