@@ -145,7 +145,7 @@ _DNS_FIELDS = fields(
 )
 
 
-_NEEDED = {"rfc2136": ("server", "tsig_name", "tsig_secret"), "octodns": ("provider_class",)}
+_NEEDED = {"rfc2136": ("tsig_name", "tsig_secret"), "octodns": ("provider_class",)}
 
 
 def _dns(where: str, value: Any) -> Iterator[Problem]:

@@ -91,7 +91,10 @@ options:
     choices: [rfc2136, zonefile, octodns]
     required: true
   server:
-    description: Address or name of the primary name server. Required with O(provider=rfc2136).
+    description:
+      - Address or name of the primary name server for O(provider=rfc2136).
+      - Without it, it is the one that the zones' SOA records name, as this machine's resolver finds
+        them.
     type: str
   port:
     description: TCP port of the primary name server.
@@ -305,13 +308,14 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
     to_text,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
+from ansible_collections.pillarbox.mail.plugins.module_utils._primary import primary_of
 from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
 
 
-def provider(params: dict[str, Any]) -> Any:
+def provider(params: dict[str, Any], records: list[Record]) -> Any:
     """Return the object that plans, applies and waits, each in its own way. Raises DnsError."""
     zones = [to_name(zone) for zone in params["zones"]]
     if params["provider"] == "zonefile":
@@ -325,7 +329,8 @@ def provider(params: dict[str, Any]) -> Any:
     key = None
     if params["tsig_name"]:
         key = tsig_key(params["tsig_name"], params["tsig_secret"], params["tsig_algorithm"])
-    return Rfc2136(Server(params["server"], params["server"], params["port"], key), zones)
+    server = params["server"] or primary_of(zones or [record.name for record in records])
+    return Rfc2136(Server(server, server, params["port"], key), zones)
 
 
 def refuse_pending(records: list[Record]) -> None:
@@ -360,7 +365,7 @@ def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, A
     records = parse_records(params["records"])
     if not module.check_mode:
         refuse_pending(records)
-    zones = provider(params)
+    zones = provider(params, records)
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
@@ -418,7 +423,6 @@ def main() -> None:
             "timeout": {"type": "int", "default": 60},
         },
         required_if=[
-            ("provider", "rfc2136", ["server"]),
             ("provider", "zonefile", ["path"]),
             ("provider", "octodns", ["provider_class"]),
         ],

@@ -89,17 +89,15 @@ def dns_services(directory: Path) -> Iterator[list[str]]:
     name = ["-addext", f"subjectAltName=DNS:{fake_ovh.NAME}"]
     output = ["-keyout", str(certificate), "-out", str(certificate)]
     subprocess.run([*command.split(), *name, *output], check=True, capture_output=True)
-    (directory / "resolv.conf").write_text("nameserver 198.18.0.55\n")
     with (
         apis.powerdns(directory, iter(["example.org"]), POWERDNS) as powerdns,
         fake_ovh.running(certificate) as ovh,
     ):
         powerdns.service()
         apis.ovh(ovh, "example.org")
-        own_resolver = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
         yield [
             *("env", f"HTTPS_PROXY={ovh.server}", f"REQUESTS_CA_BUNDLE={certificate}"),
-            *("unshare", "--mount", "sh", "-c", own_resolver, str(directory / "resolv.conf")),
+            *lab.by_the_labs_resolver(directory),
         ]
 
 

@@ -73,6 +73,22 @@ def test_the_second_run_sends_nothing() -> None:
     assert serial() == before
 
 
+def dns_without_a_server() -> dict[str, Any]:
+    secret = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
+    return {"provider": "rfc2136", "ttl": 10, "tsig_name": "record-set", "tsig_secret": secret}
+
+
+def test_the_primary_may_be_the_one_that_the_zone_names(tmp_path: Path) -> None:
+    found = lab.by_the_labs_resolver(tmp_path)
+    assert changed(records(within=found, mail_dns=dns_without_a_server())) == 0
+    two = {"example.org": {}, "example.net": {}}
+    run = records(within=found, mail_dns=dns_without_a_server(), mail_domains=two)
+    assert run.returncode != 0
+    assert "example.org at ns1.example.org, example.net at ns1.example.net" in run.stdout, (
+        run.stdout
+    )
+
+
 def test_a_changed_value_changes_no_other_record() -> None:
     before = zone()
     softer = {"example.org": {"dmarc": {"p": "quarantine"}}}

@@ -70,7 +70,6 @@ def test_dnspython_is_asked_for(run, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"provider": "rfc2136"}, "missing: server"),
         ({"provider": "zonefile"}, "missing: path"),
         ({"provider": "rfc2136", "server": "a", "tsig_name": "k."}, "required together: tsig_name"),
         ({"provider": "zonefile", "path": "/dev/null/x"}, "/dev/null/x.*cannot be read"),
