@@ -6,67 +6,112 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mail_addresses
-short_description: Every address of the mail server and the account behind it
+short_description: Where mail goes from each address, who may write as it, and what is refused
 version_added: 0.1.0
 description:
-  - Makes of the accounts, domains and postmaster a dictionary of all addresses. The account of an
-    address receives its mail and may send as it.
-  - Beside the accounts' own there are the names that every domain must answer at (RFC 2142 and RFC
-    5321 section 4.5.1), and C(root) at the host.
+  - Makes of the settings of the role P(pillarbox.mail.mail#role) the tables that Postfix, Dovecot
+    and Rspamd decide by, so that all of them know the same addresses.
+  - Beside the accounts' own addresses there are the names that every domain must answer at (RFC
+    2142 and RFC 5321 section 4.5.1), and C(root) at the host.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
-    description: The accounts, as a list of addresses or a dictionary keyed by them.
-    type: raw
+    description: O(pillarbox.mail.mail#role:main:mail_users), checked.
+    type: dict
     required: true
   domains:
-    description: The domains that have mail, as a list or as a dictionary keyed by them.
-    type: raw
+    description: O(pillarbox.mail.mail#role:main:mail_domains). Parked ones have no addresses.
+    type: dict
     required: true
   postmaster:
-    description: The account of the names that every domain must have.
+    description: O(pillarbox.mail.mail#role:main:mail_postmaster).
     type: str
     required: true
   hostname:
-    description: The name of the host.
+    description: O(pillarbox.mail.mail#role:main:mail_hostname).
     type: str
     required: true
+  aliases:
+    description: O(pillarbox.mail.mail#role:main:mail_aliases).
+    type: dict
+    default: {}
+  suspended_text:
+    description: O(pillarbox.mail.mail#role:main:mail_suspended_text).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
 - name: Show the addresses of a small server
   ansible.builtin.debug:
-    msg: "{{ ['alice@example.org']
-      | pillarbox.mail.mail_addresses(['example.org'], 'alice@example.org', 'mx.example.org') }}"
+    msg: "{{ mail_users
+      | pillarbox.mail.mail_addresses(mail_domains, 'alice@example.org', 'mx.example.org') }}"
+  vars:
+    mail_domains:
+      example.org: {}
+    mail_users:
+      alice@example.org:
+        aliases: [a@example.org]
 """
 
 RETURN = r"""
 _value:
-  description: The account by address.
+  description:
+    - C(forwards) has the addresses that mail goes on to, by each address that is no account;
+      C(@domain) is what is left of a domain.
+    - C(senders) has the accounts that may write as an address.
+    - C(refused_recipients) and C(refused_senders) have the SMTP answer by address and by account.
+    - C(denied_logins) has the names that may not log in, by service.
+    - C(expiries) lists for each account that expires the day and what changes then, as a table and
+      its line.
   type: dict
   sample:
-    alice@example.org: alice@example.org
-    postmaster@example.org: alice@example.org
+    forwards:
+      a@example.org: [alice@example.org]
+      postmaster@example.org: [alice@example.org]
+    senders:
+      alice@example.org: [alice@example.org]
+      a@example.org: [alice@example.org]
+    refused_recipients: {}
+    refused_senders: {}
+    denied_logins: {imap: [], submission: []}
+    expiries: []
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-REQUIRED = ("postmaster", "abuse", "hostmaster")
+from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses
 
 
 def mail_addresses(
-    accounts: Iterable[str], domains: Iterable[str], postmaster: str, hostname: str
-) -> dict[str, str]:
-    """The account by address. An account of its own goes before a name that must exist."""
-    required = [f"{name}@{domain}" for domain in (*domains, hostname) for name in REQUIRED]
-    host = [f"root@{hostname}", "root@localhost"]
+    users: _addresses.Accounts,
+    domains: Mapping[str, Mapping[str, Any]],
+    postmaster: str,
+    hostname: str,
+    aliases: Mapping[str, list[str]] | None = None,
+    suspended_text: str = "",
+) -> dict[str, Any]:
+    """Make the tables of the settings."""
+    settings = _addresses.Addressing(
+        users,
+        aliases or {},
+        {name: options for name, options in domains.items() if not options.get("parked")},
+        postmaster,
+        hostname,
+        suspended_text,
+    )
     return {
-        **dict.fromkeys([*required, *host], postmaster),
-        **{account: account for account in accounts},
+        "forwards": _addresses.forwards(settings),
+        "senders": _addresses.senders(settings),
+        "refused_recipients": _addresses.refused_recipients(settings),
+        "refused_senders": _addresses.refused_senders(settings),
+        "denied_logins": _addresses.denied_logins(users),
+        "expiries": list(_addresses.expiries(users)),
     }
 
 
 class FilterModule:
-    def filters(self) -> dict[str, Callable[..., dict[str, str]]]:
+    def filters(self) -> dict[str, Callable[..., dict[str, Any]]]:
         return {"mail_addresses": mail_addresses}

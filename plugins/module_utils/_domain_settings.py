@@ -13,6 +13,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._account_settings import (
+    ANY_ADDRESS,
+    OWN_ADDRESS,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     Problem,
     boolean,
@@ -124,7 +128,15 @@ def _dmarc(where: str, value: Any) -> Iterator[Problem]:
         yield member(where, "fo"), "has no effect without ruf; write where failure reports go"
 
 
-_DOMAIN_FIELDS = fields({"spf": _spf, "dmarc": _dmarc, "parked": boolean})
+_DOMAIN_FIELDS = fields(
+    {
+        "spf": _spf,
+        "dmarc": _dmarc,
+        "parked": boolean,
+        "catch_all": ANY_ADDRESS,
+        "refuse": list_of(OWN_ADDRESS),
+    }
+)
 
 
 def domain_settings(where: str, value: Any) -> Iterator[Problem]:
@@ -175,11 +187,6 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     parked = {name for name, value in domains.items() if _parked(value)}
     if hostname in parked:
         yield "mail_hostname", f"is {hostname}, a parked domain; take parked from it"
-    users = settings.get("mail_users")
-    for user in users if isinstance(users, Mapping) else ():
-        name = str(user).rpartition("@")[2]
-        if name in parked:
-            yield member("mail_users", user), f"is in {name}, which is parked; take parked from it"
     for where, uri in _reports(settings, domains):
         try:
             name = report_domain(uri)

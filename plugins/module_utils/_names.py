@@ -18,6 +18,10 @@ _UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 # user name (auth_username_chars), and none of them means anything in a path or a passwd-file.
 _LOCAL_PART = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
+_DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+
+_DEVICE = re.compile(r"[a-z0-9_-]+")
+
 
 class NamesError(Exception):
     """A name that is not usable; the text says why and what would be right."""
@@ -109,6 +113,44 @@ def address(text: str) -> str:
             " dots are possible ('+' separates a sub-address)"
         )
     return f"{local.lower()}@{domain_name(domain)}"
+
+
+def device(name: str) -> str:
+    """Return the name of a device in lower case.
+
+    Raises:
+        NamesError: it is not one.
+    """
+    if not _DEVICE.fullmatch(name.lower()):
+        raise NamesError(f"{name!r} is not the name of a device: it needs letters, digits, _ or -")
+    return name.lower()
+
+
+def login(text: str) -> str:
+    """Return a login name in normal form: an account's address, or one with +DEVICE in it.
+
+    Raises:
+        NamesError: it is neither.
+    """
+    local, _at, domain = text.rpartition("@")
+    user, plus, name = local.partition("+")
+    if not plus:
+        return address(text)
+    return address(f"{user}@{domain}").replace("@", f"+{device(name)}@")
+
+
+def forward_address(text: str) -> str:
+    """Return an address anywhere, to which mail is sent on, with its domain in A-labels.
+
+    Others may have any local part that RFC 5321 allows without quotes; only they know its case.
+
+    Raises:
+        NamesError: it is not an address.
+    """
+    local, at, domain = text.rpartition("@")
+    if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
+        raise NamesError(f"{text!r} is not an address, as in alice@example.org")
+    return f"{local}@{domain_name(domain)}"
 
 
 def normal(parse: Callable[[str], str]) -> Callable[[str], str]:

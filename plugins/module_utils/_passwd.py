@@ -26,8 +26,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,6 +41,8 @@ except ImportError:
     HAS_ARGON2 = False
 
 SCHEME = "{ARGON2ID}"
+# As in shadow(5): no password has this hash.
+LOCKED = "{CRYPT}!"
 # What doveadm pw -s ARGON2ID makes: 64 MiB, 3 passes, and the one lane that libsodium knows.
 _MEMORY_KIB, _PASSES, _LANES = 65536, 3, 1
 _GROUP = 16
@@ -90,6 +94,12 @@ def hash_fault(stored: object) -> str | None:
     return None
 
 
+def account_of(login: str) -> str:
+    """Return the account that a login opens: a device's has +DEVICE in it."""
+    local, _at, domain = login.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 class Hasher(Protocol):
     """Makes and verifies hashes; Argon2id is the one in use."""
 
@@ -125,7 +135,12 @@ class Argon2id:
 
 @dataclass
 class PasswdFile:
-    """The content of a passwd-file: address to {SCHEME}hash, and group prefix to seal."""
+    """The content of a passwd-file.
+
+    Attributes:
+        hashes: {SCHEME}hash by login.
+        seals: seal by group prefix.
+    """
 
     hashes: dict[str, str] = field(default_factory=dict)
     seals: dict[str, str] = field(default_factory=dict)
@@ -143,9 +158,12 @@ class PasswdFile:
         return file
 
     def render(self) -> str:
-        """Return the file's text, sorted; uid, gid, home and extra fields stay empty."""
+        """Return the file's text, sorted. A device's login says in an extra field whose it is."""
         lines = [f"# seal:{prefix}:{seal}" for prefix, seal in sorted(self.seals.items())]
-        lines += [f"{address}:{stored}::::::" for address, stored in sorted(self.hashes.items())]
+        for login, stored in sorted(self.hashes.items()):
+            account = account_of(login)
+            extra = f"user={account}" if account != login else ""
+            lines.append(f"{login}:{stored}::::::{extra}")
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -213,10 +231,14 @@ class Update:
 
     def result(self) -> PasswdFile:
         """Return the file as it should be, with new passwords hashed and changed groups sealed."""
-        hashes = {
-            address: self.kept.get(address) or SCHEME + self._hasher.hash(password.encode())
-            for address, password in self._passwords.items()
-        }
+        new = [login for login in self._passwords if login not in self.kept]
+        # Argon2 lets other threads run: as many hashes at a time as there are processors.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            made = pool.map(self._hasher.hash, [self._passwords[login].encode() for login in new])
+            hashes = {
+                **self.kept,
+                **{login: SCHEME + one for login, one in zip(new, made, strict=True)},
+            }
         seals = dict(self._seals(list(hashes), "", hashes))
         return PasswdFile({**hashes, **self._given}, seals)
 

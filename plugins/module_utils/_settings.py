@@ -10,13 +10,22 @@ No problem shows a password, a hash or a TSIG secret.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._account_settings import (
+    ALIASES,
+    account,
+    default_quota,
+    delimiters,
+    text,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._acme import AcmeError, account_file
+from ansible_collections.pillarbox.mail.plugins.module_utils._address_conflicts import Directory
 from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     Check,
     Problem,
@@ -51,22 +60,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     normal,
     selector,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
-    hash_fault,
-    password_fault,
-)
-
-
-def _password(where: str, value: Any) -> Iterator[Problem]:
-    fault = password_fault(value)
-    if fault:
-        yield where, fault
-
-
-def _password_hash(where: str, value: Any) -> Iterator[Problem]:
-    fault = hash_fault(value)
-    if fault:
-        yield where, fault
 
 
 def _path(where: str, value: Any) -> Iterator[Problem]:
@@ -82,19 +75,6 @@ def _server(where: str, value: Any) -> Iterator[Problem]:
             yield where, "has a port in it; write that to mail_dns.port"
         else:
             yield from parsed_by(domain_name)(where, value)
-
-
-_ACCOUNT_FIELDS = fields({"password": _password, "password_hash": _password_hash})
-
-
-def _account(where: str, value: Any) -> Iterator[Problem]:
-    yield from _ACCOUNT_FIELDS(where, value)
-    # A misspelt key would be told of twice.
-    if isinstance(value, Mapping) and all(key in ("password", "password_hash") for key in value):
-        if not value:
-            yield where, "has neither password nor password_hash; give it one of them"
-        elif len(value) > 1:
-            yield where, "has both password and password_hash; keep one of them"
 
 
 _SELECTOR_FIELDS = fields({"type": one_of("rsa", "ed25519")})
@@ -171,8 +151,12 @@ CHECKS: dict[str, Check] = {
     "mail_host_addresses": list_of(public_address),
     "mail_domains": keyed_by("domain", normal(domain_name), domain_settings),
     "mail_backup_mx": backup_mx,
-    "mail_users": keyed_by("address", normal(address), _account),
-    "mail_postmaster": parsed_by(lambda text: text and normal(address)(text)),
+    "mail_users": keyed_by("address", normal(address), account),
+    "mail_aliases": ALIASES,
+    "mail_postmaster": parsed_by(lambda name: name and normal(address)(name)),
+    "mail_quota": default_quota,
+    "mail_suspended_text": text,
+    "mail_recipient_delimiters": delimiters,
     "mail_tls_algorithms": some_of(one_of("ecdsa", "rsa")),
     "mail_tlsa_matching_types": some_of(one_of(1, 2)),
     "mail_tlsa_ports": some_of(integer(1, 65535)),
@@ -215,18 +199,8 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield "mail_users", "is empty; the server needs one account at least, for the postmaster"
 
 
-def _accounts(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    domains = _well_formed(domain_name, settings.get("mail_domains"))
+def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
     users = _well_formed(address, settings.get("mail_users"))
-    for user, written in users.items():
-        domain = user.rpartition("@")[2]
-        if domains and domain not in domains:
-            close = difflib.get_close_matches(domain, domains, 1)
-            remedy = f"did you mean {close[0]}?" if close else "add it there"
-            yield (
-                member("mail_users", written),
-                f"is in {domain}, not one of mail_domains; {remedy}",
-            )
     postmaster = settings.get("mail_postmaster")
     if users and isinstance(postmaster, str):
         known = _well_formed(address, {postmaster: None}).keys() & users.keys()
@@ -248,7 +222,9 @@ def _challenges(settings: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def check(
-    settings: Mapping[str, Any], roles: Mapping[str, Mapping[str, Any]] | None = None
+    settings: Mapping[str, Any],
+    roles: Mapping[str, Mapping[str, Any]] | None = None,
+    today: datetime.date | None = None,
 ) -> list[str]:
     """Return everything that is wrong with the settings, a sentence each; nothing when all is well.
 
@@ -256,6 +232,7 @@ def check(
         settings: the roles' variables by name. A missing one has its default. Values, also nested
             ones, may be Unresolved.
         roles: the options of the other roles as their argument_specs.yml document them, by role.
+        today: the date by which an account has expired or not.
     """
     known = dict(CHECKS)
     for options in (roles or {}).values():
@@ -264,7 +241,8 @@ def check(
     problems = [
         *_missing(settings),
         *contradictions(settings),
-        *_accounts(settings),
+        *_postmaster(settings),
+        *Directory(settings, today or datetime.date.today()).problems(),
         *_challenges(settings),
     ]
     for name, value in settings.items():
@@ -276,4 +254,4 @@ def check(
             problems += [(name, f"is unknown; did you mean {other}?") for other in close]
     no_value = dict(unresolved("", settings))
     found = {problem for problem in problems if problem[0] not in no_value}
-    return [f"{where}: {text}" for where, text in sorted({*no_value.items(), *found})]
+    return [f"{where}: {what}" for where, what in sorted({*no_value.items(), *found})]

@@ -10,11 +10,11 @@ module: passwd_file
 short_description: Write Dovecot's passwd-file
 version_added: 0.1.0
 description:
-  - Writes the accounts of a mail server into a passwd-file for Dovecot, and hashes passwords with
+  - Writes the logins of a mail server into a passwd-file for Dovecot, and hashes passwords with
     Argon2id.
   - A stored hash stays as long as the password still verifies against it, so that a run with the
     same passwords changes nothing.
-  - The file holds no account but those in O(users).
+  - The file holds no login but those in O(users).
   - Comment lines that begin with C(# seal) let a later run see at once that no password changed.
     Each is an Argon2id hash over the passwords of two or more accounts, and no easier to guess
     from than the others.
@@ -29,11 +29,12 @@ options:
     required: true
   users:
     description:
-      - The accounts, a dictionary keyed by address. Addresses are written in lower case, domains
-        in A-labels.
+      - The logins, a dictionary keyed by the name, which is an account's address, or for one of its
+        devices the address with C(+) and the device in it, as in C(alice+phone@example.org). They
+        are written in lower case, domains in A-labels.
       - The value of each is a dictionary with either C(password), which is hashed, or
         C(password_hash), which is written as it is and begins with its scheme, as in
-        C({ARGON2ID}$argon2id$…).
+        C({ARGON2ID}$argon2id$…). With neither, no password opens it.
     type: dict
     required: true
   mode:
@@ -64,25 +65,27 @@ EXAMPLES = r"""
     users:
       alice@example.org:
         password: "{{ vault_alice }}"
+      alice+phone@example.org:
+        password: "{{ vault_alice_phone }}"
       bob@example.org:
         password_hash: "{{ vault_bob_hash }}"
 """
 
 RETURN = r"""
 added:
-  description: Addresses that are new in the file.
+  description: Logins that are new in the file.
   returned: success
   type: list
   elements: str
   sample: [alice@example.org]
 removed:
-  description: Addresses that were taken out of the file.
+  description: Logins that were taken out of the file.
   returned: success
   type: list
   elements: str
   sample: []
 updated:
-  description: Addresses whose password is another one than before.
+  description: Logins whose password is another one than before.
   returned: success
   type: list
   elements: str
@@ -97,8 +100,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     read_file,
     replace_file,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, address
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, login
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
+    LOCKED,
     Argon2id,
     PasswdError,
     PasswdFile,
@@ -107,23 +111,28 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     password_fault,
 )
 
+_KEYS = ({"password"}, {"password_hash"})
+
 
 def split_users(users: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the passwords and the hashes, each keyed by the normal form of the address."""
+    """Return the passwords and the hashes, each keyed by the normal form of the login."""
     passwords: dict[str, str] = {}
     hashes: dict[str, str] = {}
     for name, account in users.items():
-        user = address(name)
+        user = login(name)
         if user in passwords or user in hashes:
             raise PasswdError(f"users: {user} is there twice, differing in case only; keep one")
-        if not isinstance(account, dict) or set(account) not in ({"password"}, {"password_hash"}):
+        if not isinstance(account, dict) or set(account) not in (set(), *_KEYS):
             raise PasswdError(f"users: {user} needs one of password and password_hash, and no more")
+        fault = None
         if "password" in account:
             passwords[user] = account["password"]
             fault = password_fault(account["password"])
-        else:
+        elif "password_hash" in account:
             hashes[user] = account["password_hash"]
             fault = hash_fault(account["password_hash"])
+        else:
+            hashes[user] = LOCKED
         if fault:
             raise PasswdError(f"users: {next(iter(account))} of {user} {fault}")
     return passwords, hashes

@@ -124,11 +124,20 @@ def message(sender: str, recipient: str, text: str = "A message of the lab.") ->
     return mail
 
 
-def submit(mail: EmailMessage, port: int = SUBMISSIONS) -> None:
-    """Send a message as its author, logged in with the author's password."""
+def submit(mail: EmailMessage, port: int = SUBMISSIONS, login: str = "") -> None:
+    """Send a message, logged in as its author or with another name."""
+    login = login or str(mail["From"])
     with submission(port) as session:
-        session.login(str(mail["From"]), password(str(mail["From"])))
+        session.login(login, password(login))
         session.send_message(mail)
+
+
+def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
+    """What the mail host answers to another server's RCPT TO."""
+    swaks = f"swaks --server {MX} --from {sender} --to {recipient} --quit-after RCPT"
+    dialogue = on("peer", swaks, check=False)
+    rcpt = dialogue.index(f"RCPT TO:<{recipient}>")
+    return dialogue[rcpt:].splitlines()[1].removeprefix("<**").removeprefix("<-").strip()
 
 
 def send_from_peer(mail: EmailMessage) -> None:

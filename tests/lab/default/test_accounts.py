@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each account may do what its settings say, and no more; docs/accounts.md explains them."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.lab import SUBMISSIONS
+
+ALICE = "alice@example.org"
+ARCHIVE = "archive@example.org"
+BOB = "bob@example.net"
+CAROL = "carol@example.org"
+DAVE = "dave@example.org"
+ERIN = "erin@example.org"
+FRANK = "frank@example.org"
+GRACE = "grace@example.org"
+INTERN = "intern@example.org"
+INVOICES = "invoices@example.org"
+PHONE = "dave+phone@example.org"
+SCANNER = "dave+scanner@example.org"
+
+
+def opened(*attempts: tuple[str, str, str]) -> list[tuple[str, str]]:
+    """The services and logins that Dovecot opens, of some with the password for each.
+
+    It delays who fails, and then all from the same address; so each comes from another, at once.
+    """
+    script = "".join(
+        f"{{ doveadm auth test -x service={service} -x rip=203.0.113.{number} {login} {secret!r}"
+        f" >/dev/null && echo {service} {login}; }} &\n"
+        for number, (service, login, secret) in enumerate(attempts)
+    )
+    lines = lab.on("mx", f"{script} wait").splitlines()
+    return sorted((service, login) for service, login in map(str.split, lines))
+
+
+def test_each_login_opens_what_its_account_may_use_and_no_password_but_its_own_does() -> None:
+    logins = [FRANK, INTERN, INVOICES, PHONE, SCANNER]
+    attempts = [
+        (service, login, lab.password(login)) for login in logins for service in ("imap", "smtp")
+    ]
+    for service in ("imap", "smtp"):
+        attempts += [(service, account, "!") for account in (ARCHIVE, GRACE)]
+        attempts += [(service, account, "") for account in (ARCHIVE, GRACE)]
+    attempts += [("smtp", DAVE, lab.password(PHONE)), ("smtp", SCANNER, lab.password(PHONE))]
+    assert opened(*attempts) == [
+        ("imap", PHONE),
+        ("imap", FRANK),
+        ("imap", INTERN),
+        ("smtp", PHONE),
+        ("smtp", SCANNER),
+        ("smtp", FRANK),
+        ("smtp", INTERN),
+        ("smtp", INVOICES),
+    ]
+
+
+def test_a_device_reads_and_sends_as_its_account() -> None:
+    mail = lab.message(DAVE, CAROL)
+
+    lab.submit(mail, login=PHONE)
+
+    assert lab.received(CAROL, mail)
+    with lab.imap(PHONE) as phone, lab.imap(DAVE) as desktop:
+        phone.append("INBOX", "", "", lab.message(BOB, DAVE).as_bytes())
+        assert phone.select("INBOX") == desktop.select("INBOX")
+
+
+def test_a_suspended_account_is_told_why_it_may_not_send() -> None:
+    mail = lab.message(FRANK, BOB)
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
+        lab.submit(mail)
+    assert refusal.value.recipients[BOB] == (
+        525,
+        b"5.7.13 <frank@example.org>: SASL login name rejected: Your account sent spam on Monday."
+        b" Please call the help desk.",
+    )
+
+
+@pytest.mark.parametrize("account", [FRANK, ARCHIVE])
+def test_an_account_that_may_not_send_still_receives(account: str) -> None:
+    mail = lab.message(BOB, account)
+
+    lab.send_from_peer(mail)
+
+    lab.eventually("the mail", lambda: kept(account, mail) or None)
+
+
+def kept(account: str, mail: object) -> str:
+    """Where the host keeps a message of an account, whoever may log in."""
+    subject = str(mail["Subject"])  # type: ignore[index]
+    return lab.on("mx", f"doveadm search -u {account} mailbox INBOX subject '{subject}'")
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        (INVOICES, "550 5.2.1 <invoices@example.org>: Recipient address rejected: This address"),
+        (GRACE, "551 5.1.6 <grace@example.org>: Recipient address rejected: This mailbox has moved;"
+         " please try <grace@example.net>"),
+        ("g.hopper@example.org", "551 5.1.6 <g.hopper@example.org>: Recipient address rejected:"),
+        ("nobody@example.org", "550 5.1.1 <nobody@example.org>: Recipient address rejected: User"),
+    ],
+)  # fmt: skip
+def test_mail_that_nobody_would_get_is_refused_while_the_sender_is_connected(
+    address: str, answer: str
+) -> None:
+    assert lab.answer_to(address).startswith(answer)
+
+
+def test_a_colleague_is_told_the_same_by_submission() -> None:
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
+        lab.submit(lab.message(ALICE, GRACE))
+    assert refusal.value.recipients[GRACE][0] == 551
+
+
+@pytest.mark.parametrize(
+    "author",
+    ["d.miller@example.org", "team@example.org", "dave@elsewhere.example", "x@shop.example.org"],
+)
+def test_an_account_writes_as_its_aliases_and_further_senders(author: str) -> None:
+    mail = lab.message(author, CAROL)
+
+    lab.submit(mail, login=DAVE)
+
+    assert lab.received(CAROL, mail)
+
+
+@pytest.mark.parametrize(
+    ("login", "author"),
+    [
+        (CAROL, "team@example.org"),
+        (CAROL, "d.miller@example.org"),
+        (DAVE, "all@example.org"),
+        (DAVE, "postmaster@shop.example.org"),
+        (DAVE, "someone@elsewhere.example"),
+    ],
+)
+def test_an_account_writes_as_no_other_address(login: str, author: str) -> None:
+    with lab.submission(SUBMISSIONS) as session:
+        session.login(login, lab.password(login))
+        session.mail(author)
+        code, text = session.rcpt(BOB)
+        assert (code, b"not owned by user" in text) == (553, True), text
+    forged = lab.message(author, BOB).as_bytes()
+    with lab.submission(SUBMISSIONS) as session:
+        session.login(login, lab.password(login))
+        with pytest.raises(smtplib.SMTPDataError, match="From: is not an address of your login"):
+            session.sendmail(login, [BOB], forged)
+
+
+@pytest.fixture
+def erin() -> Iterator[str]:
+    """Her account, with a quota of 100K and no mail in it before and after."""
+    empty = f"doveadm expunge -u {ERIN} mailbox '*' all"
+    lab.on("mx", empty)
+    yield ERIN
+    lab.on("mx", empty)
+
+
+def fill(account: str, size: int) -> None:
+    """Put a message of about so many kB into a mailbox."""
+    mail = lab.message(BOB, account, "x" * 998 + "\n")
+    mail.set_content(("x" * 76 + "\n") * (size * 1000 // 77))
+    lab.on("mx", f"sendmail -f '' {account}", mail.as_string())
+    lab.eventually("the filling", lambda: kept(account, mail) or None)
+
+
+def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) -> None:
+    """80 and 95 percent of 100K, and more than it."""
+    warning = lab.message("postmaster@example.org", erin)
+    for size, percentage in ((85, 80), (12, 95)):
+        assert lab.answer_to(erin).startswith("250 ")
+        fill(erin, size)
+        warning.replace_header("Subject", f"Your mailbox is {percentage} percent full")
+        assert b"refused" in lab.received(erin, warning)
+    fill(erin, 20)
+
+    assert lab.answer_to(erin) == (
+        "552 5.2.2 <erin@example.org>: Recipient address rejected: Mailbox is full"
+    )
+    with lab.imap(erin) as session:
+        assert b"100" in session.getquotaroot("INBOX")[1][1][0]
+
+
+def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
+    fill(erin, 110)
+    mail = lab.message(BOB, erin)
+    # It comes past RCPT TO, as by a list.
+    lab.on("mx", f"sendmail -f {BOB} {erin}", mail.as_string())
+    bounce = lab.message(BOB, BOB)
+    bounce.replace_header("Subject", str(mail["Message-ID"]))
+
+    assert b"5.2.2" in lab.received_at_peer(bounce)
+
+
+def test_an_account_closes_on_its_day_without_a_run() -> None:
+    assert lab.answer_to("i.new@example.org").startswith("250 ")
+    before = lab.on("mx", "cat /etc/pillarbox/expiries")
+    attempts = [(service, INTERN, lab.password(INTERN)) for service in ("imap", "smtp")]
+    # The day comes sooner than the clock could be moved.
+    lab.on("mx", "sed -i s/2099-08-01/$(date +%F)/ /etc/pillarbox/expiries")
+    try:
+        lab.on("mx", "systemctl start pillarbox-expiry.service")
+        assert opened(*attempts) == []
+        closed = "550 5.2.1 <i.new@example.org>: Recipient address rejected: This mailbox is closed"
+        lab.eventually("the refusal", lambda: lab.answer_to("i.new@example.org") == closed or None)
+    finally:
+        lab.on("mx", "cat >/etc/pillarbox/expiries", before)
+        lab.on("mx", "systemctl start pillarbox-expiry.service")
+    lab.eventually("mail", lambda: lab.answer_to(INTERN).startswith("250 ") or None)
+    assert opened(*attempts) == [("imap", INTERN), ("smtp", INTERN)]
+    assert "pillarbox-expiry.timer" in lab.on("mx", "systemctl list-timers")

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mail to each address goes where it should, and what nobody takes is refused, never lost."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.lab import SUBMISSIONS
+
+ALICE = "alice@example.org"
+BOB = "bob@example.net"
+CAROL = "carol@example.org"
+DAVE = "dave@example.org"
+
+ROUTES = [
+    ("d.miller@example.org", DAVE, "INBOX"),
+    ("D.Miller@Example.ORG", DAVE, "INBOX"),
+    ("d.miller+lists@example.org", DAVE, "lists"),
+    ("dave+lists@example.org", DAVE, "lists"),
+    ("dave-lists@example.org", DAVE, "lists"),
+    ("dave+no-such-folder@example.org", DAVE, "INBOX"),
+    ("dave+Sent@example.org", DAVE, "INBOX"),
+    ("team@example.org", ALICE, "INBOX"),
+    ("team@example.org", CAROL, "INBOX"),
+    ("team@example.org", BOB, "INBOX"),
+    ("all@example.org", CAROL, "INBOX"),
+    ("all@example.org", DAVE, "INBOX"),
+    ("bookshop@shop.example.org", DAVE, "INBOX"),
+    ("postmaster@shop.example.org", ALICE, "INBOX"),
+    ("root@mx.example.org", ALICE, "INBOX"),
+]
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[dict[str, EmailMessage]]:
+    """A message to every address, all under way at once, and Dave's folder."""
+    with lab.imap(DAVE) as session:
+        session.create("lists")
+    mails = {address: lab.message(BOB, address) for address, _account, _folder in ROUTES}
+    for mail in mails.values():
+        lab.send_from_peer(mail)
+    yield mails
+    with lab.imap(DAVE) as session:
+        session.delete("lists")
+
+
+@pytest.mark.parametrize(("address", "account", "folder"), ROUTES)
+def test_mail_reaches_whom_it_is_for(
+    address: str, account: str, folder: str, sent: dict[str, EmailMessage]
+) -> None:
+    if account == BOB:
+        assert lab.received_at_peer(sent[address])
+    else:
+        assert lab.received(account, sent[address], folder)
+
+
+def test_the_reader_sees_which_address_was_written_to(sent: dict[str, EmailMessage]) -> None:
+    arrived = lab.received(DAVE, sent["bookshop@shop.example.org"])
+    assert b"Delivered-To: bookshop@shop.example.org" in arrived.replace(b"<", b"").replace(
+        b">", b""
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ("raffle@shop.example.org", "550 5.1.1 <raffle@shop.example.org>: Recipient address rejected: This"),
+        ("nobody@example.org", "550 5.1.1 <nobody@example.org>: Recipient address rejected: User"),
+        ("nobody+dave@example.org", "550 5.1.1 <nobody+dave@example.org>: Recipient address"),
+        ("root@example.org", "550 5.1.1 <root@example.org>: Recipient address rejected: User"),
+    ],
+)  # fmt: skip
+def test_what_nobody_takes_is_refused_while_the_sender_is_connected(
+    address: str, answer: str
+) -> None:
+    assert lab.answer_to(address).startswith(answer)
+
+
+def test_a_user_of_a_domain_with_a_catch_all_keeps_his_own_mail() -> None:
+    mapped = "postmap -q {} texthash:/etc/postfix/virtual_mailboxes"
+    assert lab.on("mx", mapped.format(DAVE)) == f"{DAVE}\n"
+
+
+def session_of_bob() -> smtplib.SMTP:
+    """What another server's connection is to the host, and what it can get wrong."""
+    session = smtplib.SMTP(lab.MX, lab.SMTP, "peer.example.net", timeout=60)
+    session.ehlo()
+    session.mail(BOB)
+    return session
+
+
+def test_a_thousand_recipients_are_taken_or_put_off_and_none_is_lost() -> None:
+    with session_of_bob() as session:
+        codes = [session.rcpt(f"x{number}@shop.example.org") for number in range(1001)]
+        assert codes[:1000] == [(250, b"2.1.5 Ok")] * 1000
+        assert codes[1000] == (452, b"4.5.3 Error: too many recipients")
+        session.rset()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Subject: %s caf\xc3\xa9\r\n\r\n8-bit header\r\n",
+        b"Subject: %s caf\xe9 \xff\xfe\r\n\r\nno UTF-8 \xc3\x28 \xff\r\n",
+    ],
+    ids=["8-bit header", "bad UTF-8"],
+)
+def test_mail_with_bytes_that_should_not_be_there_arrives(raw: bytes) -> None:
+    mail = lab.message(BOB, CAROL)
+    subject = str(mail["Subject"]).encode()
+    head = b"From: bob@example.net\r\nTo: carol@example.org\r\nMessage-ID: <%s@example.net>\r\n"
+    lab.on("peer", "cat >/tmp/raw", (head % subject.replace(b" ", b"-")).decode())
+    payload = head % subject.replace(b" ", b"-") + raw.replace(b"%s", subject)
+    escaped = "".join(f"\\{byte:03o}" for byte in payload)
+    lab.on("peer", f"printf '{escaped}' | tr -d '\\r' | sendmail -f {BOB} {CAROL}")
+
+    lab.received(CAROL, mail)
+
+
+def test_a_script_of_the_user_with_an_error_loses_no_mail() -> None:
+    home = "/var/vmail/example.org/carol"
+    script = 'require "no-such-extension"; discard;'
+    lab.on(
+        "mx",
+        f"install -d -o vmail -g vmail {home}/sieve && echo '{script}' >{home}/sieve/x.sieve"
+        f" && ln -sfn sieve/x.sieve {home}/.dovecot.sieve && chown -Rh vmail: {home}",
+    )
+    mail = lab.message(BOB, CAROL)
+    try:
+        lab.send_from_peer(mail)
+        lab.received(CAROL, mail)
+    finally:
+        lab.on("mx", f"rm -r {home}/.dovecot.sieve* {home}/sieve")
+
+
+def test_a_user_of_a_list_is_told_of_a_recipient_that_does_not_exist() -> None:
+    with lab.submission(SUBMISSIONS) as session:
+        session.login(ALICE, lab.password(ALICE))
+        session.mail(ALICE)
+        assert session.rcpt("nobody@example.org")[0] == 550
