@@ -188,13 +188,12 @@ def _secret(entry: Mapping[str, Any]) -> dict[str, str]:
     return {key: entry[key] for key in ("password", "password_hash") if key in entry}
 
 
-def expansion(
-    address: str, forwards_to: Mapping[str, Iterable[str]], path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
+def expansion(address: str, forwards_to: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ...]]:
     """Yield the way to each last address behind one; a way that bites its tail is a loop."""
-    path = (*path, address)
-    if address in path[:-1] or address not in forwards_to:
-        yield path
-        return
-    for target in forwards_to[address]:
-        yield from expansion(target, forwards_to, path)
+    ways: list[tuple[str, ...]] = [(address,)]
+    while ways:
+        way = ways.pop()
+        if way[-1] in way[:-1] or way[-1] not in forwards_to:
+            yield way
+        else:
+            ways += [(*way, target) for target in forwards_to[way[-1]]]

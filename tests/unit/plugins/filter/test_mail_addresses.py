@@ -3,35 +3,142 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.pillarbox.mail.plugins.filter.mail_addresses import mail_addresses
+from ansible_collections.pillarbox.mail.plugins.filter.mail_logins import FilterModule
 
-ALICE, BOB = "alice@example.org", "bob@example.net"
+ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
+DOMAINS: dict[str, Any] = {
+    "example.org": {},
+    "example.net": {},
+    "shop.example.org": {"catch_all": CAROL, "refuse": ["raffle@shop.example.org"]},
+    "parked.example.org": {"parked": True},
+}
+USERS: dict[str, Any] = {
+    ALICE: {"password": "secret"},
+    BOB: {"state": "closed", "moved_to": "bob@example.com", "aliases": ["b@example.net"]},
+    CAROL: {
+        "password": "secret",
+        "aliases": ["c@example.org", "abuse@example.net"],
+        "senders": ["info@example.org", "@example.com"],
+        "app_passwords": {
+            "phone": {"password": "phone", "services": ["imap", "submission"]},
+            "scanner": {"password_hash": "{X}scanner", "services": ["submission"]},
+        },
+        "expires": "2027-01-31",
+    },
+    "app@example.org": {"password": "secret", "state": "send_only"},
+    "dave@example.org": {"password": "secret", "state": "suspended"},
+    "erin@example.org": {"state": "suspended", "suspended_text": "Call us."},
+    "log@example.org": {"state": "no_login"},
+}
+LISTS = {"info@example.org": [ALICE, "info@example.com"], "hostmaster@example.net": [CAROL]}
+
+
+def addresses(**users: Any) -> dict[str, Any]:
+    return mail_addresses(
+        {**USERS, **users}, DOMAINS, ALICE, "mx.example.org", LISTS, "Ask the postmaster."
+    )
 
 
 @pytest.mark.parametrize(
-    ("address", "account"),
+    ("address", "targets"),
     [
-        (ALICE, ALICE),
-        (BOB, BOB),
-        ("postmaster@example.org", ALICE),
-        ("abuse@example.net", ALICE),
-        ("hostmaster@mx.example.org", ALICE),
-        ("root@mx.example.org", ALICE),
-        ("root@localhost", ALICE),
-        # Nobody answers at these.
+        ("postmaster@example.org", [ALICE]),
+        ("hostmaster@mx.example.org", [ALICE]),
+        ("root@mx.example.org", [ALICE]),
+        ("root@localhost", [ALICE]),
+        ("postmaster@shop.example.org", [ALICE]),
+        ("c@example.org", [CAROL]),
+        ("info@example.org", [ALICE, "info@example.com"]),
+        ("@shop.example.org", [CAROL]),
+        # What the settings say goes before what must be there.
+        ("abuse@example.net", [CAROL]),
+        ("hostmaster@example.net", [CAROL]),
+        # Accounts have mailboxes, parked domains nothing, and the rest nobody.
+        (ALICE, None),
+        ("postmaster@parked.example.org", None),
         ("root@example.org", None),
-        ("carol@example.org", None),
     ],
 )
-def test_knows_who_is_behind_an_address(address: str, account: str | None) -> None:
-    domains: dict[str, object] = {"example.org": {}, "example.net": {}}
-    addresses = mail_addresses([ALICE, BOB], domains, ALICE, "mx.example.org")
-    assert addresses.get(address) == account
+def test_knows_where_mail_goes_on_to(address: str, targets: list[str] | None) -> None:
+    assert addresses()["forwards"].get(address) == targets
 
 
 def test_an_account_goes_before_a_name_that_must_exist() -> None:
-    accounts = [ALICE, "postmaster@example.org"]
-    addresses = mail_addresses(accounts, ["example.org"], ALICE, "example.org")
-    assert addresses["postmaster@example.org"] == "postmaster@example.org"
-    assert addresses["abuse@example.org"] == ALICE
+    forwards = addresses(**{"postmaster@example.org": {"password": "secret"}})["forwards"]
+    assert "postmaster@example.org" not in forwards
+
+
+@pytest.mark.parametrize(
+    ("sender", "accounts"),
+    [
+        (ALICE, [ALICE]),
+        ("postmaster@example.org", [ALICE]),
+        ("c@example.org", [CAROL]),
+        # A list is nobody's own.
+        ("info@example.org", [CAROL]),
+        ("hostmaster@example.net", None),
+        ("@shop.example.org", [CAROL]),
+        ("postmaster@shop.example.org", [ALICE]),
+        ("@example.com", [CAROL]),
+    ],
+)
+def test_knows_who_may_write_as_an_address(sender: str, accounts: list[str] | None) -> None:
+    assert addresses()["senders"].get(sender) == accounts
+
+
+def test_an_address_may_be_written_as_by_several_accounts() -> None:
+    shared = {"dave@example.org": {"senders": ["c@example.org"]}}
+    assert addresses(**shared)["senders"]["c@example.org"] == [CAROL, "dave@example.org"]
+
+
+def test_knows_what_is_refused_and_what_is_said_of_it() -> None:
+    moved = "551 5.1.6 This mailbox has moved; please try <bob@example.com>"
+    assert addresses()["refused_recipients"] == {
+        "raffle@shop.example.org": "550 5.1.1 This address is no longer in use",
+        BOB: moved,
+        "b@example.net": moved,
+        "app@example.org": "550 5.2.1 This address sends mail and takes none",
+    }
+    assert addresses()["refused_senders"] == {
+        "dave@example.org": "525 5.7.13 Ask the postmaster.",
+        "erin@example.org": "525 5.7.13 Call us.",
+    }
+
+
+def test_knows_which_logins_each_service_turns_away() -> None:
+    assert addresses()["denied_logins"] == {
+        "imap": [BOB, "carol+scanner@example.org", "app@example.org", "log@example.org"],
+        "submission": [BOB, "log@example.org"],
+    }
+
+
+def test_devices_go_the_way_of_their_account() -> None:
+    device = {"phone": {"password": "x", "services": ["imap", "submission"]}}
+    for state, denied in (("send_only", ["imap"]), ("closed", ["imap", "submission"])):
+        tables = addresses(**{"x@example.org": {"state": state, "app_passwords": device}})
+        for service, logins in tables["denied_logins"].items():
+            assert ("x+phone@example.org" in logins) == (service in denied)
+
+
+def test_knows_what_changes_on_the_day_an_account_expires() -> None:
+    closed = "550 5.2.1 This mailbox is closed"
+    assert [(day, table, line) for day, table, line in addresses()["expiries"]] == [
+        ("2027-01-31", "logins", CAROL),
+        ("2027-01-31", "logins", "carol+phone@example.org"),
+        ("2027-01-31", "logins", "carol+scanner@example.org"),
+        ("2027-01-31", "recipients", f"{CAROL} {closed}"),
+        ("2027-01-31", "recipients", f"c@example.org {closed}"),
+        ("2027-01-31", "recipients", f"abuse@example.net {closed}"),
+    ]
+
+
+def test_every_account_and_device_has_a_login() -> None:
+    logins = FilterModule().filters()["mail_logins"](USERS)
+    assert logins.keys() > USERS.keys()
+    assert logins["carol+phone@example.org"] == {"password": "phone"}
+    assert logins["carol+scanner@example.org"] == {"password_hash": "{X}scanner"}
+    assert logins["log@example.org"] == {}

@@ -87,6 +87,16 @@ def test_writes_lines_as_dovecot_reads_them() -> None:
     assert PasswdFile.parse(text) == file
 
 
+def test_the_login_of_a_device_says_whose_it_is() -> None:
+    text = update("", {"a@example.org": "one", "a+phone@example.org": "two"}).text
+    assert text.splitlines()[1].startswith("a+phone@example.org:{ARGON2ID}$")
+    assert text.splitlines()[1].endswith("::::::user=a@example.org")
+    result, hasher, new = update(text, {"a@example.org": "one", "a+phone@example.org": "three"})
+    assert result.kept.keys() == {"a@example.org"}
+    assert hasher.hashed == 1 + 1
+    assert set(text.splitlines()[2:]) == set(new.splitlines()[2:])
+
+
 def test_skips_what_is_no_account() -> None:
     text = "# a comment: with colons\n\nno-password\na@example.org:{X}h:1:1::/home::quota=1\n"
     assert PasswdFile.parse(text).hashes == {"a@example.org": "{X}h"}

@@ -68,6 +68,22 @@ def test_writes_the_accounts_once(tmp_path: Path, run: Run) -> None:
     assert file.stat() == before
 
 
+def test_a_device_has_a_login_and_an_account_without_password_is_locked(
+    tmp_path: Path, run: Run
+) -> None:
+    users = {
+        "alice@example.org": {"password": "hunter2"},
+        "Alice+Phone@example.org": {"password": "hunter3"},
+        "log@example.org": {},
+    }
+    assert run(users)["added"] == sorted(name.lower() for name in users)
+    lines = (tmp_path / "users").read_text().splitlines()
+    assert lines[1].startswith("alice+phone@example.org:{ARGON2ID}$argon2id$")
+    assert lines[1].endswith("::::::user=alice@example.org")
+    assert lines[3] == "log@example.org:{CRYPT}!::::::"
+    assert not run(users)["changed"]
+
+
 def test_says_who_changed_and_no_more(tmp_path: Path, run: Run) -> None:
     run(USERS)
     before = (tmp_path / "users").read_text().splitlines()
@@ -123,7 +139,11 @@ def test_puts_the_mode_right(tmp_path: Path, run: Run) -> None:
     ("users", "reason"),
     [
         ({"alice": {"password": "hunter2"}}, "'alice' is not an address"),
-        ({"alice@example.org": {}}, "alice@example.org needs one of password and password_hash"),
+        (
+            {"alice@example.org": {"pasword": "hunter2"}},
+            "alice@example.org needs one of password and password_hash",
+        ),
+        ({"alice+a b@example.org": {"password": "hunter2"}}, "'a b' is not the name of a device"),
         (
             {"alice@example.org": {"password": "hunter2", "password_hash": HASH}},
             "alice@example.org needs one of password and password_hash, and no more",
