@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import smtplib
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab import lab
 from tests.lab.lab import SUBMISSIONS
@@ -199,6 +202,39 @@ def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
     bounce.replace_header("Subject", str(mail["Message-ID"]))
 
     assert b"5.2.2" in lab.received_at_peer(bounce)
+
+
+def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_kept() -> None:
+    inventory = yaml.safe_load((lab.ROOT / "lab/group_vars/mail_servers.yml").read_text())
+    users = inventory["mail_users"]
+    for address, account in users.items():
+        for login, entry in ((address, account), *devices(address, account)):
+            if "password" in entry:
+                entry["password"] = lab.password(login)
+    users[CAROL]["password"] = str(uuid.uuid4())
+    users[INTERN]["expires"] = str(users[INTERN]["expires"])
+    del users[ERIN]
+    mail = lab.message(BOB, ERIN)
+    lab.send_from_peer(mail)
+    lab.received(ERIN, mail)
+    before = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
+    try:
+        run = lab.site(mail_users=users)
+        after = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
+    finally:
+        assert lab.changed(lab.site()) > 0
+
+    assert lab.changed(run) > 0
+    assert {line.split(":")[0] for line in before ^ after} == {CAROL, ERIN, "# seal"}
+    kept_in = "Its mail is kept on mx in /var/vmail/example.org/erin"
+    assert f"{ERIN} is no account any more. {kept_in}" in run.stdout
+    assert lab.find(ERIN, mail)
+
+
+def devices(address: str, account: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The logins of an account's devices with their settings."""
+    apps = account.get("app_passwords", {})
+    return [(address.replace("@", f"+{device}@"), app) for device, app in apps.items()]
 
 
 def test_an_account_closes_on_its_day_without_a_run() -> None:

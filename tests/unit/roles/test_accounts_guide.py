@@ -1,0 +1,39 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guide shows is what the lab's tests run with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "docs/accounts.md").read_text()
+LAB = yaml.safe_load((ROOT / "lab/group_vars/mail_servers.yml").read_text())
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+
+
+def missing(example: Any, settings: Any, where: str = "") -> list[str]:
+    """Where an example says something else than the settings, its secrets aside."""
+    if isinstance(example, dict) and isinstance(settings, dict):
+        return [
+            place
+            for key, value in example.items()
+            if key != "password"
+            for place in missing(value, settings.get(key), f"{where}/{key}")
+        ]
+    return [] if example == settings else [where]
+
+
+def test_the_guide_has_examples() -> None:
+    assert len(EXAMPLES) == 7
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_part_of_the_labs_settings(example: dict[str, Any]) -> None:
+    assert missing(example, LAB) == []
