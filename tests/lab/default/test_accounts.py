@@ -8,6 +8,7 @@ from __future__ import annotations
 import smtplib
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ INTERN = "intern@example.org"
 INVOICES = "invoices@example.org"
 PHONE = "dave+phone@example.org"
 SCANNER = "dave+scanner@example.org"
+
+MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
 
 
 def opened(*attempts: tuple[str, str, str]) -> list[tuple[str, str]]:
@@ -219,10 +222,10 @@ def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_ke
     lab.received(ERIN, mail)
     before = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
     try:
-        run = lab.site(mail_users=users)
+        run = lab.playbook(MAILBOXES, mail_users=users)
         after = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
     finally:
-        assert lab.changed(lab.site()) > 0
+        assert lab.changed(lab.playbook(MAILBOXES)) > 0
 
     assert lab.changed(run) > 0
     assert {line.split(":")[0] for line in before ^ after} == {CAROL, ERIN, "# seal"}
