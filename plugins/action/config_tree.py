@@ -31,8 +31,9 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Return the module's result; task_vars are the variables the templates see."""
         super().run(tmp, task_vars)
-        variables = {"ansible_managed": "Ansible managed", **(task_vars or {})}
         args = dict(self._task.args)
+        values = args.pop("values", {})
+        variables = {"ansible_managed": "Ansible managed", **(task_vars or {}), **values}
         role = self._task._role
         if role:
             args.setdefault("name", role.get_name())

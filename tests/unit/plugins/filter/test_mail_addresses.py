@@ -43,77 +43,83 @@ def addresses(**users: Any) -> dict[str, Any]:
     )
 
 
+def table(text: str) -> dict[str, str]:
+    """What a table has by address."""
+    return dict(line.split(" ", 1) for line in text.splitlines())
+
+
 @pytest.mark.parametrize(
     ("address", "targets"),
     [
-        ("postmaster@example.org", [ALICE]),
-        ("hostmaster@mx.example.org", [ALICE]),
-        ("root@mx.example.org", [ALICE]),
-        ("root@localhost", [ALICE]),
-        ("postmaster@shop.example.org", [ALICE]),
-        ("c@example.org", [CAROL]),
-        ("info@example.org", [ALICE, "info@example.com"]),
-        ("@shop.example.org", [CAROL]),
+        ("postmaster@example.org", ALICE),
+        ("hostmaster@mx.example.org", ALICE),
+        ("root@mx.example.org", ALICE),
+        ("root@localhost", ALICE),
+        ("postmaster@shop.example.org", ALICE),
+        ("c@example.org", CAROL),
+        ("info@example.org", f"{ALICE},info@example.com"),
+        ("@shop.example.org", CAROL),
         # What the settings say goes before what must be there.
-        ("abuse@example.net", [CAROL]),
-        ("hostmaster@example.net", [CAROL]),
+        ("abuse@example.net", CAROL),
+        ("hostmaster@example.net", CAROL),
         # Accounts have mailboxes, parked domains nothing, and the rest nobody.
         (ALICE, None),
         ("postmaster@parked.example.org", None),
         ("root@example.org", None),
     ],
 )
-def test_knows_where_mail_goes_on_to(address: str, targets: list[str] | None) -> None:
-    assert addresses()["forwards"].get(address) == targets
+def test_knows_where_mail_goes_on_to(address: str, targets: str | None) -> None:
+    assert table(addresses()["forwards"]).get(address) == targets
 
 
 def test_an_account_goes_before_a_name_that_must_exist() -> None:
-    forwards = addresses(**{"postmaster@example.org": {"password": "secret"}})["forwards"]
+    forwards = table(addresses(**{"postmaster@example.org": {"password": "secret"}})["forwards"])
     assert "postmaster@example.org" not in forwards
 
 
 @pytest.mark.parametrize(
     ("sender", "accounts"),
     [
-        (ALICE, [ALICE]),
-        ("postmaster@example.org", [ALICE]),
-        ("c@example.org", [CAROL]),
+        (ALICE, ALICE),
+        ("postmaster@example.org", ALICE),
+        ("c@example.org", CAROL),
         # A list is nobody's own.
-        ("info@example.org", [CAROL]),
+        ("info@example.org", CAROL),
         ("hostmaster@example.net", None),
-        ("@shop.example.org", [CAROL]),
-        ("postmaster@shop.example.org", [ALICE]),
-        ("@example.com", [CAROL]),
+        ("@shop.example.org", CAROL),
+        ("postmaster@shop.example.org", ALICE),
+        ("@example.com", CAROL),
     ],
 )
-def test_knows_who_may_write_as_an_address(sender: str, accounts: list[str] | None) -> None:
-    assert addresses()["senders"].get(sender) == accounts
+def test_knows_who_may_write_as_an_address(sender: str, accounts: str | None) -> None:
+    assert table(addresses()["senders"]).get(sender) == accounts
 
 
 def test_an_address_may_be_written_as_by_several_accounts() -> None:
     shared = {"dave@example.org": {"senders": ["c@example.org"]}}
-    assert addresses(**shared)["senders"]["c@example.org"] == [CAROL, "dave@example.org"]
+    senders = table(addresses(**shared)["senders"])
+    assert senders["c@example.org"] == f"{CAROL},dave@example.org"
 
 
 def test_knows_what_is_refused_and_what_is_said_of_it() -> None:
     moved = "551 5.1.6 This mailbox has moved; please try <bob@example.com>"
-    assert addresses()["refused_recipients"] == {
+    assert table(addresses()["refused_recipients"]) == {
         "raffle@shop.example.org": "550 5.1.1 This address is no longer in use",
         BOB: moved,
         "b@example.net": moved,
         "app@example.org": "550 5.2.1 This address sends mail and takes none",
     }
-    assert addresses()["refused_senders"] == {
+    assert table(addresses()["refused_senders"]) == {
         "dave@example.org": "525 5.7.13 Ask the postmaster.",
         "erin@example.org": "525 5.7.13 Call us.",
     }
 
 
 def test_knows_which_logins_each_service_turns_away() -> None:
-    assert addresses()["denied_logins"] == {
-        "imap": [BOB, "carol+scanner@example.org", "app@example.org", "log@example.org"],
-        "submission": [BOB, "log@example.org"],
-    }
+    denied = addresses()["denied_logins"]
+    reading = [BOB, "carol+scanner@example.org", "app@example.org", "log@example.org"]
+    assert denied["imap"].splitlines() == reading
+    assert denied["submission"].splitlines() == [BOB, "log@example.org"]
 
 
 def test_devices_go_the_way_of_their_account() -> None:
@@ -121,18 +127,18 @@ def test_devices_go_the_way_of_their_account() -> None:
     for state, denied in (("send_only", ["imap"]), ("closed", ["imap", "submission"])):
         tables = addresses(**{"x@example.org": {"state": state, "app_passwords": device}})
         for service, logins in tables["denied_logins"].items():
-            assert ("x+phone@example.org" in logins) == (service in denied)
+            assert ("x+phone@example.org" in logins.splitlines()) == (service in denied)
 
 
 def test_knows_what_changes_on_the_day_an_account_expires() -> None:
     closed = "550 5.2.1 This mailbox is closed"
-    assert [(day, table, line) for day, table, line in addresses()["expiries"]] == [
-        ("2027-01-31", "logins", CAROL),
-        ("2027-01-31", "logins", "carol+phone@example.org"),
-        ("2027-01-31", "logins", "carol+scanner@example.org"),
-        ("2027-01-31", "recipients", f"{CAROL} {closed}"),
-        ("2027-01-31", "recipients", f"c@example.org {closed}"),
-        ("2027-01-31", "recipients", f"abuse@example.net {closed}"),
+    assert addresses()["expiries"].splitlines() == [
+        f"2027-01-31 logins {CAROL}",
+        "2027-01-31 logins carol+phone@example.org",
+        "2027-01-31 logins carol+scanner@example.org",
+        f"2027-01-31 recipients {CAROL} {closed}",
+        f"2027-01-31 recipients c@example.org {closed}",
+        f"2027-01-31 recipients abuse@example.net {closed}",
     ]
 
 
