@@ -17,7 +17,7 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
-    description: O(pillarbox.mail.mail#role:main:mail_users), checked.
+    description: O(pillarbox.mail.mail#role:accounts:mail_users), checked.
     type: dict
     required: true
   domains:
@@ -40,6 +40,10 @@ options:
     description: O(pillarbox.mail.mail#role:main:mail_suspended_text).
     type: str
     default: ""
+  quota:
+    description: O(pillarbox.mail.mail#role:main:mail_quota).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -59,6 +63,7 @@ RETURN = r"""
 _value:
   description:
     - Tables as text. Each line has an address and after a space what belongs to it.
+    - C(mailboxes) has the quota of each account, C(unlimited) if there is none.
     - C(forwards) has the addresses that mail goes on to from each that is no account; C(@domain) is
       what is left of a domain.
     - C(senders) has the accounts that may write as an address.
@@ -68,6 +73,8 @@ _value:
       expires.
   type: dict
   sample:
+    mailboxes: |
+      alice@example.org 5G
     forwards: |
       postmaster@example.org alice@example.org
       a@example.org alice@example.org
@@ -94,6 +101,7 @@ def mail_addresses(
     hostname: str,
     aliases: Mapping[str, list[str]] | None = None,
     suspended_text: str = "",
+    quota: str = "",
 ) -> dict[str, Any]:
     """Make the tables of the settings."""
     settings = _addresses.Addressing(
@@ -106,6 +114,10 @@ def mail_addresses(
     )
     denied = _addresses.denied_logins(users)
     return {
+        "mailboxes": _table(
+            (address, account.get("quota") or quota or "unlimited")
+            for address, account in users.items()
+        ),
         "forwards": _table((a, ",".join(to)) for a, to in _addresses.forwards(settings).items()),
         "senders": _table((a, ",".join(by)) for a, by in _addresses.senders(settings).items()),
         "refused_recipients": _table(_addresses.refused_recipients(settings).items()),

@@ -14,7 +14,7 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
-    description: O(pillarbox.mail.mail#role:main:mail_users), checked.
+    description: O(pillarbox.mail.mail#role:accounts:mail_users), checked.
     type: dict
     required: true
 seealso:

@@ -22,7 +22,8 @@ def load(name: str) -> dict[str, Any]:
     return content
 
 
-OPTIONS = load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+SPECS = load("meta/argument_specs.yml")["argument_specs"]
+OPTIONS = {**SPECS["main"]["options"], **SPECS["accounts"]["options"]}
 
 
 def test_every_setting_is_either_required_or_has_a_default() -> None:

@@ -14,7 +14,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
 
 ROLES = Path(_settings.__file__).parents[2] / "roles"
 OPTIONS: dict[str, dict[str, Any]] = {
-    path.parts[-3]: yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    path.parts[-3]: {
+        name: option
+        for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
+        for name, option in entry["options"].items()
+    }
     for path in ROLES.glob("*/meta/argument_specs.yml")
 }
 

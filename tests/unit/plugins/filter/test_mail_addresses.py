@@ -72,6 +72,13 @@ def test_knows_where_mail_goes_on_to(address: str, targets: str | None) -> None:
     assert table(addresses()["forwards"]).get(address) == targets
 
 
+def test_every_account_has_a_mailbox_and_a_quota() -> None:
+    users = {ALICE: {"quota": "5G"}, BOB: {}}
+    for default, expected in (("", "unlimited"), ("1G", "1G")):
+        found = mail_addresses(users, DOMAINS, ALICE, "mx.example.org", quota=default)
+        assert table(found["mailboxes"]) == {ALICE: "5G", BOB: expected}
+
+
 def test_an_account_goes_before_a_name_that_must_exist() -> None:
     forwards = table(addresses(**{"postmaster@example.org": {"password": "secret"}})["forwards"])
     assert "postmaster@example.org" not in forwards
