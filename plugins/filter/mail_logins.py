@@ -23,10 +23,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write the accounts
-  pillarbox.mail.passwd_file:
-    path: /etc/dovecot/users
-    users: "{{ mail_users | pillarbox.mail.mail_logins }}"
+- name: Show who may log in
+  ansible.builtin.debug:
+    msg: "{{ mail_users | pillarbox.mail.mail_logins | list }}"
 """
 
 RETURN = r"""
