@@ -279,6 +279,7 @@ def main() -> None:
             module.exit_json(**run(module))
         if not os.path.isdir(ring):
             create_directory(ring, lambda path: protect(module, path, "0700"))
+        os.umask(0o077)
         with open(os.path.join(ring, ".lock"), "w", encoding="utf-8") as lock:
             # The renewal program, which the timer starts, changes the same files.
             fcntl.flock(lock, fcntl.LOCK_EX)

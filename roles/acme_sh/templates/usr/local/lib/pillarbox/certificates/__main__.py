@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,8 @@ def main() -> int:
     roll.add_argument("--compromised", action="store_true", help="also when it is not")
     commands.add_parser("status", help="say where each key stands")
     arguments = parser.parse_args()
+    # Whatever is written here is for root alone.
+    os.umask(0o077)
     try:
         config = json.load(arguments.config)
         if arguments.command == "status":

@@ -106,6 +106,8 @@ def why_broken(chain: bytes) -> str | None:
     business.
     """
     certificates = [BEGIN + part for part in chain.split(BEGIN)[1:]]
+    if len(certificates) == 1:
+        return None
     with tempfile.TemporaryDirectory(prefix="pillarbox-") as directory:
         files = {
             name: Path(directory, name)

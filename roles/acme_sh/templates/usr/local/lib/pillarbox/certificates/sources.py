@@ -20,9 +20,6 @@ from cryptography.x509.oid import NameOID
 from pair import CertificateError
 from ring import now, read
 
-# Seconds. An order takes some; a CA or a name server that hangs must not hold the lock for ever.
-PATIENCE = 900
-
 
 def obtain(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
     """A chain in PEM for this key, leaf first. Raises CertificateError."""
@@ -42,7 +39,8 @@ def _names(config: dict[str, Any]) -> tuple[x509.Name, x509.SubjectAlternativeNa
 def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
     """Have the CA sign a request for the key, which acme.sh never sees.
 
-    In an empty certificate home, so that nothing stored is reused, mixed up or left behind.
+    In an empty certificate home and with an empty account.conf, so that no request, credential or
+    option of an earlier run is reused, mixed up or left behind. The account itself is in acme_home.
     """
     subject, san = _names(config)
     request = x509.CertificateSigningRequestBuilder(subject).add_extension(san, critical=False)
@@ -51,7 +49,7 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
         csr = Path(home, "request.csr")
         csr.write_bytes(request.sign(private_key, hashes.SHA256()).public_bytes(Encoding.PEM))
         command = ["acme.sh", "--config-home", config["acme_home"], "--cert-home", home,
-                   "--sign-csr", "--csr", str(csr), "--server", config["server"],
+                   "--accountconf", f"{home}/account.conf", "--sign-csr", "--csr", str(csr), "--server", config["server"],
                    *config["challenge"], "--force"]  # fmt: skip
         try:
             run = subprocess.run(
@@ -64,11 +62,11 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
                 text=True,
                 umask=0o077,
                 check=False,
-                timeout=PATIENCE,
+                timeout=config["patience"],
             )
         except subprocess.TimeoutExpired as error:
             raise CertificateError(
-                f"{config['server']} issued no {algorithm} certificate in {PATIENCE} s; "
+                f"{config['server']} issued no {algorithm} certificate in {config['patience']} s; "
                 "it or a name server hangs, and the next run tries again"
             ) from error
         chains = list(Path(home).glob("*/fullchain.cer"))
