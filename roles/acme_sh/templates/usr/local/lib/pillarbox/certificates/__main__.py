@@ -61,39 +61,39 @@ class Host:
 
         Raises CertificateError for the first that failed, when all others are in service.
         """
+        gate = Gate(self.ring, self.config)
         due: dict[str, str] = {}
+        waiting: dict[str, str] = {}
         for algorithm in self.algorithms:
             reason = self._why_due(algorithm, force)
+            if reason and self._role(algorithm) == "next":
+                closed = gate.why_closed(algorithm, "next")
+                if closed:
+                    waiting[algorithm] = closed
+                    continue
             if reason:
                 due[algorithm] = reason
+        report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
         if check:
-            return {"due": due, "issued": [], "waiting": {}, "warnings": []}
-        gate = Gate(self.ring, self.config)
+            return report
         self.ring.remember()
         pairs: dict[str, bytes] = {}
-        waiting: dict[str, str] = {}
-        warnings: list[str] = []
         failure: CertificateError | None = None
         for algorithm in due:
             role = self._role(algorithm)
             closed = gate.why_closed(algorithm, role)
-            if closed and gate.is_last_call(algorithm):
-                warnings.append(closed)
-            elif closed and role == "next":
-                waiting[algorithm] = closed
-                continue
-            elif closed:
-                failure = failure or CertificateError(closed)
-                continue
             try:
+                if closed and not gate.is_last_call(algorithm):
+                    raise CertificateError(closed)
                 pairs[algorithm] = self._pair(algorithm, role)
             except CertificateError as error:
                 failure = failure or error
+            else:
+                report["warnings"] += [closed] if closed else []
         self._serve(pairs)
         if failure:
             raise failure
-        due = {name: reason for name, reason in due.items() if name not in waiting}
-        return {"due": due, "issued": list(pairs), "waiting": waiting, "warnings": warnings}
+        return {**report, "issued": list(pairs)}
 
     def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
         """Put the next key of each algorithm in service; with check only say whether it would.

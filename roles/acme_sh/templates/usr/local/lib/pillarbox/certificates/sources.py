@@ -49,8 +49,8 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
         csr = Path(home, "request.csr")
         csr.write_bytes(request.sign(private_key, hashes.SHA256()).public_bytes(Encoding.PEM))
         command = ["acme.sh", "--config-home", config["acme_home"], "--cert-home", home,
-                   "--accountconf", f"{home}/account.conf", "--sign-csr", "--csr", str(csr), "--server", config["server"],
-                   *config["challenge"], "--force"]  # fmt: skip
+                   "--accountconf", f"{home}/account.conf", "--server", config["server"],
+                   "--sign-csr", "--csr", str(csr), *config["challenge"], "--force"]  # fmt: skip
         try:
             run = subprocess.run(
                 command,
