@@ -67,29 +67,26 @@ class Host:
         for algorithm in self.algorithms:
             reason = self._why_due(algorithm, force)
             if reason and self._role(algorithm) == "next":
-                closed = gate.why_closed(algorithm, "next")
-                if closed:
-                    waiting[algorithm] = closed
-                    continue
-            if reason:
+                waiting[algorithm] = gate.why_closed(algorithm, "next") or ""
+            if reason and not waiting.get(algorithm):
                 due[algorithm] = reason
+        waiting = {name: why for name, why in waiting.items() if why}
         report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
         if check:
             return report
         self.ring.remember()
+        closed = {name: gate.why_closed(name, self._role(name)) for name in due}
         pairs: dict[str, bytes] = {}
         failure: CertificateError | None = None
-        for algorithm in due:
-            role = self._role(algorithm)
-            closed = gate.why_closed(algorithm, role)
+        for algorithm, why in closed.items():
             try:
-                if closed and not gate.is_last_call(algorithm):
-                    raise CertificateError(closed)
-                pairs[algorithm] = self._pair(algorithm, role)
+                if why and not gate.is_last_call(algorithm):
+                    raise CertificateError(why)
+                pairs[algorithm] = self._pair(algorithm, self._role(algorithm))
             except CertificateError as error:
                 failure = failure or error
             else:
-                report["warnings"] += [closed] if closed else []
+                report["warnings"] += [why] if why else []
         self._serve(pairs)
         if failure:
             raise failure

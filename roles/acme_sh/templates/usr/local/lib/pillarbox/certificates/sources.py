@@ -51,6 +51,9 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
         command = ["acme.sh", "--config-home", config["acme_home"], "--cert-home", home,
                    "--accountconf", f"{home}/account.conf", "--server", config["server"],
                    "--sign-csr", "--csr", str(csr), *config["challenge"], "--force"]  # fmt: skip
+        if "--standalone" in command and Path("/proc/net/if_inet6").exists():
+            # On both protocols; alone it would not hear a CA that comes by IPv6.
+            command.append("--listen-v6")
         try:
             run = subprocess.run(
                 command,
