@@ -138,7 +138,8 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
     values = None
     if account is not None:
         accounturi = f" accounturi={account};" if account else ""
-        values = [f'0 issue "{ca};{accounturi} validationmethods=dns-01"', '0 issuewild ";"']
+        method = settings.get("acme_challenge", "dns-01")
+        values = [f'0 issue "{ca};{accounturi} validationmethods={method}"', '0 issuewild ";"']
     reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
     yield record(host, "CAA", values, "recommended", reason)
 

@@ -32,7 +32,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     member,
     one_of,
     parsed_by,
-    some_of,
     unresolved,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
@@ -54,6 +53,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     hash_fault,
     password_fault,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
+    TLS_CHECKS,
+    tls_contradictions,
 )
 
 
@@ -173,9 +176,7 @@ CHECKS: dict[str, Check] = {
     "mail_backup_mx": backup_mx,
     "mail_users": keyed_by("address", normal(address), _account),
     "mail_postmaster": parsed_by(lambda text: text and normal(address)(text)),
-    "mail_tls_algorithms": some_of(one_of("ecdsa", "rsa")),
-    "mail_tlsa_matching_types": some_of(one_of(1, 2)),
-    "mail_tlsa_ports": some_of(integer(1, 65535)),
+    **TLS_CHECKS,
     "mail_dkim_selectors": _selectors,
     "mail_mta_sts": mta_sts,
     "mail_tls_rpt_rua": list_of(tls_report_uri),
@@ -235,18 +236,6 @@ def _accounts(settings: Mapping[str, Any]) -> Iterator[Problem]:
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
 
 
-def _challenges(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    tsig = settings.get("acme_sh_tsig", {})
-    credentials = settings.get("acme_sh_credentials", {})
-    if not isinstance(tsig, Mapping) or not isinstance(credentials, Mapping):
-        return
-    # A file of the operator's own may hold the key.
-    needed = settings.get("acme_sh_dns_api") == "dns_nsupdate" and "NSUPDATE_KEY" not in credentials
-    for key in ("name", "secret"):
-        if (tsig or needed) and key not in tsig:
-            yield member("acme_sh_tsig", key), "is missing; dns_nsupdate needs a TSIG key"
-
-
 def check(
     settings: Mapping[str, Any], roles: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[str]:
@@ -265,7 +254,7 @@ def check(
         *_missing(settings),
         *contradictions(settings),
         *_accounts(settings),
-        *_challenges(settings),
+        *tls_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

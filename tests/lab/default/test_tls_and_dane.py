@@ -14,7 +14,7 @@ PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS]
 ALGORITHMS = {"ecdsa": "ECDSA+SHA256", "rsa": "RSA-PSS+SHA256"}
 DIGESTS = {1: "sha256", 2: "sha512"}
 # As lab/group_vars/mail_servers.yml sets it, so that the test leaves the zone as it was.
-TTL = 10
+TTL = 5
 
 
 def client(port: int, *options: str) -> str:

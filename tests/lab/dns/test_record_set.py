@@ -54,7 +54,7 @@ def test_a_check_shows_the_records_with_their_reasons_and_changes_nothing(
     run = records("--check", "--diff")
     assert changed(run) == 1
     assert '+example.org. 3600 IN TXT "v=spf1 mx -all" ; SPF, the servers' in run.stdout
-    assert "+example.org. 10 IN MX 10 mx.example.org. ; where mail for" in run.stdout
+    assert "+example.org. 5 IN MX 10 mx.example.org. ; where mail for" in run.stdout
     assert (serial(), zone()) == (before, foreign)
 
 
