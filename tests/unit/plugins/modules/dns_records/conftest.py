@@ -185,7 +185,7 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bind]:
         pytest.skip("named is not installed (Debian: bind9)")
     port, secondary_port = _free_ports()
     pool = [f"z{number}.example.org" for number in range(POOL)]
-    seconded = [f"s{number}.example.org" for number in range(4)]
+    seconded = [f"s{number}.example.org" for number in range(6)]
 
     primary, secondary = tmp_path_factory.mktemp("primary"), tmp_path_factory.mktemp("secondary")
     plain = [f"b{number}.example.org" for number in range(POOL)]
