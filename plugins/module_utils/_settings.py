@@ -37,6 +37,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
     backup_mx,
     contradictions,
+    dkim_selectors,
     domain_settings,
     mta_sts,
     public_address,
@@ -48,7 +49,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     domain_name,
     labels,
     normal,
-    selector,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     hash_fault,
@@ -100,26 +100,6 @@ def _account(where: str, value: Any) -> Iterator[Problem]:
             yield where, "has both password and password_hash; keep one of them"
 
 
-_SELECTOR_FIELDS = fields({"type": one_of("rsa", "ed25519")})
-
-
-def _selector(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTOR_FIELDS(where, value)
-    if isinstance(value, Mapping) and "type" not in value:
-        yield member(where, "type"), "is missing; write rsa or ed25519"
-
-
-_SELECTORS = keyed_by("selector", normal(selector), _selector)
-
-
-def _selectors(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTORS(where, value)
-    if isinstance(value, Mapping) and all(
-        isinstance(item, Mapping) and item.get("type") == "ed25519" for item in value.values()
-    ):
-        yield where, "has no key of type rsa; many receivers cannot verify Ed25519, so add one"
-
-
 _TSIG: dict[str, Check] = {
     "name": parsed_by(lambda name: labels(name.rstrip("."), underscore=True)),
     "secret": base64_text,
@@ -168,6 +148,12 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
+def _max_age(where: str, value: Any) -> Iterator[Problem]:
+    # More often, keys would be replaced before the records of the former ones are gone.
+    if value != 0 or isinstance(value, bool):
+        yield from integer(30, 3650)(where, value)
+
+
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
@@ -177,7 +163,7 @@ CHECKS: dict[str, Check] = {
     "mail_users": keyed_by("address", normal(address), _account),
     "mail_postmaster": parsed_by(lambda text: text and normal(address)(text)),
     **TLS_CHECKS,
-    "mail_dkim_selectors": _selectors,
+    "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
     "mail_tls_rpt_rua": list_of(tls_report_uri),
     "mail_srv_records": boolean,
@@ -190,6 +176,9 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),
+    "rspamd_dkim_keep_days": integer(7, 3650),
+    "rspamd_dkim_revoked_days": integer(1, 3650),
+    "rspamd_dkim_max_age_days": _max_age,
 }
 
 

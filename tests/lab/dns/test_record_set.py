@@ -81,7 +81,7 @@ def dns_without_a_server() -> dict[str, Any]:
 def test_the_primary_may_be_the_one_that_the_zone_names(tmp_path: Path) -> None:
     found = lab.by_the_labs_resolver(tmp_path)
     assert changed(records(within=found, mail_dns=dns_without_a_server())) == 0
-    two = {"example.org": {}, "example.net": {}}
+    two: dict[str, Any] = {"example.org": {}, "example.net": {}}
     run = records(within=found, mail_dns=dns_without_a_server(), mail_domains=two)
     assert run.returncode != 0
     assert "example.org at ns1.example.org, example.net at ns1.example.net" in run.stdout, (
