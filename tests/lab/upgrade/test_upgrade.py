@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import imaplib
 import re
+import shlex
 from email.message import EmailMessage
 from typing import Any
 
