@@ -18,7 +18,6 @@ import argparse
 import fcntl
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -242,7 +241,7 @@ def change(host: Host, arguments: argparse.Namespace) -> int:
             report = host.roll(arguments.check, arguments.compromised)
         memory.failure = None
         print(json.dumps(report))
-    except (CertificateError, OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         if isinstance(error, TooEarly):
             status = 3

@@ -23,10 +23,13 @@ from typing import Any
 from dane import Answer, is_everywhere
 from pair import digest, key_spki
 
+# How the name of a file begins while it is written, here and in tls_key_ring.
+TEMPORARY = ".pillarbox-"
+
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file that only root can read, in one step (rename(2))."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -55,6 +58,8 @@ class Memory:
     ttl       the longest time to live, in seconds, that these records were seen with; it counts
               until it has passed twice, as caches may still go by it
     issued    how the certificate of each algorithm came about
+    answering the ports, with the algorithm, that served when pairs were last swapped in: a run
+              that was killed may have left them without an answer
     failure   the last run's, None after a good one: when and why
     """
 
@@ -62,6 +67,7 @@ class Memory:
     retired: dict[str, str] = field(default_factory=dict)
     ttl: dict[str, Any] = field(default_factory=dict)
     issued: dict[str, dict[str, str]] = field(default_factory=dict)
+    answering: list[tuple[int, str]] = field(default_factory=list)
     failure: dict[str, str] | None = None
 
 
