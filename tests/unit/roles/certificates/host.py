@@ -100,6 +100,7 @@ class Host:
             "services": {"demo.service": daemon.ports},
             "source": "self_signed",
             "issuer": "self_signed",
+            "chains": {},
             "server": "https://ca.example/directory",
             "challenge": ["--standalone"],
             "patience": 30,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dane import Answer, is_everywhere
-from pair import digest, key_spki
+from pair import CertificateError, digest, key_spki
 
 # How the name of a file begins while it is written, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
@@ -83,7 +83,13 @@ class Ring:
         return self.directory / f"{algorithm}-{role}.key"
 
     def key(self, algorithm: str, role: str) -> bytes:
-        return self.key_file(algorithm, role).read_bytes()
+        """A key in PEM. Raises CertificateError when there is none."""
+        pem = read(self.key_file(algorithm, role))
+        if pem is None:
+            raise CertificateError(
+                f"{self.key_file(algorithm, role)} is missing; run site.yml, which makes it"
+            )
+        return pem
 
     def served_file(self, algorithm: str) -> Path:
         return self.directory / f"{algorithm}.pem"
