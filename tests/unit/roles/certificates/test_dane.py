@@ -11,7 +11,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dane
@@ -25,9 +24,7 @@ from .chains import KEY, OTHER_KEY
 
 GOOD, LATE, DOWN = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 KEYS = [key_spki(KEY), key_spki(OTHER_KEY)]
-TLSA = [
-    f"_25._tcp.mx 3600 TLSA 3 1 {kind} {digest(key, kind)}" for key in KEYS for kind in (1, 2)
-]
+TLSA = [f"_25._tcp.mx 3600 TLSA 3 1 {kind} {digest(key, kind)}" for key in KEYS for kind in (1, 2)]
 OLD = [record for record in TLSA if digest(KEYS[1]) not in record]
 OLD = [record for record in OLD if digest(KEYS[1], 2) not in record]
 # By zone: its name servers, and what each of the two has in it. None: it does not know the zone.
@@ -173,10 +170,16 @@ def test_a_key_is_pinned_where_each_server_has_it_under_each_type(
 @pytest.mark.parametrize(
     ("zone", "message"),
     [
-        ("down.example", r"ns1\.down\.example\. does not answer for _25\._tcp\.mx\.down.*timed out"),
+        (
+            "down.example",
+            r"ns1\.down\.example\. does not answer for _25\._tcp\.mx\.down.*timed out",
+        ),
         ("lame.example", r"ns1\.lame\.example\. does not answer for .* with authority; look at"),
         ("elsewhere.example", r"ns0\.elsewhere\.example\. has a CNAME at _25.* leads to no TLSA"),
-        ("nowhere.invalid", r"the name servers of mx\.nowhere\.invalid cannot be found: .*resolver"),
+        (
+            "nowhere.invalid",
+            r"the name servers of mx\.nowhere\.invalid cannot be found: .*resolver",
+        ),
     ],
 )
 def test_what_cannot_be_known_is_told(zone: str, message: str) -> None:

@@ -95,8 +95,8 @@ def test_the_next_key_becomes_the_current_one(ring: Ring) -> None:
     assert ring.key("ecdsa", "current") == NEXT
     assert ring.key("ecdsa", "previous") == CURRENT
     assert Ring(str(ring.directory)).memory.retired.keys() == {name(CURRENT)}
-    with pytest.raises(CertificateError, match="ecdsa-next.key is missing; run site.yml"):
-        ring.key("ecdsa", "next")
+    with pytest.raises(CertificateError, match="ecdsa-next.key: is missing; run site.yml"):
+        ring.spki("ecdsa", "next")
 
 
 def test_a_key_that_is_retired_already_keeps_its_date(ring: Ring) -> None:

@@ -28,7 +28,6 @@ from pair import (
     CertificateError,
     TooEarly,
     digest,
-    key_spki,
     leaf_of,
     validity,
     why_broken,
@@ -123,9 +122,7 @@ class Host:
         return {"rolled": rolled, "warnings": closed}
 
     def _digests(self, algorithm: str) -> dict[str, str]:
-        return {
-            role: digest(key_spki(self.ring.key(algorithm, role))) for role in ("current", "next")
-        }
+        return {role: digest(self.ring.spki(algorithm, role)) for role in ("current", "next")}
 
     def status(self) -> str:
         """Where each key stands, for people."""
@@ -140,7 +137,7 @@ class Host:
         return "\n".join(lines)
 
     def _status(self, algorithm: str, role: str) -> str:
-        name = digest(key_spki(self.ring.key(algorithm, role)))
+        name = digest(self.ring.spki(algorithm, role))
         words = [f"{algorithm:5} {role:8} {name[:16]}"]
         served = self.ring.served(algorithm)
         if served and self.ring.serves(algorithm, role):

@@ -120,7 +120,8 @@ def why_broken(chain: bytes) -> str | None:
         files["last"].write_bytes(certificates[-1])
         run = subprocess.run(
             ["openssl", "verify", "-partial_chain", "-attime", str(int(time.time() + AHEAD)),
-             "-trusted", str(files["last"]), "-untrusted", str(files["between"]), str(files["leaf"])],
+             "-trusted", str(files["last"]), "-untrusted", str(files["between"]),
+             str(files["leaf"])],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
     if run.returncode == 0:

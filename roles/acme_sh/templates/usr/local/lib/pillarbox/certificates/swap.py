@@ -139,7 +139,10 @@ class Swap:
         """Compare what each port serves with the file. Raises CertificateError."""
         deadline = time.monotonic() + RELOADED_WITHIN
         for port, algorithm in self.ring.memory.answering:
-            wanted = leaf_of(self.ring.served(algorithm) or b"").public_bytes(Encoding.DER)
+            pair = self.ring.served(algorithm)
+            if pair is None:  # Put back, and there was none.
+                continue
+            wanted = leaf_of(pair).public_bytes(Encoding.DER)
             while True:
                 try:
                     if certificate_at(port, algorithm, self.hostname) == wanted:
