@@ -8,7 +8,7 @@ Prints its two ports; on the second it begins with STARTTLS.
 
 from __future__ import annotations
 
-import selectors
+import select
 import socket
 import ssl
 import sys
@@ -36,13 +36,8 @@ def main() -> None:
     loaded = Path(sys.argv[1])
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     print(*(listener.getsockname()[1] for listener in listeners), flush=True)
-    selector = selectors.DefaultSelector()
-    for listener in listeners:
-        selector.register(listener, selectors.EVENT_READ)
     while True:
-        for key, _ in selector.select():
-            listener = key.fileobj
-            assert isinstance(listener, socket.socket)
+        for listener in select.select(listeners, [], [])[0]:
             connection, _ = listener.accept()
             # A client that is killed, or that meets a daemon without a pair.
             with connection, suppress(OSError):

@@ -220,22 +220,30 @@ class Host:
         return self.run(*arguments, before=lambda: fill_disk(moment))
 
 
-def fill_disk(moment: int) -> None:
-    countdown = iter(range(moment))
-    real = os.fsync
+def patch_fsync(before: Callable[[], None]) -> None:
+    real: Any = os.fsync
 
-    def fsync(fd: int) -> None:
-        if next(countdown, None) is None:
-            raise OSError(28, "No space left on device")
+    def fsync(fd: Any) -> None:
+        before()
         real(fd)
 
     os.fsync = fsync
 
 
+def fill_disk(moment: int) -> None:
+    """Have this process meet a full disk at its n-th fsync(2) and after it."""
+    countdown = iter(range(moment))
+
+    def fill() -> None:
+        if next(countdown, None) is None:
+            raise OSError(28, "No space left on device")
+
+    patch_fsync(fill)
+
+
 def count_calls(moment: int, events: set[str]) -> None:
     """Have this process die before its n-th call of these."""
     countdown = iter(range(moment))
-    real = os.fsync
 
     def count() -> None:
         if next(countdown, None) is None:
@@ -245,10 +253,6 @@ def count_calls(moment: int, events: set[str]) -> None:
         if event in events and (event != "open" or arguments[2] & WRITES):
             count()
 
-    def fsync(fd: int) -> None:
-        count()
-        real(fd)
-
     if "os.fsync" in events:
-        os.fsync = fsync
+        patch_fsync(count)
     sys.addaudithook(hook)

@@ -66,7 +66,7 @@ class Memory:
     seen: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
     ttl: dict[str, Any] = field(default_factory=dict)
-    issued: dict[str, dict[str, str]] = field(default_factory=dict)
+    issued: dict[str, str] = field(default_factory=dict)
     answering: list[tuple[int, str]] = field(default_factory=list)
     failure: dict[str, str] | None = None
 
