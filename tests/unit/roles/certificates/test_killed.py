@@ -33,7 +33,7 @@ def kills(host: Host, *arguments: str, prepare: Callable[[], None] = lambda: Non
         assert_works(host)
         yield moment
         moment += 1
-    assert moment > 20, "the steps were not counted"
+    assert moment > 15, "the steps were not counted"
 
 
 def assert_works(host: Host) -> None:
