@@ -19,9 +19,9 @@ CONFIG: dict[str, Any] = {"names": list(NAMES), "renew_days": 30}
     [
         (certificate(), None),
         (certificate(names=["mx.example.org", "more.example.org"]), None),
-        # A CA that is ahead of this host by less than five minutes, or by more.
+        # A CA that is ahead of this host by less than five minutes, or by an hour.
         (certificate(begin=4 / 1440), None),
-        (certificate(begin=6 / 1440), "is valid only from"),
+        (certificate(begin=60 / 1440), "is valid only from"),
         (certificate() + certificate(OTHER_KEY), None),
         (certificate(OTHER_KEY), "is for another key"),
         (certificate(OTHER_KEY) + certificate(), "is for another key"),

@@ -99,7 +99,10 @@ def test_acme_sh_has_a_request_signed_and_never_sees_the_key(
         ),
         ("exit 1", "for mx.example.org: acme.sh printed nothing"),
         # It found nothing to do, as without --force.
-        ("echo Skipping; exit 2", "for mx.example.org: Skipping"),
+        (
+            "echo Skipping; touch $home/mx.example.org_ecc/fullchain.cer; exit 2",
+            "for mx.example.org: Skipping",
+        ),
         ("echo Success", "for mx.example.org: Success"),
         (
             "mkdir $home/other; echo two; touch $home/{other,mx.example.org_ecc}/fullchain.cer",
