@@ -84,7 +84,7 @@ def tls_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the settings of keys and certificates taken together."""
     source = settings.get("mail_tls_source", "acme")
     provided = settings.get("mail_tls_provided", {})
-    algorithms = settings.get("mail_tls_algorithms", ALGORITHMS)
+    algorithms = settings.get("mail_tls_algorithms", list(ALGORITHMS))
     if source == "files" and isinstance(provided, Mapping) and isinstance(algorithms, list):
         for algorithm in algorithms:
             if algorithm not in provided:

@@ -208,6 +208,13 @@ def test_a_port_without_tlsa_loses_what_it_had():
     assert ports == {"present": {"_25", "_2525"}, "absent": {"_465", "_587", "_993"}}
 
 
+def test_without_tlsa_ports_there_is_no_tlsa_and_what_there_was_goes():
+    records = mail_records({**SETTINGS, "tlsa_ports": []}, tls_keys=[key()])
+    assert not [name for name, kind in table(records) if kind == "TLSA"]
+    gone = {name.split(".")[0] for name, kind in table(records, "absent") if kind == "TLSA"}
+    assert gone == {"_25", "_465", "_587", "_993"}
+
+
 def test_a_host_that_is_a_domain_itself_has_one_spf_record():
     records = mail_records({"hostname": "example.org", "domains": {"example.org": {}}})
     spf = [r["values"] for r in records if (r["name"], r["type"]) == ("example.org", "TXT")]
@@ -296,15 +303,22 @@ def test_dkim_keys_are_published_and_pending_until_they_are_made(value, values, 
 
 
 @pytest.mark.parametrize(
-    ("account", "values"),
+    ("account", "settings", "value"),
     [
-        ("https://ca/1", '0 issue "ca.example; accounturi=https://ca/1; validationmethods=dns-01"'),
-        ("", '0 issue "ca.example; validationmethods=dns-01"'),
+        ("https://ca/1", {}, "accounturi=https://ca/1; validationmethods=dns-01"),
+        ("", {}, "validationmethods=dns-01"),
+        ("", {"acme_challenge": "http-01"}, "validationmethods=http-01"),
+        (
+            "https://ca/1",
+            {"acme_challenge": "http-01"},
+            "accounturi=https://ca/1; validationmethods=http-01",
+        ),
     ],
 )
-def test_caa_names_the_ca_the_account_and_the_method(account, values):
-    records = mail_records({**SETTINGS, "acme_ca_domain": "ca.example"}, acme_account_uri=account)
-    assert table(records)["mx.example.org", "CAA"] == [values, '0 issuewild ";"']
+def test_caa_names_the_ca_the_account_and_the_method(account, settings, value):
+    settings = {**SETTINGS, "acme_ca_domain": "ca.example", **settings}
+    records = table(mail_records(settings, acme_account_uri=account))
+    assert records["mx.example.org", "CAA"] == [f'0 issue "ca.example; {value}"', '0 issuewild ";"']
 
 
 def test_caa_is_pending_without_an_account_and_missing_without_a_ca():

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from pair import (
     CertificateError,
     TooEarly,
     digest,
-    key_spki,
     leaf_of,
     validity,
     why_broken,
@@ -50,6 +49,8 @@ class Host:
         self.algorithms: list[str] = config["algorithms"]
         self.ring = Ring(config["tls_dir"])
         self.swap = Swap(self.ring, config["services"], config["names"][0])
+        # The digests of the keys that this run put out of use and in use, by algorithm.
+        self.rolled: dict[str, dict[str, str]] = {}
 
     def recover(self) -> None:
         """End what a run began that was killed."""
@@ -102,19 +103,16 @@ class Host:
                 "with mail_tls_source=files a new key comes from the settings: put it into "
                 "mail_tls_provided and run site.yml"
             )
+        if self.rolled:
+            # By recover(): a roll was killed, and this is the next try.
+            return {"rolled": self.rolled, "warnings": []}
         gate = Gate(self.ring, self.config)
         if not check:
             self.ring.remember()
         closed = [why for name in self.algorithms if (why := gate.why_closed(name, "next"))]
         if closed and not compromised:
             raise TooEarly(closed[0])
-        rolled = {
-            algorithm: {
-                role: digest(key_spki(self.ring.key(algorithm, role)))
-                for role in ("current", "next")
-            }
-            for algorithm in self.algorithms
-        }
+        rolled = {algorithm: self._digests(algorithm) for algorithm in self.algorithms}
         if not check:
             pairs = {name: self._pair(name, "next") for name in self.algorithms}
             if compromised:
@@ -122,6 +120,9 @@ class Host:
                     self.ring.retire(algorithm, "1970-01-01T00:00:00+00:00")
             self._serve(pairs)
         return {"rolled": rolled, "warnings": closed}
+
+    def _digests(self, algorithm: str) -> dict[str, str]:
+        return {role: digest(self.ring.spki(algorithm, role)) for role in ("current", "next")}
 
     def status(self) -> str:
         """Where each key stands, for people."""
@@ -136,7 +137,7 @@ class Host:
         return "\n".join(lines)
 
     def _status(self, algorithm: str, role: str) -> str:
-        name = digest(key_spki(self.ring.key(algorithm, role)))
+        name = digest(self.ring.spki(algorithm, role))
         words = [f"{algorithm:5} {role:8} {name[:16]}"]
         served = self.ring.served(algorithm)
         if served and self.ring.serves(algorithm, role):
@@ -146,7 +147,7 @@ class Host:
         opens = self.ring.opens(algorithm, role)
         if role == "next" and opens:
             words.append(f"may be served from {opens.isoformat()} on")
-        if role == "previous":
+        if role == "previous" and name in self.ring.memory.retired:
             words.append(f"not in use since {self.ring.memory.retired[name]}")
         return ", ".join(words)
 
@@ -163,9 +164,17 @@ class Host:
         issued = self.ring.memory.issued.get(algorithm)
         if reason is None and issued and issued != self.config["issuer"]:
             reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
+        chain = self.config["chains"].get(algorithm)
+        if reason is None and chain and chain != self._served_chain(algorithm):
+            reason = "another chain was provided"
         if reason is None and force:
             reason = "it was asked for"
         return reason
+
+    def _served_chain(self, algorithm: str) -> str:
+        """Its SHA-256, as the configuration has that of a provided one."""
+        served, key = self.ring.served(algorithm) or b"", self.ring.key(algorithm, "current")
+        return hashlib.sha256(served.removeprefix(key.rstrip(b"\n") + b"\n")).hexdigest()
 
     def _pair(self, algorithm: str, role: str) -> bytes:
         """The key in a role with a chain that fits it. Raises CertificateError."""
@@ -191,6 +200,7 @@ class Host:
         """Let the ring follow what is served, and make that final."""
         for algorithm in self.algorithms:
             if self.ring.serves(algorithm, "next"):
+                self.rolled[algorithm] = self._digests(algorithm)
                 self.ring.advance(algorithm)
         self.swap.commit()
 
@@ -224,7 +234,7 @@ def main() -> int:
             # One at a time; the module tls_key_ring takes it too.
             fcntl.flock(lock, fcntl.LOCK_EX)
             return change(Host(config), arguments)
-    except (OSError, ValueError) as error:
+    except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -242,7 +252,7 @@ def change(host: Host, arguments: argparse.Namespace) -> int:
             report = host.roll(arguments.check, arguments.compromised)
         memory.failure = None
         print(json.dumps(report))
-    except (CertificateError, OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         if isinstance(error, TooEarly):
             status = 3

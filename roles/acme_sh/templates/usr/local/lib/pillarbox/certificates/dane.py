@@ -16,7 +16,7 @@ import dns.name
 import dns.query
 import dns.rdatatype
 import dns.resolver
-from pair import CertificateError, digest
+from pair import DIGESTS, CertificateError, digest
 
 # Seconds for each answer.
 TIMEOUT = 5.0
@@ -26,7 +26,8 @@ TIMEOUT = 5.0
 class Answer:
     """The TLSA RRset of one name on one server: digests by matching type, and its TTL in seconds.
 
-    Only records 3 1 x count, which are all we publish. There are none where nothing is published.
+    Only records 3 1 1 and 3 1 2 can have a key, which are all we publish. There are no matching
+    types where nothing is published.
     """
 
     server: str
@@ -40,7 +41,10 @@ class Answer:
         It may look at the strongest matching type only, so the key must be under each (RFC 7671
         sections 8 and 9).
         """
-        return all(digest(spki, kind) in values for kind, values in self.digests.items())
+        return all(
+            kind in DIGESTS and digest(spki, kind) in values
+            for kind, values in self.digests.items()
+        )
 
 
 def name_servers(host: str) -> dict[str, list[str]]:
@@ -97,8 +101,15 @@ def _answer(server: str, name: str, response: dns.message.Message) -> Answer:
     for rrset in response.answer:
         for record in rrset if rrset.rdtype == dns.rdatatype.TLSA else ():
             ttl = rrset.ttl
+            # A type of somebody else's records has no key of ours.
+            values = digests.setdefault(record.mtype, set())
             if (record.usage, record.selector) == (3, 1):
-                digests.setdefault(record.mtype, set()).add(record.cert.hex())
+                values.add(record.cert.hex())
+    if response.answer and not digests:
+        raise CertificateError(
+            f"the name server {server} has a CNAME at {name} that leads to no TLSA records of its "
+            "own; take it away, and run site.yml"
+        )
     return Answer(server, name, {kind: frozenset(values) for kind, values in digests.items()}, ttl)
 
 
@@ -127,4 +138,5 @@ def why_unpinned(answers: Iterable[Answer], spki: bytes) -> str | None:
 
 def is_everywhere(answers: Iterable[Answer], spki: bytes) -> bool:
     """Whether each server has records, and each set of them has the key."""
-    return all(answer.digests and answer.pins(spki) for answer in answers)
+    answers = list(answers)
+    return bool(answers) and all(answer.digests and answer.pins(spki) for answer in answers)

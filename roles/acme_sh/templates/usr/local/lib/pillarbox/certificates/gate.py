@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dane import Answer, published, why_unpinned
-from pair import CertificateError, digest, key_spki, leaf_of, left, validity
+from pair import CertificateError, digest, leaf_of, left, validity
 from ring import Ring, now
 
 
@@ -22,23 +22,24 @@ class Gate:
         self.unknown: str | None = None
         try:
             self.answers = published(config["names"][0], config["tlsa_ports"])
-            ring.observe(self.algorithms, self.answers)
         except CertificateError as error:
             self.unknown = str(error)
+        else:
+            ring.observe(self.algorithms, self.answers)
 
     def why_closed(self, algorithm: str, role: str) -> str | None:
         """Say why the key in a role must not be put in service, or None when it may."""
         if self.unknown:
             return self.unknown
-        pem = self.ring.key(algorithm, role)
-        unpinned = why_unpinned(self.answers, key_spki(pem))
+        spki = self.ring.spki(algorithm, role)
+        unpinned = why_unpinned(self.answers, spki)
         if unpinned or self._is_no_news(algorithm, role):
             return unpinned
         opens = self.ring.opens(algorithm, role)
         if opens is None:
             return (
                 f"not all name servers serve TLSA records for the {role} {algorithm} key "
-                f"{digest(key_spki(pem))} yet; run site.yml, which publishes them"
+                f"{digest(spki)} yet; run site.yml, which publishes them"
             )
         if opens > now():
             return (

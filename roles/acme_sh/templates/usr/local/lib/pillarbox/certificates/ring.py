@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from dane import Answer, is_everywhere
-from pair import digest, key_spki
+from pair import CertificateError, digest, key_spki
+
+# How the name of a file begins while it is written, here and in tls_key_ring.
+TEMPORARY = ".pillarbox-"
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file that only root can read, in one step (rename(2))."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -55,13 +58,16 @@ class Memory:
     ttl       the longest time to live, in seconds, that these records were seen with; it counts
               until it has passed twice, as caches may still go by it
     issued    how the certificate of each algorithm came about
+    answering the ports, with the algorithm, that served when pairs were last swapped in: a run
+              that was killed may have left them without an answer
     failure   the last run's, None after a good one: when and why
     """
 
     seen: dict[str, str] = field(default_factory=dict)
     retired: dict[str, str] = field(default_factory=dict)
     ttl: dict[str, Any] = field(default_factory=dict)
-    issued: dict[str, dict[str, str]] = field(default_factory=dict)
+    issued: dict[str, str] = field(default_factory=dict)
+    answering: list[tuple[int, str]] = field(default_factory=list)
     failure: dict[str, str] | None = None
 
 
@@ -77,7 +83,18 @@ class Ring:
         return self.directory / f"{algorithm}-{role}.key"
 
     def key(self, algorithm: str, role: str) -> bytes:
-        return self.key_file(algorithm, role).read_bytes()
+        """A key in PEM. Raises CertificateError when there is none."""
+        pem = read(self.key_file(algorithm, role))
+        if pem is None:
+            raise CertificateError("is missing; run site.yml, which makes it")
+        return pem
+
+    def spki(self, algorithm: str, role: str) -> bytes:
+        """What TLSA records pin of a key. Raises CertificateError when it is not usable."""
+        try:
+            return key_spki(self.key(algorithm, role))
+        except CertificateError as error:
+            raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
 
     def served_file(self, algorithm: str) -> Path:
         return self.directory / f"{algorithm}.pem"
@@ -87,8 +104,10 @@ class Ring:
 
     def serves(self, algorithm: str, role: str) -> bool:
         """Whether the key in a role is the one that is served."""
-        served, key = self.served(algorithm), read(self.key_file(algorithm, role))
-        return bool(served and key) and key_spki(served or b"") == key_spki(key or b"")
+        try:
+            return key_spki(self.served(algorithm) or b"") == self.spki(algorithm, role)
+        except CertificateError:
+            return False
 
     def remember(self) -> None:
         content = json.dumps(vars(self.memory), indent=2).encode() + b"\n"
@@ -97,7 +116,7 @@ class Ring:
 
     def retire(self, algorithm: str, since: str) -> None:
         """Remember since when the key in use is not to be used, unless that is known."""
-        name = digest(key_spki(self.key(algorithm, "current")))
+        name = digest(self.spki(algorithm, "current"))
         self.memory.retired.setdefault(name, since)
         self.remember()
 
@@ -116,9 +135,10 @@ class Ring:
         seen: dict[str, str] = {}
         for algorithm in algorithms:
             for role in ("current", "next"):
-                pem = read(self.key_file(algorithm, role))
-                if pem and is_everywhere(answers, key_spki(pem)):
-                    name = digest(key_spki(pem))
+                if not self.key_file(algorithm, role).exists():
+                    continue
+                if is_everywhere(answers, spki := self.spki(algorithm, role)):
+                    name = digest(spki)
                     seen[name] = self.memory.seen.get(name, now().isoformat())
         self.memory.seen = seen
 
@@ -127,7 +147,7 @@ class Ring:
 
         RFC 7671 section 8.1. None while not all of them have them.
         """
-        seen = self.memory.seen.get(digest(key_spki(self.key(algorithm, role))))
+        seen = self.memory.seen.get(digest(self.spki(algorithm, role)))
         if seen is None:
             return None
         return datetime.fromisoformat(seen) + timedelta(seconds=2 * self.memory.ttl["seconds"])

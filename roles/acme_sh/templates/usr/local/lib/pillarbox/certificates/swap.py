@@ -15,13 +15,14 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from pair import CertificateError, leaf_of
-from ring import Ring, replace
+from ring import TEMPORARY, Ring, replace
 
 # Seconds. Daemons answer with what they had until their old processes are gone.
 RELOADED_WITHIN = 20.0
@@ -43,14 +44,15 @@ class Swap:
 
     def run(self, pairs: Pairs) -> None:
         """Serve these pairs, or go on with the former. Raises CertificateError, OSError."""
-        asked = self._answering(pairs)
+        self.ring.memory.answering = self._answering(pairs)
+        self.ring.remember()
         for algorithm, pair in pairs.items():
             replace(self._new(algorithm), pair)
         for algorithm in pairs:
             self._keep_old(algorithm)
         for algorithm in pairs:
             os.replace(self._new(algorithm), self.ring.served_file(algorithm))
-        self._load(asked)
+        self._load()
 
     def commit(self) -> None:
         """Forget what was served before; from here on there is no way back."""
@@ -66,11 +68,12 @@ class Swap:
         unfinished = self._unfinished()
         complete = not list(self.ring.directory.glob("*.pem.new"))
         if unfinished and complete:
-            self._load(self._answering(unfinished))
+            self._load()
         elif unfinished:
             self._put_back()
-        for new in self.ring.directory.glob("*.pem.new"):
-            new.unlink()
+        for pattern in ("*.pem.new", f"{TEMPORARY}*"):
+            for left in self.ring.directory.glob(pattern):
+                left.unlink()
         return bool(unfinished)
 
     def _new(self, algorithm: str) -> Path:
@@ -87,27 +90,39 @@ class Swap:
         replace(self._old(algorithm), self.ring.served(algorithm) or b"")
 
     def _put_back(self) -> None:
+        """Serve the former pairs, which stay until the daemons have loaded them."""
         for algorithm in self._unfinished():
-            old = self._old(algorithm)
+            old, new = self._old(algorithm), self._new(algorithm)
+            served = self.ring.served_file(algorithm)
+            new.unlink(missing_ok=True)
             if old.stat().st_size:
-                os.replace(old, self.ring.served_file(algorithm))
+                # A link has room on a full disk too.
+                os.link(old, new)
+                os.replace(new, served)
+                # rename(2) leaves it where both were one file, as after a kill right here.
+                new.unlink(missing_ok=True)
             else:
-                self.ring.served_file(algorithm).unlink(missing_ok=True)
-                old.unlink()
+                served.unlink(missing_ok=True)
         self._reload()
+        self.commit()
 
-    def _load(self, asked: list[tuple[int, str]]) -> None:
+    def _load(self) -> None:
         try:
             self._reload()
-            self._see(asked)
-        except (CertificateError, subprocess.CalledProcessError) as error:
+            self._see()
+        except CertificateError as error:
             self._put_back()
             raise CertificateError(f"{error}; the former pair is back in service") from error
 
     def _reload(self) -> None:
-        subprocess.run(["systemctl", "try-reload-or-restart", *self.services], check=True)
+        try:
+            subprocess.run(["systemctl", "try-reload-or-restart", *self.services], check=True)
+        except subprocess.CalledProcessError as error:
+            raise CertificateError(
+                f"{' or '.join(self.services)} could not be reloaded; systemctl status tells why"
+            ) from error
 
-    def _answering(self, algorithms: Pairs | list[str]) -> list[tuple[int, str]]:
+    def _answering(self, algorithms: Iterable[str]) -> list[tuple[int, str]]:
         """The ports that serve now, of which a new pair can be expected.
 
         One that does not, as on a new host, or while a daemon is down, has nothing to lose.
@@ -120,11 +135,14 @@ class Swap:
                     found.append((port, algorithm))
         return found
 
-    def _see(self, asked: list[tuple[int, str]]) -> None:
+    def _see(self) -> None:
         """Compare what each port serves with the file. Raises CertificateError."""
         deadline = time.monotonic() + RELOADED_WITHIN
-        for port, algorithm in asked:
-            wanted = leaf_of(self.ring.served(algorithm) or b"").public_bytes(Encoding.DER)
+        for port, algorithm in self.ring.memory.answering:
+            pair = self.ring.served(algorithm)
+            if pair is None:  # Put back, and there was none.
+                continue
+            wanted = leaf_of(pair).public_bytes(Encoding.DER)
             while True:
                 try:
                     if certificate_at(port, algorithm, self.hostname) == wanted:
