@@ -58,7 +58,6 @@ def test_tells_which_keys_change(
     assert result["changed"]
     assert result["rolled"] == REPORT["rolled"]
     assert result["diff"] == {"before": "ecdsa: aa\n", "after": "ecdsa: bb\n"}
-    assert "warnings" not in result
 
 
 def test_what_a_rollover_costs_is_a_warning(run: Run) -> None:

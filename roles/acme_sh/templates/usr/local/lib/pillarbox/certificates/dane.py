@@ -79,7 +79,7 @@ def ask(server: str, addresses: list[str], name: str) -> list[Answer]:
     why = "it has no address"
     for address in addresses:
         try:
-            response, _ = dns.query.udp_with_fallback(query, address, TIMEOUT)
+            response = dns.query.udp_with_fallback(query, address, TIMEOUT)[0]
         except (OSError, dns.exception.DNSException) as error:
             why = str(error) or type(error).__name__
             continue
