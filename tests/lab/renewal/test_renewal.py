@@ -265,7 +265,7 @@ def test_another_name_has_new_certificates_issued_by_another_challenge() -> None
         "acme_sh_ca_bundle": "/etc/pillarbox/ca.pem",
     }
     try:
-        # The configuration, its timer, the CAA record, perhaps a package; what is served is good.
+        # The configuration, its timer and the CAA record, perhaps a package; no certificate is due.
         assert changed(lab.site(**bundle)) >= 3
         assert "validationmethods=http-01" in str(lab.dig(MX, "CAA"))
         before = serials()

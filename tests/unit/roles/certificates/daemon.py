@@ -34,11 +34,11 @@ def serve(connection: socket.socket, loaded: Path, starttls: bool) -> None:
 
 def main() -> None:
     loaded = Path(sys.argv[1])
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    listeners = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))]
     print(*(listener.getsockname()[1] for listener in listeners), flush=True)
     while True:
         for listener in select.select(listeners, [], [])[0]:
-            connection, _ = listener.accept()
+            connection = listener.accept()[0]
             # A client that is killed, or that meets a daemon without a pair.
             with connection, suppress(OSError):
                 serve(connection, loaded, listener is listeners[1])

@@ -17,7 +17,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +40,10 @@ ALGORITHMS = ["ecdsa", "rsa"]
 # What is served at first, with two months of life.
 PAIRS = {name: KEYS[name, "current"] + certificate(KEYS[name, "current"]) for name in ALGORITHMS}
 # What Python tells before it does so (see sys.addaudithook), and fsync(2).
-EVENTS = {
+EVENTS = frozenset({
     "os.chmod", "os.fsync", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
     "socket.connect", "subprocess.Popen",
-}  # fmt: skip
+})  # fmt: skip
 
 SYSTEMCTL = """\
 #!/bin/sh
@@ -210,7 +210,7 @@ class Host:
         assert run.status != -1, run.err
         return run
 
-    def run_until(self, moment: int, *arguments: str, events: set[str] = EVENTS) -> Run:
+    def run_until(self, moment: int, *arguments: str, events: Set[str] = EVENTS) -> Run:
         """Run it with a SIGKILL before the n-th call that changes or reaches anything."""
         return self.run(*arguments, before=lambda: count_calls(moment, events))
 
@@ -240,7 +240,7 @@ def fill_disk(moment: int) -> None:
     patch_fsync(fill)
 
 
-def count_calls(moment: int, events: set[str]) -> None:
+def count_calls(moment: int, events: Set[str]) -> None:
     """Have this process die before its n-th call of these."""
     countdown = iter(range(moment))
 

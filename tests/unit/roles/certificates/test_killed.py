@@ -57,8 +57,8 @@ def assert_whole(host: Host, rolled: bool) -> None:
 
 def test_a_renewal(host: Host) -> None:
     renewed = []
-    for _ in kills(host, "renew", "--force"):
-        assert host.run("renew").status == 0
+    for moment in kills(host, "renew", "--force"):
+        assert host.run("renew").status == 0, moment
         assert_whole(host, rolled=False)
         renewed.append([host.pairs()[name] != PAIRS[name] for name in ALGORITHMS])
     assert [False, False] in renewed and [True, True] in renewed
@@ -67,8 +67,8 @@ def test_a_renewal(host: Host) -> None:
 
 def test_a_roll(host: Host) -> None:
     rolled = []
-    for _ in kills(host, "roll"):
-        assert host.run("renew").status == 0
+    for moment in kills(host, "roll"):
+        assert host.run("renew").status == 0, moment
         rolled.append("ecdsa-previous.key" in host.contents())
         assert_whole(host, rolled[-1])
         if not rolled[-1]:
@@ -86,8 +86,8 @@ def test_a_renewal_that_the_daemons_do_not_take(host: Host) -> None:
         shutil.rmtree(takes, ignore_errors=True)
         shutil.copytree(host.tls, takes)
 
-    for _ in kills(host, "renew", "--force", prepare=prepare):
-        host.run("renew")
+    for moment in kills(host, "renew", "--force", prepare=prepare):
+        assert host.run("renew").status in (0, 1), moment
         assert_whole(host, rolled=False)
 
 
@@ -102,6 +102,6 @@ def test_the_repair_of_a_killed_roll(host: Host) -> None:
         shutil.rmtree(host.tls)
         shutil.copytree(killed, host.tls)
 
-    for _ in kills(host, "renew", prepare=prepare):
-        assert host.run("renew").status == 0
+    for moment in kills(host, "renew", prepare=prepare):
+        assert host.run("renew").status == 0, moment
         assert_whole(host, rolled=True)
