@@ -38,6 +38,15 @@ options:
     type: list
     elements: dict
     default: []
+  dkim_states:
+    description:
+      - The states of the DKIM keys as RV(pillarbox.mail.dkim_selectors#module:selectors) has them.
+      - The record of a key that is V(revoked) has an empty C(p=), that of one that is V(gone) is
+        V(absent). A key without a state is published as it is.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
   tls_keys:
     description:
       - The TLS keys as RV(pillarbox.mail.tls_key_ring#module:tls_keys) has them, current and next

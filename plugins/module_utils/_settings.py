@@ -38,6 +38,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
     backup_mx,
     contradictions,
+    dkim_selectors,
     domain_settings,
     mta_sts,
     public_address,
@@ -49,7 +50,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     domain_name,
     labels,
     normal,
-    selector,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     hash_fault,
@@ -95,26 +95,6 @@ def _account(where: str, value: Any) -> Iterator[Problem]:
             yield where, "has neither password nor password_hash; give it one of them"
         elif len(value) > 1:
             yield where, "has both password and password_hash; keep one of them"
-
-
-_SELECTOR_FIELDS = fields({"type": one_of("rsa", "ed25519")})
-
-
-def _selector(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTOR_FIELDS(where, value)
-    if isinstance(value, Mapping) and "type" not in value:
-        yield member(where, "type"), "is missing; write rsa or ed25519"
-
-
-_SELECTORS = keyed_by("selector", normal(selector), _selector)
-
-
-def _selectors(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTORS(where, value)
-    if isinstance(value, Mapping) and all(
-        isinstance(item, Mapping) and item.get("type") == "ed25519" for item in value.values()
-    ):
-        yield where, "has no key of type rsa; many receivers cannot verify Ed25519, so add one"
 
 
 _TSIG: dict[str, Check] = {
@@ -165,6 +145,12 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
+def _max_age(where: str, value: Any) -> Iterator[Problem]:
+    # More often, keys would be replaced before the records of the former ones are gone.
+    if value != 0 or isinstance(value, bool):
+        yield from integer(30, 3650)(where, value)
+
+
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
@@ -176,7 +162,7 @@ CHECKS: dict[str, Check] = {
     "mail_tls_algorithms": some_of(one_of("ecdsa", "rsa")),
     "mail_tlsa_matching_types": some_of(one_of(1, 2)),
     "mail_tlsa_ports": some_of(integer(1, 65535)),
-    "mail_dkim_selectors": _selectors,
+    "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
     "mail_tls_rpt_rua": list_of(tls_report_uri),
     "mail_srv_records": boolean,
@@ -189,6 +175,9 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),
+    "rspamd_dkim_keep_days": integer(7, 3650),
+    "rspamd_dkim_revoked_days": integer(1, 3650),
+    "rspamd_dkim_max_age_days": _max_age,
 }
 
 

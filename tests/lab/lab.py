@@ -256,22 +256,40 @@ def playbook(
 
     A command in *within* gets the one that runs it as further arguments.
     """
-    command = [*within, sys.executable, "-m", "ansible", "playbook", name]
-    command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # In a file, as settings may be secret and arguments are there for all to see.
         json.dump(settings, file)
         file.flush()
         return subprocess.run(
-            [*command, "-e", f"@{file.name}"],
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(collections),
-                "ANSIBLE_FORCE_COLOR": "false",
-                "ANSIBLE_NOCOLOR": "true",
-            },
+            [*within, *_command(name), *arguments, "-e", f"@{file.name}"],
+            env=_environment(collections),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=600,
         )
+
+
+def start(name: str) -> subprocess.Popen[bytes]:
+    """Start a playbook as the leader of a process group, by which it can be killed."""
+    return subprocess.Popen(
+        _command(name),
+        env=_environment(COLLECTIONS),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _command(name: str) -> list[str]:
+    inventory = str(ROOT / "lab/inventory.yml")
+    return [sys.executable, "-m", "ansible", "playbook", name, "-i", inventory]
+
+
+def _environment(collections: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+    }

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A message that was signed before a step of a rotation goes on to verify after it.
+
+Time passes by moving the dates in the ledger back, which is what the passing of days looks like to
+a run: the host's clock, the software and the periods are the real ones. The tests build on each
+other, as the steps do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.lab import lab
+
+ALICE, BOB = "alice@example.org", "bob@example.net"
+LEDGER = "/var/lib/pillarbox/dkim.json"
+KEYS = "/var/lib/rspamd/dkim"
+SECONDARY = "198.18.0.54"
+FIRST, SECOND, THIRD = ({"r1", "e1"}, {"r2", "e2"}, {"r3", "e3"})
+
+
+@dataclass
+class Mailbag:
+    """What alice has sent to bob: each message as it arrived, with its selectors."""
+
+    arrived: list[tuple[set[str], bytes]] = field(default_factory=list)
+
+    def send(self, *, signed_with: set[str]) -> None:
+        """Send one; the peer verifies it at its arrival, and dkimpy by the DNS of this moment."""
+        mail = lab.message(ALICE, BOB)
+        lab.submit(mail)
+        message = lab.received_at_peer(mail)
+        assert lab.verdicts(message) >= {"dkim=pass", "dmarc=pass"}
+        assert {name for name, _valid in lab.signatures(message)} == signed_with
+        self.arrived.append((signed_with, message))
+        self.verifies(signed_with)
+
+    def verifies(self, *those_signed_with: set[str]) -> None:
+        """All messages that were signed with these selectors verify now, as often as wanted."""
+        for selectors, message in self.arrived:
+            if selectors in those_signed_with:
+                valid = {(name, True) for name in selectors}
+                assert set(lab.signatures(message)) == valid, selectors
+
+    def fails(self, selectors: set[str]) -> None:
+        """No message that was signed with these selectors verifies any more."""
+        messages = [message for signed, message in self.arrived if signed == selectors]
+        assert messages
+        for message in messages:
+            assert not any(valid for _selector, valid in lab.signatures(message))
+
+
+@pytest.fixture(scope="module")
+def mail() -> Mailbag:
+    return Mailbag()
+
+
+def ledger() -> dict[str, dict[str, Any]]:
+    """The keys of the domain as the host remembers them."""
+    keys: dict[str, dict[str, Any]] = json.loads(lab.on("mx", f"cat {LEDGER}"))["example.org"]
+    return keys
+
+
+def states() -> dict[str, str]:
+    return {selector: key["state"] for selector, key in ledger().items()}
+
+
+def days_pass(days: int) -> None:
+    """Move every date in the ledger back."""
+
+    def earlier(match: re.Match[str]) -> str:
+        moment = datetime.fromisoformat(match[0]) - timedelta(days=days)
+        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", earlier, lab.on("mx", f"cat {LEDGER}"))
+    lab.on("mx", f"cat >{LEDGER}", text)
+
+
+def record(selector: str, server: str = lab.PRIMARY) -> str:
+    """A key's record with its strings joined, "" when there is none."""
+    return "".join(re.findall(r'"([^"]*)"', "".join(lab.dig(f"{selector}._domainkey.example.org",
+                                                            "TXT", server))))  # fmt: skip
+
+
+def changed_tasks(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """The names of the tasks that a run changed something by, or in a check would."""
+    assert run.returncode == 0, run.stdout
+    task, found = "", []
+    for line in run.stdout.splitlines():
+        if line.startswith("TASK ["):
+            task = line
+        elif line.startswith("changed: ["):
+            found.append(task)
+    return found
+
+
+def site_as_predicted(playbook: str = "pillarbox.mail.site", **settings: Any) -> str:
+    """Have a playbook checked, then run; it changes what the check said. Returns its output."""
+    check = lab.playbook(playbook, "--check", **settings)
+    run = lab.playbook(playbook, **settings)
+    assert changed_tasks(run) == changed_tasks(check)
+    assert changed_tasks(run) != []
+    return run.stdout
+
+
+def nothing_is_left_to_do(**settings: Any) -> None:
+    assert lab.changed(lab.site(**settings)) == 0
+
+
+def test_the_first_keys_sign_once_their_records_are_everywhere(mail: Mailbag) -> None:
+    assert states() == dict.fromkeys(FIRST, "active")
+    assert lab.on("mx", f"stat -c '%a %U' {LEDGER}") == "644 root\n"
+    mail.send(signed_with=FIRST)
+
+
+def test_a_secondary_that_lags_and_a_run_that_is_killed_leave_the_old_keys_signing(
+    mail: Mailbag,
+) -> None:
+    lab.on("internet", "lab-lag on")
+    try:
+        run = lab.start("pillarbox.mail.rotate_dkim")
+        lab.eventually("the new record at the primary", lambda: record("r2") or None)
+        # The run waits for the secondary, which the peer's resolver may ask.
+        assert record("r2", SECONDARY) == ""
+        mail.send(signed_with=FIRST)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        assert states() == {**dict.fromkeys(FIRST, "active"), **dict.fromkeys(SECOND, "future")}
+        mail.send(signed_with=FIRST)
+    finally:
+        lab.on("internet", "lab-lag off")
+
+
+def test_the_next_run_finishes_the_rotation_and_old_mail_goes_on_to_verify(mail: Mailbag) -> None:
+    site_as_predicted()
+
+    assert states() == {**dict.fromkeys(FIRST, "retired"), **dict.fromkeys(SECOND, "active")}
+    mail.send(signed_with=SECOND)
+    mail.verifies(FIRST)
+    nothing_is_left_to_do()
+
+
+def test_old_mail_verifies_until_the_last_day_of_the_retirement(mail: Mailbag) -> None:
+    days_pass(13)
+    nothing_is_left_to_do()
+    mail.verifies(FIRST, SECOND)
+
+
+def test_after_it_the_old_keys_are_revoked(mail: Mailbag) -> None:
+    days_pass(1)
+    mail.verifies(FIRST)
+
+    site_as_predicted()
+
+    assert states() == {**dict.fromkeys(FIRST, "revoked"), **dict.fromkeys(SECOND, "active")}
+    assert record("r1") == record("r1", SECONDARY) == "v=DKIM1; k=rsa; p="
+    mail.fails(FIRST)
+    mail.verifies(SECOND)
+    mail.send(signed_with=SECOND)
+
+
+def test_in_the_end_nothing_is_left_of_them_and_the_next_are_stolen(mail: Mailbag) -> None:
+    days_pass(30)
+
+    told = site_as_predicted("pillarbox.mail.rotate_dkim", rspamd_dkim_compromised=True)
+
+    assert record("r1") == record("e1") == ""
+    assert lab.on("mx", f"ls {KEYS} | grep -c '[er]1[.]key'", check=False) == "0\n"
+    assert states() == {**dict.fromkeys(SECOND, "revoked"), **dict.fromkeys(THIRD, "active")}
+    assert "example.org: r2 (rsa) is revoked since" in told
+    assert record("r2", SECONDARY) == "v=DKIM1; k=rsa; p="
+    mail.fails(SECOND)
+    mail.send(signed_with=THIRD)
+
+
+def test_keys_are_replaced_by_age_once_a_period(mail: Mailbag) -> None:
+    days_pass(180)
+    half_a_year = {"rspamd_dkim_max_age_days": 180}
+
+    assert lab.changed(lab.site(**half_a_year)) > 0
+
+    assert {key for key, state in states().items() if state == "active"} == {"r4", "e4"}
+    nothing_is_left_to_do(**half_a_year)
+    mail.send(signed_with={"r4", "e4"})
+    mail.verifies(THIRD)
