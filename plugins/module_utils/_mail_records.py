@@ -162,7 +162,8 @@ def _dkim(
     parked = {name for name, domain in settings["domains"].items() if (domain or {}).get("parked")}
     state_of = {item["dns_name"]: item for item in states if item["domain"] in settings["domains"]}
     for key in keys:
-        if state_of.get(key["dns_name"], key).get("state") not in ("revoked", "gone"):
+        state = state_of.get(key["dns_name"], key).get("state")
+        if key["domain"] not in parked and state not in ("revoked", "gone"):
             yield record(
                 domain_name(key["dns_name"], underscore=True),
                 "TXT",

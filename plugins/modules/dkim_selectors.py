@@ -320,10 +320,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def warn(module: AnsibleModule, keys: list[Key]) -> None:
     """Say which keys go on waiting, for a user who has to publish their records himself."""
     for domain in sorted({key.domain for key in waiting(keys)}):
-        names = " and ".join(key.selector for key in waiting(keys) if key.domain == domain)
+        names = ", ".join(key.selector for key in waiting(keys) if key.domain == domain)
         module.warn(
-            f"{domain}: DKIM key {names} does not sign yet, as not every name server is known to"
-            " serve its record; publish what is missing, then run again"
+            f"{domain}: not signing with {names} yet, as not every name server is known to serve"
+            " the records; publish what is missing, then run again"
         )
 
 

@@ -225,6 +225,25 @@ def test_selectors_that_the_settings_replace_retire_when_the_new_ones_sign() -> 
     assert lives(run(before, new, served)) == ["r1 retired", "e1 active", "s1 active"]
 
 
+def test_selectors_are_published_ahead_and_used_later() -> None:
+    old = {"r1": {"type": "rsa"}}
+    ahead = run(keys("r1 active 9"), {**old, "s1": {"type": "rsa", "state": "future"}})
+    assert lives(ahead) == ["r1 active", "s1 future"]
+    served = ["s1._domainkey.example.org"]
+    assert lives(run(ahead, {"s1": {"type": "rsa"}}, served)) == ["r1 retired", "s1 active"]
+
+
+def test_a_rotation_is_taken_back_by_the_settings() -> None:
+    rotated = run(keys("r1 active", "e1 active"), rotate=[DOMAIN])
+    states = {"1": "active", "2": "retired"}
+    back = {
+        f"{letter}{number}": {"type": kind, "state": states[number]}
+        for letter, kind in TYPES.items()
+        for number in states
+    }
+    assert lives(run(rotated, back)) == ["r1 active", "e1 active", "r2 retired", "e2 retired"]
+
+
 def test_settings_that_catch_up_with_a_rotation_change_nothing() -> None:
     rotated = run(keys("r1 active", "e1 active"), rotate=[DOMAIN])
     caught_up = {"r2": {"type": "rsa"}, "e2": {"type": "ed25519"}}

@@ -336,3 +336,59 @@ def test_idn_domains_are_published_as_a_labels():
 def test_what_is_wrong_is_named(settings, keys, message):
     with pytest.raises(MailRecordsError, match=message):
         mail_records(settings, tls_keys=keys)
+
+
+def with_states(*lives, domains=None):
+    """The DKIM records when keys are in these states; those that have a key have its value."""
+    states = [
+        {
+            "domain": "example.org",
+            "selector": selector,
+            "type": "rsa",
+            "state": state,
+            "dns_name": f"{selector}._domainkey.example.org",
+        }
+        for selector, state in lives
+    ]
+    keys = [
+        {**item, "dns_value": f"value of {item['selector']}"}
+        for item in states
+        if item["state"] in ("future", "active", "retired")
+    ]
+    settings = {**SETTINGS, "domains": domains or SETTINGS["domains"]}
+    records = mail_records(settings, keys, dkim_states=states)
+    return [r for r in records if "._domainkey." in r["name"] and "*" not in r["name"]]
+
+
+@pytest.mark.parametrize("state", ["future", "active", "retired"])
+def test_a_key_is_published_from_before_its_first_signature_until_after_its_last(state):
+    (record,) = with_states(("r1", state))
+    assert (record["values"], record["state"]) == (["value of r1"], "present")
+
+
+def test_a_revoked_key_is_published_as_an_empty_one_even_while_its_file_is_there():
+    (record,) = with_states(("r1", "revoked"))
+    assert (record["values"], record["state"]) == (["v=DKIM1; k=rsa; p="], "present")
+    key = {
+        "domain": "example.org",
+        "selector": "r1",
+        "type": "rsa",
+        "dns_name": "r1._domainkey.example.org",
+    }
+    records = mail_records(
+        SETTINGS, [{**key, "dns_value": "p=KEY"}], dkim_states=[{**key, "state": "revoked"}]
+    )
+    assert "p=KEY" not in str(records)
+
+
+def test_of_a_key_that_is_gone_only_the_empty_record_is_removed():
+    (record,) = with_states(("r1", "gone"))
+    assert (record["values"], record["state"]) == (["v=DKIM1; k=rsa; p="], "absent")
+
+
+def test_all_keys_of_a_parked_domain_are_withdrawn_and_none_of_a_domain_that_left():
+    parked = with_states(("r3", "active"), domains={"example.org": {"parked": True}})
+    assert {(r["name"], r["state"]) for r in parked} == {
+        (f"{selector}._domainkey.example.org", "absent") for selector in ("r1", "e1", "r3")
+    }
+    assert with_states(("r3", "revoked"), domains={"example.net": {}}) == []

@@ -76,6 +76,13 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         {"mail_srv_records": False, "mail_client_autoconfig": True},
         {"mail_tls_algorithms": ["rsa"], "mail_tlsa_matching_types": [2], "mail_tlsa_ports": [25]},
         {"mail_dkim_selectors": {"2026.a": {"type": "rsa"}}},
+        {
+            "mail_dkim_selectors": {
+                "r1": {"type": "rsa", "state": "revoked"},
+                "r2": {"type": "rsa", "state": "active"},
+            }
+        },
+        {"mail_domains": {"example.org": {"dkim_selectors": {"s1": {"type": "rsa"}}}}},
         {"mail_dns": RFC2136},
         {"mail_dns": {**RFC2136, "server": "ns1.example.net", "tsig_name": "key_1.example.net"}},
         {"mail_dns": {**RFC2136, "server": "2001:2::53", "port": 5353, "ttl": 300}},
@@ -410,7 +417,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_dkim_selectors",
             {"e1": {"type": "ed25519"}},
-            "mail_dkim_selectors: has no key of type rsa; many receivers cannot verify Ed25519",
+            "mail_dkim_selectors: has no key of type rsa that signs; many receivers cannot verify",
         ),
         (
             "mail_dkim_selectors",
@@ -423,6 +430,29 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_dkim_selectors.x.type: must be one of rsa, ed25519, not 'dsa'",
         ),
         ("mail_dkim_selectors", {"r1": {}}, "mail_dkim_selectors.r1.type: is missing"),
+        (
+            "mail_dkim_selectors",
+            {"r1": {"type": "rsa", "state": "old"}},
+            "mail_dkim_selectors.r1.state: must be one of future, active, retired, revoked, gone",
+        ),
+        (
+            "mail_dkim_selectors",
+            {"r1": {"type": "rsa", "state": "retired"}, "e1": {"type": "ed25519"}},
+            "mail_dkim_selectors: has no key of type rsa that signs",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dkim_selectors": {"e1": {"type": "ed25519"}}}},
+            "mail_domains['example.org'].dkim_selectors: has no key of type rsa that signs",
+        ),
+        (
+            "mail_domains",
+            {
+                "example.org": {},
+                "example.net": {"parked": True, "dkim_selectors": {"r1": {"type": "rsa"}}},
+            },
+            "mail_domains['example.net'].dkim_selectors: has no effect, as a parked domain sends",
+        ),
         (
             "mail_dkim_selectors",
             {"R1": {"type": "rsa"}},
