@@ -13,7 +13,6 @@ before and after, wherever a run ends.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -259,17 +258,17 @@ def _successors(
         members = [key for key in own if key.line == line]
         if not any(key.state == FUTURE for key in members):
             newest = max(members, key=lambda key: (key.state == ACTIVE, key.since))
-            name = next(name for name in _names_after(newest.selector) if name not in taken)
+            name = _name_after(newest.selector)
+            while name in taken:
+                name = _name_after(name)
             yield Key(domain, checked(name), newest.type, FUTURE, now, line)
 
 
-def _names_after(selector: str) -> Iterator[str]:
-    """Yield r2, r3, … for r1. No name comes twice, as resolvers may still know its old record."""
-    stem, number = re.fullmatch(r"(.*?)(\d*)", selector).groups()  # type: ignore[union-attr]
-    following = int(number or 1)
-    while True:
-        following += 1
-        yield f"{stem}{following:0{len(number)}d}"
+def _name_after(selector: str) -> str:
+    """Return r2 for r1. No name comes twice, as resolvers may still know its old record."""
+    stem = selector.rstrip("0123456789")
+    number = selector[len(stem) :]
+    return f"{stem}{int(number or 1) + 1:0{len(number)}d}"
 
 
 def _switched(own: Sequence[Key], served: Collection[str], now: datetime) -> list[Key]:

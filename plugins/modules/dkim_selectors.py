@@ -80,8 +80,10 @@ options:
 attributes:
   check_mode:
     support: full
+    description: The second call predicts by what the first returned.
   diff_mode:
     support: full
+    description: Shows the ledger.
   idempotent:
     support: full
     description: Until a key is due by time. O(rotate) starts a rotation each time that none is

@@ -48,6 +48,7 @@ attributes:
     description: It changes nothing.
   idempotent:
     support: full
+    description: It changes nothing.
 seealso:
   - plugin: pillarbox.mail.dns_records
     plugin_type: module

@@ -282,7 +282,11 @@ def test_what_cannot_be_is_refused(selectors: Any, options: Any, message: str) -
 
 def test_a_domain_may_have_selectors_of_its_own_and_a_parked_one_has_none() -> None:
     own = {"s1": {"type": "rsa"}}
-    domains = {DOMAIN: {}, "example.net": {"dkim_selectors": own}, "a.example": {"parked": True}}
+    domains: dict[str, Any] = {
+        DOMAIN: {},
+        "example.net": {"dkim_selectors": own},
+        "a.example": {"parked": True},
+    }
     assert declared_selectors(domains, BOTH) == {DOMAIN: BOTH, "example.net": own}
     with pytest.raises(DkimLifeError, match="selector r1 of example.org .* needs a type"):
         declared_selectors({DOMAIN: {}}, {"r1": {"type": "dsa"}})
