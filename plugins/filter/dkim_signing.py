@@ -32,6 +32,17 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Have the states of the keys
+  pillarbox.mail.dkim_selectors:
+    path: /var/lib/pillarbox/dkim.json
+    key_directory: /var/lib/rspamd/dkim
+    domains:
+      example.org: {}
+    selectors:
+      r1: {type: rsa}
+      e1: {type: ed25519}
+  register: dkim
+
 - name: Show the keys that sign once the record of r2 is served
   ansible.builtin.debug:
     msg: "{{ dkim.selectors | pillarbox.mail.dkim_signing(['r2._domainkey.example.org']) }}"

@@ -322,7 +322,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 def warn(module: AnsibleModule, keys: list[Key]) -> None:
     """Say which keys go on waiting, for a user who has to publish their records himself."""
     for domain in sorted({key.domain for key in waiting(keys)}):
-        names = ", ".join(key.selector for key in waiting(keys) if key.domain == domain)
+        names = ", ".join(sorted(k.selector for k in waiting(keys) if k.domain == domain))
         module.warn(
             f"{domain}: not signing with {names} yet, as not every name server is known to serve"
             " the records; publish what is missing, then run again"

@@ -144,7 +144,7 @@ def test_while_a_secondary_lags_the_old_keys_sign_even_if_a_run_is_killed_or_doe
 
         assert lab.changed(run) == 0
         assert f"({SECONDARY}) does not serve r2._domainkey.example.org TXT" in run.stdout
-        assert "example.org: not signing with r2, e2 yet" in run.stdout
+        assert "example.org: not signing with e2, r2 yet" in run.stdout
         mail.send(signed_with=FIRST)
     finally:
         lab.on("internet", "lab-lag off")
@@ -204,7 +204,7 @@ def test_keys_are_replaced_by_age_and_with_a_zone_file_not_before_it_was_copied(
 
     assert lab.changed(run) > 0
     assert "does not serve r4._domainkey.example.org TXT" in run.stdout
-    assert "example.org: not signing with r4, e4 yet" in run.stdout
+    assert "example.org: not signing with e4, r4 yet" in run.stdout
     mail.send(signed_with=THIRD)
 
     copy_to_the_zone(tmp_path / "example.org.zone", "r4", "e4")

@@ -97,7 +97,7 @@ def test_what_waits_for_its_record_is_warned_of(run: Run) -> None:
     first = run(**FIRST)
     second = run(prepared=first["selectors"], served=SERVED[:1])
     assert not second["changed"]
-    assert "example.org: not signing with r1, e1 yet" in str(second["warnings"])
+    assert "example.org: not signing with e1, r1 yet" in str(second["warnings"])
 
 
 def test_what_is_stolen_is_withdrawn_by_the_second_call(run: Run) -> None:
