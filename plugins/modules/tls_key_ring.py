@@ -103,6 +103,7 @@ tls_keys:
       sample: 0c72ac70b745ac19998811b131d662c9ac69dbdbe7cb23e5b514b56664c5d3d6
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -225,6 +226,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             replace_file(memory_file, json.dumps(memory, indent=2).encode() + b"\n", private)
         for slot in todo.drop:
             os.unlink(key_file(slot))
+            if slot[1] == "current":
+                # Of an algorithm that is served no more; its certificate's file has the key too.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(ring, f"{slot[0]}.pem"))
 
     def facts(keys: dict[Slot, Any], chains: list[str]) -> str:
         lines = [

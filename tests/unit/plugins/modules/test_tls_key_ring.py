@@ -159,6 +159,7 @@ def test_the_key_of_an_algorithm_that_is_taken_off_stays_for_a_while(
     assert back[:3] == both[:3] and back[3] != both[3]
 
     run(ring)
+    (ring / "rsa.pem").write_text("what was served")
     for check in (True, False):
         gone = run(ring, check, hold=0)
         assert gone["changed"]

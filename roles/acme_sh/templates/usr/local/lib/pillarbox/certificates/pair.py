@@ -89,10 +89,11 @@ def why_unfit(chain: bytes, key: bytes, names: list[str]) -> str | None:
         return str(error)
     try:
         san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        held = set(san.get_values_for_type(x509.DNSName))
+        held = {name.lower() for name in san.get_values_for_type(x509.DNSName)}
     except x509.ExtensionNotFound:
         held = set()
-    missing = [name for name in names if name not in held]
+    # A wildcard stands for one label (RFC 9525 section 6.3).
+    missing = [name for name in names if not {name, f"*.{name.partition('.')[2]}"} & held]
     if missing:
         return f"is not for {', '.join(missing)}"
     begin, end = validity(leaf)

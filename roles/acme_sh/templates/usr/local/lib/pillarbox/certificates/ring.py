@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,10 @@ class Ring:
     def __init__(self, directory: str) -> None:
         self.directory = Path(directory)
         self.memory_file = self.directory / "ring.json"
-        self.memory = Memory(**json.loads(read(self.memory_file) or b"{}"))
+        remembered = json.loads(read(self.memory_file) or b"{}")
+        # What a later version may have remembered is no concern of this one.
+        known = {item.name for item in fields(Memory)}
+        self.memory = Memory(**{key: remembered[key] for key in known & remembered.keys()})
 
     def key_file(self, algorithm: str, role: str) -> Path:
         return self.directory / f"{algorithm}-{role}.key"
