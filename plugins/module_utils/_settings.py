@@ -165,6 +165,11 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
+def _sha256(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
+        yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
+
+
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
@@ -186,6 +191,7 @@ CHECKS: dict[str, Check] = {
 
 # What the documentation of these options does not tell a program.
 _BEYOND_DOCUMENTATION: dict[str, Check] = {
+    "acme_sh_release_sha256": _sha256,
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),

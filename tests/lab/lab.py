@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
 COLLECTIONS = ROOT / ".cache" / "collections"
+# One set of tests may serve several scenarios.
+SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "default")
 
 MX = "mx.example.org"
 ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
@@ -67,7 +69,7 @@ def eventually(what: str, attempt: Callable[[], T | None], patience: float = PAT
         time.sleep(0.3)
 
 
-def on(host: str, command: str, stdin: str = "", check: bool = True) -> str:
+def on(host: str, command: str, stdin: str = "", check: bool = True, timeout: float = 120) -> str:
     """What a shell command prints on a host of the lab (its standard error follows)."""
     run = subprocess.run(
         ["ssh", "-F", str(STATE / "ssh_config"), host, command],
@@ -75,10 +77,15 @@ def on(host: str, command: str, stdin: str = "", check: bool = True) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=timeout,
     )
     assert not check or run.returncode == 0, f"{host}: {command}: {run.stdout}"
     return run.stdout
+
+
+def reboot(host: str) -> None:
+    """Restart a host as a whole: all but the kernel, which is not the container's."""
+    subprocess.run([str(ROOT / "bin" / "lab"), "reboot", host], check=True, timeout=120)
 
 
 def password(address: str) -> str:

@@ -76,7 +76,8 @@ def test_the_host_resolves_through_a_validating_resolver_of_its_own() -> None:
 def test_tls_before_1_2_is_refused(port: int) -> None:
     # SECLEVEL=0, or the client itself would not offer it.
     answer = client(port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-    assert "alert protocol version" in answer, answer
+    # Dovecot 2.3 hangs up without an alert.
+    assert "alert protocol version" in answer or "unexpected eof" in answer, answer
     assert "New, (NONE)" in answer, answer
 
 

@@ -548,6 +548,7 @@ ROLES = {
         "acme_sh_credentials": {"type": "dict", "default": {}},
         "acme_sh_tsig": {"type": "dict", "default": {}},
         "acme_sh_renew_days": {"type": "int", "default": 30},
+        "acme_sh_release_sha256": {"type": "str", "default": ""},
     },
     "dns": {
         "dns_account": {"type": "str"},
@@ -577,6 +578,13 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
+        (
+            {"acme_sh_release_sha256": "C5D6"},
+            [
+                "acme_sh_release_sha256: must be a SHA-256: 64 hexadecimal digits in lower case, "
+                "in quotes"
+            ],
+        ),
         ({"acme_sh_servr": "x"}, ["acme_sh_servr: is unknown; did you mean acme_sh_server?"]),
         ({"dns_acount": "x"}, ["dns_acount: is unknown; did you mean dns_account?"]),
         ({"dns_hold": "MX"}, ["dns_hold: must be a list"]),

@@ -1,3 +1,5 @@
+-- Here, as Rspamd 3.4 reads nothing in lua.local.d.
+
 -- Postfix ties the envelope's sender to the login; this ties what the reader sees as the sender.
 -- The milter would sign it, for DMARC to vouch for (RFC 6409 section 6.1 allows to refuse it).
 local rspamd_logger = require "rspamd_logger"
