@@ -94,6 +94,7 @@ def test_a_configuration_that_its_daemon_never_loaded_is_loaded_by_the_next_run(
 
 def test_the_host_serves_again_after_a_reboot() -> None:
     lab.reboot("mx")
+    assert lab.on("mx", "systemctl is-system-running", check=False) == "running\n"
 
     mail = lab.message("bob@example.net", "alice@example.org")
     lab.send_from_peer(mail)
