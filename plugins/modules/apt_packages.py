@@ -94,7 +94,7 @@ def upstream(version: str) -> str:
 def installed(states: str) -> dict[str, str]:
     """The upstream version of each package that dpkg-query, asked by read(), tells is installed."""
     lines = (line.split() for line in states.splitlines())
-    return {name: upstream(version) for name, state, version, *_ in lines if state == "installed"}
+    return {line[0]: upstream(line[2]) for line in lines if line[1] == "installed"}
 
 
 def candidates(policy: str) -> dict[str, str]:
