@@ -39,6 +39,9 @@ ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
 
+# Of the records that a run publishes, in seconds, as lab/group_vars/mail_servers.yml sets it.
+TTL = 5
+
 # What each test waits at most for a delivery, in seconds. A host under test is slow, not broken.
 PATIENCE = 40.0
 

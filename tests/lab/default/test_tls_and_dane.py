@@ -8,13 +8,11 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS, TTL
 
 PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS]
 ALGORITHMS = {"ecdsa": "ECDSA+SHA256", "rsa": "RSA-PSS+SHA256"}
 DIGESTS = {1: "sha256", 2: "sha512"}
-# As lab/group_vars/mail_servers.yml sets it, so that the test leaves the zone as it was.
-TTL = 5
 
 
 def client(port: int, *options: str) -> str:

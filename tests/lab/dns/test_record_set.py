@@ -75,7 +75,7 @@ def test_the_second_run_sends_nothing() -> None:
 
 def dns_without_a_server() -> dict[str, Any]:
     secret = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
-    return {"provider": "rfc2136", "ttl": 10, "tsig_name": "record-set", "tsig_secret": secret}
+    return {"provider": "rfc2136", "ttl": lab.TTL, "tsig_name": "record-set", "tsig_secret": secret}
 
 
 def test_the_primary_may_be_the_one_that_the_zone_names(tmp_path: Path) -> None:

@@ -18,13 +18,11 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import MX, changed
+from tests.lab.lab import MX, TTL, changed
 
 HERE = Path(__file__).parent
 RING = "/etc/pillarbox/tls"
 ALGORITHMS = ("ecdsa", "rsa")
-# As lab/group_vars/mail_servers.yml sets it; a key may be served two of it after its records.
-TTL = 5
 NAMES = f"_25._tcp.{MX}"
 
 

@@ -33,7 +33,7 @@ DNS = {
     "server": lab.PRIMARY,
     "tsig_name": "record-set",
     "tsig_secret": (lab.STATE / "secrets" / "tsig-record-set").read_text().strip(),
-    "ttl": 10,
+    "ttl": lab.TTL,
 }
 FIRST, SECOND, THIRD = ({"r1", "e1"}, {"r2", "e2"}, {"r3", "e3"})
 
@@ -197,7 +197,7 @@ def test_keys_are_replaced_by_age_and_with_a_zone_file_not_before_it_was_copied(
     days_pass(180)
     settings: dict[str, Any] = {
         "rspamd_dkim_max_age_days": 180,
-        "mail_dns": {"provider": "zonefile", "path": str(tmp_path), "ttl": 10},
+        "mail_dns": {"provider": "zonefile", "path": str(tmp_path), "ttl": lab.TTL},
     }
 
     run = lab.site(**settings)
