@@ -46,8 +46,9 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Change the TLS keys if all senders can know the next ones
+- name: Change the TLS keys as soon as all senders can know the next ones
   pillarbox.mail.tls_key_roll:
+    wait: 7200
 """
 
 RETURN = r"""
