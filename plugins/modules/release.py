@@ -60,8 +60,8 @@ EXAMPLES = r"""
 - name: Install acme.sh where Debian has no package of it
   pillarbox.mail.release:
     name: acme.sh
-    url: https://github.com/acmesh-official/acme.sh/archive/refs/tags/3.1.1.tar.gz
-    sha256: c5d623ac0af400e83cd676aefaf045228f60e9fc597fea5db4c3a5bd7f6bfcf4
+    url: "{{ acme_sh_release_url }}"
+    sha256: "{{ acme_sh_release_sha256 }}"
 """
 
 RETURN = r"""
