@@ -84,7 +84,7 @@ def test_the_primary_may_be_the_one_that_the_zone_names(tmp_path: Path) -> None:
     two: dict[str, Any] = {"example.org": {}, "example.net": {}}
     run = records(within=found, mail_dns=dns_without_a_server(), mail_domains=two)
     assert run.returncode != 0
-    assert "example.org at ns1.example.org, example.net at ns1.example.net" in run.stdout, (
+    assert "example.net at ns1.example.net, example.org at ns1.example.org" in run.stdout, (
         run.stdout
     )
 
