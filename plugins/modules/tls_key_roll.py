@@ -49,6 +49,10 @@ EXAMPLES = r"""
 - name: Change the TLS keys as soon as all senders can know the next ones
   pillarbox.mail.tls_key_roll:
     wait: 7200
+
+- name: Make the keys that come after them
+  pillarbox.mail.tls_key_ring:
+    path: /etc/pillarbox/tls
 """
 
 RETURN = r"""
