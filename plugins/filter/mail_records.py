@@ -29,6 +29,7 @@ options:
         C(host_addresses), C(backup_mx), C(tlsa_ports), C(tlsa_matching_types), C(dkim_selectors),
         C(mta_sts), C(tls_rpt_rua), C(srv_records), C(client_autoconfig) and C(dns.ttl).
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
+        C(acme_challenge) is the only way of validation that it allows, V(dns-01) if left out.
     type: dict
     required: true
   dkim_keys:
@@ -38,6 +39,15 @@ options:
     type: list
     elements: dict
     default: []
+  dkim_states:
+    description:
+      - The states of the DKIM keys as RV(pillarbox.mail.dkim_selectors#module:selectors) has them.
+      - The record of a key that is V(revoked) has an empty C(p=), that of one that is V(gone) is
+        V(absent). A key without a state is published as it is.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
   tls_keys:
     description:
       - The TLS keys as RV(pillarbox.mail.tls_key_ring#module:tls_keys) has them, current and next

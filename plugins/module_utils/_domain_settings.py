@@ -28,6 +28,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     one_of,
     parsed_by,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import (
+    ACTIVE,
+    STATES,
+    TYPES,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records import (
     MX_PREFERENCE,
     report_domain,
@@ -38,12 +43,14 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     domain_name,
     normal,
+    selector,
 )
 
 _SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
 _MX_ADDRESSES = 10  # the same section
 _MAILTO = re.compile(r"mailto:[^\s@;,!]+@([^\s@;,!]+)")
 _HTTPS = re.compile(r"https://[^\s;,!]+")
+_NOT_SIGNING = [state for state in STATES if state != ACTIVE]
 _REMOVED_DMARC_TAGS = ("pct", "rf", "ri")
 # Python's is_global would do, but for the addresses that are reserved for tests.
 _LOCAL_NETWORKS = [
@@ -128,11 +135,37 @@ def _dmarc(where: str, value: Any) -> Iterator[Problem]:
         yield member(where, "fo"), "has no effect without ruf; write where failure reports go"
 
 
+_SELECTORS = keyed_by(
+    "selector", normal(selector), fields({"type": one_of(*TYPES), "state": one_of(*STATES)})
+)
+
+
+def dkim_selectors(where: str, value: Any) -> Iterator[Problem]:
+    yield from _SELECTORS(where, value)
+    if not isinstance(value, Mapping):
+        return
+    items = {key: item for key, item in value.items() if isinstance(item, Mapping)}
+    for key, item in items.items():
+        if "type" not in item:
+            yield member(member(where, key), "type"), "is missing; write rsa or ed25519"
+    # What is not well-formed is told of already, and may have been meant so.
+    if len(items) == len(value) and all(
+        item.get("type") == "ed25519" or item.get("state") in _NOT_SIGNING
+        for item in items.values()
+    ):
+        yield (
+            where,
+            "has no key of type rsa that signs; many receivers cannot verify Ed25519, so add one or"
+            " take its state away",
+        )
+
+
 _DOMAIN_FIELDS = fields(
     {
         "spf": _spf,
         "dmarc": _dmarc,
         "parked": boolean,
+        "dkim_selectors": dkim_selectors,
         "catch_all": ANY_ADDRESS,
         "refuse": list_of(OWN_ADDRESS),
     }
@@ -141,8 +174,12 @@ _DOMAIN_FIELDS = fields(
 
 def domain_settings(where: str, value: Any) -> Iterator[Problem]:
     yield from _DOMAIN_FIELDS(where, value)
-    if _parked(value) and "spf" in value:
-        yield member(where, "spf"), "has no effect, as a parked domain sends no mail; leave it out"
+    for key in ("spf", "dkim_selectors") if _parked(value) else ():
+        if key in value:
+            yield (
+                member(where, key),
+                "has no effect, as a parked domain sends no mail; leave it out",
+            )
 
 
 _BACKUP_MX_FIELDS = keyed_by("host", normal(domain_name), integer(MX_PREFERENCE + 1, 65535))

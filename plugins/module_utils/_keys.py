@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private keys, their requests for certificates, and files that hold secrets.
+"""Private keys, and files that hold secrets.
 
 This module util is PRIVATE to the collection.
 """
@@ -16,9 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 try:
-    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
     SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-# X.520 allows a common name no more (ub-common-name, RFC 5280 appendix A.1).
-_MAX_COMMON_NAME = 64
 
 
 class KeysError(Exception):
@@ -129,43 +124,6 @@ def public_pem(public_key: PublicKeyTypes) -> str:
 def private_pem(key: PrivateKeyTypes) -> bytes:
     """Return the key as unencrypted PKCS#8 in PEM."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _common_name(names: list[str]) -> list[str]:
-    """Return the first name if it fits into a subject, which may as well be empty."""
-    return [name for name in names[:1] if len(name) <= _MAX_COMMON_NAME]
-
-
-def make_csr(key: SigningKey, names: list[str]) -> bytes:
-    """Return a certificate signing request in PEM (RFC 2986).
-
-    Args:
-        key: the key to certify, which also signs.
-        names: DNS names in A-labels, for subjectAltName. The first is the common name too: acme.sh
-            files the certificate under it.
-    """
-    subject = x509.Name(
-        [x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in _common_name(names)]
-    )
-    san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-    builder = x509.CertificateSigningRequestBuilder(subject).add_extension(san, critical=False)
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-
-
-def csr_fits(pem: bytes, key: SigningKey, names: list[str]) -> bool:
-    """Whether a request is valid, for this key and for these names (their order apart)."""
-    try:
-        csr = x509.load_pem_x509_csr(pem)
-        san = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
-        return False
-    common = [a.value for a in csr.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    return (
-        csr.is_signature_valid
-        and spki(csr.public_key()) == spki(key.public_key())
-        and set(san.get_values_for_type(x509.DNSName)) == set(names)
-        and common == _common_name(names)
-    )
 
 
 def read_file(path: str) -> bytes | None:

@@ -40,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
 TTL = 3600
 
 # Keys as the modules return them.
-DkimKey = Mapping[str, Any]  # dkim_key: domain, selector, dns_name, dns_value
+DkimKey = Mapping[str, Any]  # dkim_key: dns_name, dns_value; dkim_selectors: dns_name, state
 TlsKey = Mapping[str, Any]  # tls_key_ring: algorithm, role, public_key
 
 
@@ -53,6 +53,7 @@ def mail_records(
     dkim_keys: Iterable[DkimKey] = (),
     tls_keys: Sequence[TlsKey] = (),
     acme_account_uri: str | None = None,
+    dkim_states: Iterable[DkimKey] = (),
 ) -> list[DesiredRecord]:
     """Return the records of the mail host and of each domain, as dns_records takes them.
 
@@ -62,6 +63,7 @@ def mail_records(
             record is pending.
         acme_account_uri: the only account that may get certificates for the host (RFC 8657). None:
             it does not exist yet. Empty: any account may.
+        dkim_states: the keys that are not all to be published as they are, with their states.
 
     Raises:
         MailRecordsError: a name, address or key is not usable.
@@ -75,7 +77,7 @@ def mail_records(
             *_caa(settings, host, acme_account_uri),
             *_host(settings, host),
             *domain_records(settings, host),
-            *_dkim(dkim_keys),
+            *_dkim(settings, dkim_keys, dkim_states),
         ]
     except (NamesError, KeysError) as error:
         raise MailRecordsError(str(error)) from error
@@ -138,7 +140,8 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
     values = None
     if account is not None:
         accounturi = f" accounturi={account};" if account else ""
-        values = [f'0 issue "{ca};{accounturi} validationmethods=dns-01"', '0 issuewild ";"']
+        method = settings.get("acme_challenge", "dns-01")
+        values = [f'0 issue "{ca};{accounturi} validationmethods={method}"', '0 issuewild ";"']
     reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
     yield record(host, "CAA", values, "recommended", reason)
 
@@ -154,12 +157,29 @@ def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
         yield record(host, "TXT", ["v=spf1 a -all"], "recommended", reason)
 
 
-def _dkim(keys: Iterable[DkimKey]) -> Iterator[DesiredRecord]:
+def _dkim(
+    settings: Mapping[str, Any], keys: Iterable[DkimKey], states: Iterable[DkimKey]
+) -> Iterator[DesiredRecord]:
+    parked = {name for name, domain in settings["domains"].items() if (domain or {}).get("parked")}
+    state_of = {item["dns_name"]: item for item in states if item["domain"] in settings["domains"]}
     for key in keys:
-        yield record(
-            domain_name(key["dns_name"], underscore=True),
-            "TXT",
-            None if key["dns_value"] is None else [key["dns_value"]],
-            "required",
-            f"DKIM, the key {key['selector']} that signs mail from {key['domain']}",
-        )
+        state = state_of.get(key["dns_name"], key).get("state")
+        if key["domain"] not in parked and state not in ("revoked", "gone"):
+            yield record(
+                domain_name(key["dns_name"], underscore=True),
+                "TXT",
+                None if key["dns_value"] is None else [key["dns_value"]],
+                "required",
+                f"DKIM, the key {key['selector']} of {key['domain']}",
+            )
+    for name, item in state_of.items():
+        # Declared selectors of a parked domain have their record from its settings.
+        stray = item["domain"] in parked and item["selector"] not in settings["dkim_selectors"]
+        if stray:
+            reason = f"DKIM, the key {item['selector']} of {item['domain']}"
+            yield record(name, "TXT", (), "required", reason, wanted=False)
+        elif item["domain"] not in parked and item["state"] in ("revoked", "gone"):
+            # An empty p= says that the key is revoked (RFC 6376 section 3.6.1).
+            value, here = f"v=DKIM1; k={item['type']}; p=", item["state"] == "revoked"
+            reason = f"DKIM, the key {item['selector']} of {item['domain']} is revoked"
+            yield record(name, "TXT", [value], "recommended", reason, wanted=here)

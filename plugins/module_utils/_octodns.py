@@ -29,11 +29,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zonetext import rr
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonewait import (
     Duties,
     reachable,
+    servers_of,
     until_served,
 )
 
 with suppress(ImportError):  # dns_records says what to install
-    import dns.exception
     import dns.name
     import dns.rdataset
     import dns.resolver
@@ -83,7 +83,7 @@ class Octodns:
                 for record in plan.records
                 for wanted in [plan.desired.get(record.key)]
             ]
-            for host, addresses in self._servers(plan.zone).items():
+            for host, addresses in servers_of(plan.zone, self.resolver).items():
                 server = reachable(host, addresses, self.servers_port)
                 duties.setdefault(server, {})[plan.zone] = records
         until_served(duties, timeout, f"as {self.service.title} was told: see timeout.")
@@ -159,20 +159,3 @@ class Octodns:
             f"{self.service.title} did not change all of zone {to_text(before.zone)} ({why})."
             f"{states} {advice} Run again to finish."
         )
-
-    def _servers(self, zone: dns.name.Name) -> dict[dns.name.Name, list[str]]:
-        """Return the servers of *zone* with their addresses, as the DNS has them here."""
-        found: dict[dns.name.Name, list[str]] = {}
-        try:
-            resolver = self.resolver or dns.resolver.Resolver()
-            for rdata in resolver.resolve(zone, "NS"):
-                for rdtype in ("A", "AAAA"):
-                    answer = resolver.resolve(rdata.target, rdtype, raise_on_no_answer=False)
-                    addresses = [item.address for item in answer.rrset or ()]
-                    found.setdefault(rdata.target, []).extend(addresses)
-        except dns.exception.DNSException as error:
-            raise DnsError(
-                f"The name servers of zone {to_text(zone)} cannot be found from here ({error}): see"
-                " that the zone is delegated, or set wait to false."
-            ) from error
-        return {host: addresses for host, addresses in found.items() if addresses}

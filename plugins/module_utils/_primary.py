@@ -38,7 +38,7 @@ def primary_of(names: Iterable[dns.name.Name]) -> str:
             primaries[zone] = to_text(answer[0].mname)
     by_primary = {primary: to_text(zone) for zone, primary in primaries.items()}
     if len(by_primary) != 1:
-        found = ", ".join(f"{zone} at {primary}" for primary, zone in by_primary.items())
+        found = ", ".join(sorted(f"{zone} at {primary}" for primary, zone in by_primary.items()))
         raise DnsError(
             f"The zones have different primaries ({found}): give server, and bring the zones of"
             " each to their records by a call of its own."

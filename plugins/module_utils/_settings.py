@@ -41,12 +41,12 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     member,
     one_of,
     parsed_by,
-    some_of,
     unresolved,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
     backup_mx,
     contradictions,
+    dkim_selectors,
     domain_settings,
     mta_sts,
     public_address,
@@ -58,7 +58,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     domain_name,
     labels,
     normal,
-    selector,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
+    TLS_CHECKS,
+    tls_contradictions,
 )
 
 
@@ -75,26 +78,6 @@ def _server(where: str, value: Any) -> Iterator[Problem]:
             yield where, "has a port in it; write that to mail_dns.port"
         else:
             yield from parsed_by(domain_name)(where, value)
-
-
-_SELECTOR_FIELDS = fields({"type": one_of("rsa", "ed25519")})
-
-
-def _selector(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTOR_FIELDS(where, value)
-    if isinstance(value, Mapping) and "type" not in value:
-        yield member(where, "type"), "is missing; write rsa or ed25519"
-
-
-_SELECTORS = keyed_by("selector", normal(selector), _selector)
-
-
-def _selectors(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTORS(where, value)
-    if isinstance(value, Mapping) and all(
-        isinstance(item, Mapping) and item.get("type") == "ed25519" for item in value.values()
-    ):
-        yield where, "has no key of type rsa; many receivers cannot verify Ed25519, so add one"
 
 
 _TSIG: dict[str, Check] = {
@@ -145,6 +128,17 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
+def _max_age(where: str, value: Any) -> Iterator[Problem]:
+    # More often, keys would be replaced before the records of the former ones are gone.
+    if value != 0 or isinstance(value, bool):
+        yield from integer(30, 3650)(where, value)
+
+
+def _sha256(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
+        yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
+
+
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
@@ -157,10 +151,8 @@ CHECKS: dict[str, Check] = {
     "mail_quota": default_quota,
     "mail_suspended_text": text,
     "mail_recipient_delimiters": delimiters,
-    "mail_tls_algorithms": some_of(one_of("ecdsa", "rsa")),
-    "mail_tlsa_matching_types": some_of(one_of(1, 2)),
-    "mail_tlsa_ports": some_of(integer(1, 65535)),
-    "mail_dkim_selectors": _selectors,
+    **TLS_CHECKS,
+    "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
     "mail_tls_rpt_rua": list_of(tls_report_uri),
     "mail_srv_records": boolean,
@@ -170,9 +162,13 @@ CHECKS: dict[str, Check] = {
 
 # What the documentation of these options does not tell a program.
 _BEYOND_DOCUMENTATION: dict[str, Check] = {
+    "acme_sh_release_sha256": _sha256,
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),
+    "rspamd_dkim_keep_days": integer(7, 3650),
+    "rspamd_dkim_revoked_days": integer(1, 3650),
+    "rspamd_dkim_max_age_days": _max_age,
 }
 
 
@@ -209,18 +205,6 @@ def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
 
 
-def _challenges(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    tsig = settings.get("acme_sh_tsig", {})
-    credentials = settings.get("acme_sh_credentials", {})
-    if not isinstance(tsig, Mapping) or not isinstance(credentials, Mapping):
-        return
-    # A file of the operator's own may hold the key.
-    needed = settings.get("acme_sh_dns_api") == "dns_nsupdate" and "NSUPDATE_KEY" not in credentials
-    for key in ("name", "secret"):
-        if (tsig or needed) and key not in tsig:
-            yield member("acme_sh_tsig", key), "is missing; dns_nsupdate needs a TSIG key"
-
-
 def check(
     settings: Mapping[str, Any],
     roles: Mapping[str, Mapping[str, Any]] | None = None,
@@ -243,7 +227,7 @@ def check(
         *contradictions(settings),
         *_postmaster(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
-        *_challenges(settings),
+        *tls_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

@@ -17,10 +17,35 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._record import Reco
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import look
 
 with suppress(ImportError):  # dns_records says what to install
+    import dns.exception
     import dns.name
+    import dns.resolver
 
 # What each server has to serve.
 Duties = dict[Server, dict["dns.name.Name", list[Record]]]
+
+
+def servers_of(
+    zone: dns.name.Name, resolver: dns.resolver.Resolver | None = None
+) -> dict[dns.name.Name, list[str]]:
+    """Return the servers of *zone* with their addresses, as the DNS has them here.
+
+    Without *resolver* the system's is asked. Raises DnsError.
+    """
+    found: dict[dns.name.Name, list[str]] = {}
+    try:
+        resolver = resolver or dns.resolver.Resolver()
+        for rdata in resolver.resolve(zone, "NS"):
+            for rdtype in ("A", "AAAA"):
+                answer = resolver.resolve(rdata.target, rdtype, raise_on_no_answer=False)
+                addresses = [item.address for item in answer.rrset or ()]
+                found.setdefault(rdata.target, []).extend(addresses)
+    except dns.exception.DNSException as error:
+        raise DnsError(
+            f"The name servers of zone {to_text(zone)} cannot be found from here ({error}): see"
+            " that the zone is delegated, or set wait to false."
+        ) from error
+    return {host: addresses for host, addresses in found.items() if addresses}
 
 
 def reachable(host: dns.name.Name, addresses: Sequence[str], port: int) -> Server:

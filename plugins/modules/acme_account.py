@@ -28,6 +28,17 @@ options:
     description: A contact address for the server. Not all servers want one.
     type: str
     default: ""
+  ca_bundle:
+    description: A file with the CA of the server's own certificate. Empty for those of the system.
+    type: str
+    default: ""
+  backup:
+    description:
+      - Where a copy of the account and its key is kept, for a host that loses O(home).
+      - An account whose copy is there is put back rather than registered anew, since the CAA record
+        names it.
+    type: path
+    default: /var/backups/pillarbox/acme.sh
 attributes:
   check_mode:
     support: full
@@ -54,6 +65,7 @@ uri:
   sample: https://acme-v02.api.letsencrypt.org/acme/acct/123456
 """
 
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -66,11 +78,21 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._acme import (
 
 
 def read(home: str, server: str) -> str | None:
-    """The URI of the account recorded on this host, None when there is none."""
+    """The URI of the account recorded below a directory, None when there is none."""
     try:
         return account_uri(Path(account_file(home, server)).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def copy(module: AnsibleModule, source: str, target: str) -> None:
+    """Copy the account from below one directory to below another, readable by root alone."""
+    directory = Path(account_file(target, module.params["server"])).parent
+    os.umask(0o077)
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in Path(account_file(source, module.params["server"])).parent.iterdir():
+        module.preserved_copy(str(file), str(directory / file.name))
+        (directory / file.name).chmod(0o600)
 
 
 def register(module: AnsibleModule) -> None:
@@ -80,6 +102,8 @@ def register(module: AnsibleModule) -> None:
     command += ["--server", params["server"]]
     if params["email"]:
         command += ["--accountemail", params["email"]]
+    if params["ca_bundle"]:
+        command += ["--ca-bundle", params["ca_bundle"]]
     # 0077: acme.sh 3.1.1 would make its account files readable to all.
     rc, out, err = module.run_command(command, umask=0o077, environ_update={"HOME": "/root"})
     if rc != 0:
@@ -95,24 +119,33 @@ def main() -> None:
             "server": {"type": "str", "required": True},
             "home": {"type": "path", "default": "/etc/acme.sh"},
             "email": {"type": "str", "default": ""},
+            "ca_bundle": {"type": "str", "default": ""},
+            "backup": {"type": "path", "default": "/var/backups/pillarbox/acme.sh"},
         },
         supports_check_mode=True,
     )
-    home, server = module.params["home"], module.params["server"]
+    home, backup, server = (module.params[name] for name in ("home", "backup", "server"))
     try:
-        before = after = read(home, server)
-        if before is None and not module.check_mode:
-            register(module)
-            after = read(home, server)
+        before = read(home, server)
+        kept = read(backup, server)
+        after = before or kept
+        changed = before is None or kept != before
+        if changed and not module.check_mode:
             if after is None:
-                raise AcmeError(f"acme.sh left no account of {server} in {home}; look there")
+                register(module)
+                after = read(home, server)
+                if after is None:
+                    raise AcmeError(f"acme.sh left no account of {server} in {home}; look there")
+            elif before is None:
+                copy(module, backup, home)
+            copy(module, home, backup)
     except (AcmeError, OSError) as error:
         module.fail_json(msg=str(error))
     diff = {
         "before": f"{before or 'no account'}\n",
         "after": f"{after or 'an account at ' + server}\n",
     }
-    module.exit_json(changed=before is None, uri=after, diff=diff)
+    module.exit_json(changed=changed, uri=after, diff=diff)
 
 
 if __name__ == "__main__":

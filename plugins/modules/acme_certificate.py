@@ -13,8 +13,10 @@ description:
   - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and
     a systemd timer runs daily. Both do the same, so a renewal by the timer leaves nothing for this
     module to change.
-  - A certificate is due when there is none, when its key or names are not those wanted, or when its
-    end is near.
+  - A certificate is due when there is none, when its key, names or origin are not those wanted, or
+    when its end is near.
+  - Nothing is put in service that the published TLSA records do not pin, or that the daemons do not
+    serve afterwards. What was served before goes on then, and the task fails with the reason.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -26,7 +28,7 @@ options:
   program:
     description: The renewal program.
     type: path
-    default: /usr/local/lib/pillarbox/certificates.py
+    default: /usr/local/sbin/pillarbox-certificates
 attributes:
   check_mode:
     support: full
@@ -51,6 +53,11 @@ due:
   returned: success
   type: dict
   sample: {"ecdsa": "there is none yet"}
+waiting:
+  description: Why a provided key is not in service yet, by algorithm. The daily timer goes on.
+  returned: success
+  type: dict
+  sample: {}
 issued:
   description: The algorithms whose certificates were issued and are in service.
   returned: success
@@ -60,7 +67,6 @@ issued:
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +75,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Run the program and return what it reports; its one sentence fails the task."""
-    command, data = [sys.executable, module.params["program"]], None
+    command, data = [module.params["program"], "renew"], None
     if module.check_mode:
-        command += ["--check", "--config", "-"]
+        command = [module.params["program"], "--config", "-", "renew", "--check"]
         data = json.dumps(module.params["config"])
     rc, out, err = module.run_command(command, data=data)
     if rc != 0:
@@ -84,15 +90,17 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "dict", "required": True},
-            "program": {"type": "path", "default": "/usr/local/lib/pillarbox/certificates.py"},
+            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox-certificates"},
         },
         supports_check_mode=True,
     )
     if module.check_mode and not Path(module.params["program"]).exists():
         due = dict.fromkeys(module.params["config"]["algorithms"], "there is none yet")
-        report: dict[str, Any] = {"due": due, "issued": []}
+        report: dict[str, Any] = {"due": due, "issued": [], "waiting": {}, "warnings": []}
     else:
         report = run(module)
+    for text in [*report.pop("warnings"), *report["waiting"].values()]:
+        module.warn(text)
     diff = {
         "before": "",
         "after": "".join(f"{name}: {why}\n" for name, why in report["due"].items()),

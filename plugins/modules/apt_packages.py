@@ -18,14 +18,24 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   name:
-    description: The packages. What they recommend is not installed.
+    description:
+      - The packages. What they recommend is not installed.
+      - C(a | b) are alternatives, as in a C(Depends) field. The first that is installed is kept,
+        whatever stands before it; if none is, the first that the package archive has is installed.
     type: list
     elements: str
     required: true
+  optional:
+    description: Packages that are installed if the package archive has them.
+    version_added: 0.2.0
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
-    description: Predicts which packages would be installed, without asking the package archive.
+    description: If something is missing, asks the package archive as a real run does, but keeps its
+      lists in a temporary directory.
   diff_mode:
     support: full
     description: Lists the packages that are missing.
@@ -37,7 +47,13 @@ attributes:
 EXAMPLES = r"""
 - name: Install the mail server
   pillarbox.mail.apt_packages:
-    name: [postfix, dovecot-imapd]
+    name: [postfix, dovecot-imapd, valkey-server | redis-server]
+    optional: [acme.sh]
+  register: packages
+
+- name: Say which Dovecot it is
+  ansible.builtin.debug:
+    msg: "{{ packages.versions['dovecot-imapd'] }}"
 """
 
 RETURN = r"""
@@ -47,9 +63,17 @@ missing:
   type: list
   elements: str
   sample: [postfix]
+versions:
+  description: The upstream version of each of the packages that is installed, or in check mode
+    would be.
+  returned: success
+  type: dict
+  sample: {"dovecot-imapd": "2.4.1+dfsg1", "postfix": "3.10.13"}
 """
 
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,17 +86,82 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\ncase $2 in *start*) exit 101 ;; esac\n"
 
 
-def read(module: AnsibleModule) -> str:
-    """The state of each of the packages that dpkg knows, one per line."""
-    query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n"]
+def upstream(version: str) -> str:
+    """A Debian version without epoch and Debian revision (deb-version(7))."""
+    return re.sub(r"-[^-]*$", "", version.partition(":")[2] or version)
+
+
+def installed(states: str) -> dict[str, str]:
+    """The upstream version of each package that dpkg-query, asked by read(), tells is installed."""
+    lines = (line.split() for line in states.splitlines())
+    return {line[0]: upstream(line[2]) for line in lines if line[1] == "installed"}
+
+
+def candidates(policy: str) -> dict[str, str]:
+    """The upstream version of each package that the archive has, of what apt-cache policy tells."""
+    found = re.findall(r"^(\S+):\n.*\n  Candidate: (\d\S*)$", policy, re.MULTILINE)
+    return {name: upstream(version) for name, version in found}
+
+
+def unmet(alternatives: list[list[str]], present: dict[str, str]) -> list[list[str]]:
+    """Those of the groups of alternatives of which no package is installed."""
+    return [names for names in alternatives if not any(name in present for name in names)]
+
+
+def read(module: AnsibleModule, names: list[str]) -> dict[str, str]:
+    """Name and upstream version of those of the packages that are installed."""
+    form = "${Package} ${db:Status-Status} ${Version} .\n"
     # The status is 1 when any package is unknown; what is known is printed all the same.
-    return str(module.run_command([*query, *module.params["name"]])[1])
+    query = ["dpkg-query", "--show", "--showformat", form, *names]
+    return installed(str(module.run_command(query)[1]))
 
 
-def missing(names: list[str], states: str) -> list[str]:
-    """Those of the packages that are not installed, in the order given."""
-    installed = {line.split()[0] for line in states.splitlines() if line.endswith(" installed")}
-    return [name for name in names if name not in installed]
+def ask(module: AnsibleModule, names: list[str], *options: str) -> dict[str, str]:
+    """Name and upstream version of those of the packages that are in apt's lists."""
+    command = ["apt-cache", *options, "policy", *names]
+    return candidates(str(module.run_command(command, environ_update={"LC_ALL": "C"})[1]))
+
+
+@contextmanager
+def fresh_lists(module: AnsibleModule) -> Iterator[list[str]]:
+    """Fetch the archive's lists, as those on the host may name versions that it no longer has.
+
+    Returns the options with which apt uses them: in check mode they are not the host's own.
+    """
+    if not module.check_mode:
+        apt_get(module, "update")
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="pillarbox-apt-") as directory:
+        # apt fetches as the user _apt.
+        os.chmod(directory, 0o755)
+        for partial in ("lists/partial", "cache/archives/partial"):
+            os.makedirs(f"{directory}/{partial}")
+        options = [f"-oDir::State::Lists={directory}/lists", f"-oDir::Cache={directory}/cache"]
+        apt_get(module, *options, "update")
+        yield options
+
+
+def choose(
+    module: AnsibleModule, alternatives: list[list[str]], optional: list[str]
+) -> dict[str, str]:
+    """Name and upstream version of what has to be installed. Fails if the archive has it not."""
+    chosen = {}
+    # An unchanged host, which lacks optional packages at most, is not worth fetching lists for.
+    if alternatives or (optional and ask(module, optional)):
+        with fresh_lists(module) as options:
+            asked = [*optional, *(name for names in alternatives for name in names)]
+            available = ask(module, asked, *options)
+        for names in [*alternatives, *([name] for name in optional)]:
+            name = next((name for name in names if name in available), None)
+            if name:
+                chosen[name] = available[name]
+            elif names in alternatives:
+                module.fail_json(
+                    msg=f"The package archives of this host have no {' or '.join(names)}. Look at "
+                    "/etc/apt/sources.list and what is in /etc/apt/sources.list.d."
+                )
+    return chosen
 
 
 @contextmanager
@@ -104,21 +193,28 @@ def apt_get(module: AnsibleModule, *arguments: str) -> None:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"name": {"type": "list", "elements": "str", "required": True}},
+        argument_spec={
+            "name": {"type": "list", "elements": "str", "required": True},
+            "optional": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
-    wanted = missing(module.params["name"], read(module))
+    groups = [re.split(r"\s*\|\s*", names) for names in module.params["name"]]
+    known = [name for names in groups for name in names] + module.params["optional"]
+    present = read(module, known)
+    optional = [name for name in module.params["optional"] if name not in present]
+    wanted = choose(module, unmet(groups, present), optional)
+    versions = {**present, **wanted}
     if wanted and not module.check_mode:
-        # The host's list may name versions that the archive no longer has.
-        apt_get(module, "update")
         with no_daemon_starts():
             # confold: a file that the operator changed stays (dpkg(1)).
             apt_get(
                 module, "install", "--yes", "--no-install-recommends",
                 "-o", "Dpkg::Options::=--force-confold", *wanted,
             )  # fmt: skip
+        versions = read(module, known)
     diff = {"before": "", "after": "".join(f"{name}\n" for name in wanted)}
-    module.exit_json(changed=bool(wanted), missing=wanted, diff=diff)
+    module.exit_json(changed=bool(wanted), missing=list(wanted), versions=versions, diff=diff)
 
 
 if __name__ == "__main__":

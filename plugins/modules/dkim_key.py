@@ -137,6 +137,15 @@ dkim_keys:
       description: The SHA-256 of the public key's SubjectPublicKeyInfo in hexadecimal, or V(null).
       type: str
       sample: 06e3fd8fda29bb60ab59557de61edb0aecdb231134be30e75b455f8e1b792fa9
+records:
+  description: The records of the keys that exist, as M(pillarbox.mail.dns_records) takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: e1._domainkey.example.org
+      type: TXT
+      values: [v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=]
 """
 
 import os
@@ -220,6 +229,15 @@ def describe(wanted: dict[str, Any], key: DkimKey | None) -> dict[str, Any]:
     }
 
 
+def records(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of the keys that exist."""
+    return [
+        {"name": key["dns_name"], "type": "TXT", "values": [key["dns_value"]]}
+        for key in keys
+        if key["dns_value"]
+    ]
+
+
 def diff_text(keys: list[dict[str, Any]], existing: set[str]) -> str:
     """Return one line for each key whose file exists."""
     return "".join(
@@ -270,7 +288,7 @@ def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
         changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
         if attributes_diff.get("before") != attributes_diff.get("after"):
             diff.append(attributes_diff)
-    return {"changed": changed, "dkim_keys": after, "diff": diff}
+    return {"changed": changed, "dkim_keys": after, "records": records(after), "diff": diff}
 
 
 def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
@@ -285,6 +303,7 @@ def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any
     return {
         "changed": bool(existing),
         "dkim_keys": [describe(key, None) for key in wanted],
+        "records": [],
         "diff": {"before": "".join(f"{path}\n" for path in existing), "after": ""},
     }
 

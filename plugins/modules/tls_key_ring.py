@@ -10,54 +10,62 @@ module: tls_key_ring
 short_description: Keep a current and a next TLS key for each algorithm
 version_added: 0.1.0
 description:
-  - For each algorithm, makes what is missing of a key in use (C(ecdsa-current.key)), its successor
-    (C(ecdsa-next.key)) and a certificate signing request for the one in use (C(ecdsa-current.csr)).
-  - TLSA records for both keys can then be in DNS long before a rollover needs the second (RFC 7671
+  - For each algorithm, makes what is missing of a key in use (C(ecdsa-current.key)) and its
+    successor (C(ecdsa-next.key)).
+  - TLSA records for both can then be in DNS long before a rollover needs the second (RFC 7671
     section 8).
+  - A key that a rollover put out of use (C(ecdsa-previous.key)), or whose algorithm is no longer
+    listed, is still returned for O(hold) seconds, so that its records stay until nobody is served
+    with it any more. Then it is deleted.
   - Never overwrites a key. One of the wrong type is an error; wrong permissions are put right.
-  - ECDSA keys are on P-256, RSA keys have 3072 bits. All are PKCS#8 in PEM, and only root can read
-    them.
+  - ECDSA keys are made on P-256, RSA keys with 3072 bits. All are PKCS#8 in PEM, and only root can
+    read them.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
   - python3-cryptography on the mail host, where there is a key to read or to make
 options:
   path:
-    description: The directory of the keys. If it is missing it is made, but its own parent must
-      exist.
+    description:
+      - The directory of the keys. If it is missing it is made, but its own parent must exist.
+      - Since when a key has been out of use is in its file C(ring.json).
     type: path
     required: true
   algorithms:
-    description: The algorithms. The files of one that is not in the list are left alone.
+    description: The algorithms.
     type: list
     elements: str
     choices: [ecdsa, rsa]
     default: [ecdsa, rsa]
-  names:
+  hold:
+    description: For how many seconds a key that is out of use is still returned. Two TTL of the
+      TLSA records are enough.
+    type: int
+    default: 7200
+  provided:
     description:
-      - The DNS names of the certificates, in A-labels or U-labels.
-      - A request is written again only when it does not fit these names or its key. The first is
-        the common name as well, unless it has more than 64 characters.
-    type: list
-    elements: str
-    required: true
+      - Keys and chains of your own, a dictionary by algorithm with C(key) and C(chain) in PEM. No
+        keys are made then.
+      - A key other than the one in use becomes the next one. The certificate of each is
+        C(ecdsa-provided.pem).
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
     description: Works before python3-cryptography is installed as long as there is no key to read.
   diff_mode:
     support: full
-    description: Shows type, fingerprint and names, never a key.
+    description: Shows type, role and fingerprint, never a key.
   idempotent:
     support: full
-    description: Keys stay as they are, and requests as long as they fit.
+    description: Keys stay as they are.
 """
 
 EXAMPLES = r"""
 - name: Have the keys of the mail server's certificates
   pillarbox.mail.tls_key_ring:
-    path: /etc/pillarbox/tls/keys
-    names: [mx.example.org]
+    path: /etc/pillarbox/tls
   register: tls
 
 - name: Show what to pin
@@ -67,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tls_keys:
-  description: All keys, without their private half.
+  description: The keys that belong into TLSA records, without their private half.
   returned: success
   type: list
   elements: dict
@@ -77,17 +85,13 @@ tls_keys:
       type: str
       sample: ecdsa
     role:
-      description: V(current) or V(next).
+      description: V(current), V(next) or V(previous).
       type: str
       sample: current
     path:
       description: The file of the key.
       type: str
-      sample: /etc/pillarbox/tls/keys/ecdsa-current.key
-    csr:
-      description: The file of the certificate signing request. Only beside a current key.
-      type: str
-      sample: /etc/pillarbox/tls/keys/ecdsa-current.csr
+      sample: /etc/pillarbox/tls/ecdsa-current.key
     public_key:
       description: The SubjectPublicKeyInfo in PEM. V(null) in check mode when the key does not
         exist yet.
@@ -99,57 +103,68 @@ tls_keys:
       sample: 0c72ac70b745ac19998811b131d662c9ac69dbdbe7cb23e5b514b56664c5d3d6
 """
 
+import contextlib
+import fcntl
+import json
 import os
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._key_ring import (
+    ROLES,
+    Slot,
+    plan,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     KeysError,
     create_directory,
     create_file,
-    csr_fits,
     generate_tls_key,
     kind,
     load_private_key,
-    make_csr,
     private_pem,
     public_pem,
     read_file,
     replace_file,
     spki_sha256,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
 
-if TYPE_CHECKING:
-    from ansible_collections.pillarbox.mail.plugins.module_utils._keys import SigningKey
-
-KINDS = {"ecdsa": "secp256r1", "rsa": "RSA 3072"}
+MADE = {"ecdsa": "secp256r1", "rsa": "RSA 3072"}
+# A provided key may be of these kinds too.
+TAKEN = {"ecdsa": ("secp256r1", "secp384r1"), "rsa": ("RSA 2048", "RSA 3072", "RSA 4096")}
 
 
-def read(path: str, algorithm: str) -> SigningKey | None:
-    """Return the key that is there, None if there is none; refuse one of another kind."""
-    data = read_file(path)
-    if data is None:
-        return None
+def load(algorithm: str, pem: bytes, where: str, remedy: str) -> Any:
+    """Return the key in a PEM. Raises KeysError for one of another algorithm or size."""
     try:
-        key: Any = load_private_key(data)
+        key = load_private_key(pem)
     except KeysError as error:
+        raise KeysError(f"{where} {error}: {remedy}") from error
+    if kind(key) not in TAKEN[algorithm]:
         raise KeysError(
-            f"{path} {error}: it was left alone; move it away to have a new key"
-        ) from error
-    if kind(key) != KINDS[algorithm]:
-        raise KeysError(
-            f"{path} is a key of the kind {kind(key)}, not {KINDS[algorithm]}: it was left alone;"
-            " move it away to have a new key, which is served once its TLSA records are published"
+            f"{where} is a key of the kind {kind(key)}, not {MADE[algorithm]}: {remedy}"
         )
-    signing_key: SigningKey = key
-    return signing_key
+    return key
 
 
-def fits(path: str, key: SigningKey | None, names: list[str]) -> bool:
-    """Whether the request is there and need not be written again."""
-    data = read_file(path)
-    return data is not None and key is not None and csr_fits(data, key, names)
+def provided_keys(module: AnsibleModule) -> dict[str, Any] | None:
+    """Return the user's own keys by algorithm, None where we make them."""
+    provided = module.params["provided"]
+    if not provided:
+        return None
+    keys = {}
+    for algorithm in module.params["algorithms"]:
+        if not {"key", "chain"} <= set(provided.get(algorithm) or ()):
+            raise KeysError(
+                f"provided has no key and chain for {algorithm}: add them, or take it off"
+                " algorithms"
+            )
+        where = f"provided.{algorithm}.key"
+        keys[algorithm] = load(
+            algorithm, provided[algorithm]["key"].encode(), where, "give the certificate's own key"
+        )
+    return keys
 
 
 def protect(
@@ -164,68 +179,86 @@ def protect(
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the ring to the wanted state."""
-    ring = module.params["path"]
-    names = [domain_name(name) for name in module.params["names"]]
-    if not names:
-        raise KeysError("names is empty; a certificate needs one at least, as in mx.example.org")
-    algorithms = list(dict.fromkeys(module.params["algorithms"]))
-    slots = [(algorithm, role) for algorithm in algorithms for role in ("current", "next")]
-    key_path = {slot: os.path.join(ring, "-".join(slot) + ".key") for slot in slots}
-    csr_path = {name: os.path.join(ring, f"{name}-current.csr") for name in algorithms}
+    ring: str = module.params["path"]
+    memory_file = os.path.join(ring, "ring.json")
 
-    before = {slot: read(key_path[slot], slot[0]) for slot in slots}
-    missing = [slot for slot in slots if before[slot] is None]
-    stale = [a for a in algorithms if not fits(csr_path[a], before[a, "current"], names)]
-    after = before
+    def key_file(slot: Slot) -> str:
+        return os.path.join(ring, "-".join(slot) + ".key")
+
+    def private(path: str) -> None:
+        protect(module, path, "0600")
+
+    own = provided_keys(module)
+    before: dict[Slot, Any] = {}
+    for slot in ((algorithm, role) for algorithm in MADE for role in ROLES):
+        pem = read_file(key_file(slot))
+        if pem is not None:
+            remedy = "it was left alone; move it away to have a new key"
+            before[slot] = load(slot[0], pem, key_file(slot), remedy)
+    memory: dict[str, Any] = json.loads(read_file(memory_file) or "{}")
+    todo = plan(
+        {slot: spki_sha256(key.public_key()) for slot, key in before.items()},
+        module.params["algorithms"],
+        memory.get("retired", {}),
+        module.params["hold"],
+        datetime.now(UTC).replace(microsecond=0),
+        own and {algorithm: spki_sha256(key.public_key()) for algorithm, key in own.items()},
+    )
+    chains = {
+        os.path.join(ring, f"{algorithm}-provided.pem"): module.params["provided"][algorithm][
+            "chain"
+        ]
+        for algorithm in own or ()
+    }
+    stale = [path for path, chain in chains.items() if read_file(path) != chain.encode()]
+    after = {slot: key for slot, key in before.items() if slot not in todo.drop}
+    after.update({slot: own[slot[0]] if own else None for slot in todo.make})
     if not module.check_mode:
-        if not os.path.isdir(ring):
-            create_directory(ring, lambda path: protect(module, path, "0700"))
-        for slot in missing:
-            pem = private_pem(generate_tls_key(slot[0]))
-            create_file(key_path[slot], pem, lambda path: protect(module, path, "0600"))
-        after = {slot: before[slot] or read(key_path[slot], slot[0]) for slot in slots}
-        for algorithm in stale:
-            key = after[algorithm, "current"]
-            if key:
-                csr = make_csr(key, names)
-                replace_file(csr_path[algorithm], csr, lambda path: protect(module, path, "0644"))
+        for slot in todo.make:
+            # A provided key may take the place of one that was never in use.
+            after[slot] = after[slot] or generate_tls_key(slot[0])
+            write = replace_file if own else create_file
+            write(key_file(slot), private_pem(after[slot]), private)
+        for path in stale:
+            replace_file(path, chains[path].encode(), private)
+        if todo.retired != memory.get("retired", {}):
+            memory["retired"] = todo.retired
+            replace_file(memory_file, json.dumps(memory, indent=2).encode() + b"\n", private)
+        for slot in todo.drop:
+            os.unlink(key_file(slot))
+            if slot[1] == "current":
+                # Of an algorithm that is served no more; its certificate's file has the key too.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(ring, f"{slot[0]}.pem"))
 
-    def facts(slot: tuple[str, str], key: SigningKey | None) -> str:
-        digest = spki_sha256(key.public_key()) if key else "a new key"
-        return f"{key_path[slot]}: {KINDS[slot[0]]} {digest}\n"
+    def facts(keys: dict[Slot, Any], chains: list[str]) -> str:
+        lines = [
+            f"{key_file(slot)}: {spki_sha256(key.public_key()) if key else 'a new key'}\n"
+            for slot, key in sorted(keys.items())
+        ]
+        return "".join(lines + [f"{path}: as provided\n" for path in chains])
 
-    def requests(paths: list[str]) -> str:
-        return "".join(f"{path}: {', '.join(names)}\n" for path in paths)
-
-    fitting = [csr_path[algorithm] for algorithm in algorithms if algorithm not in stale]
     diffs: list[dict[str, Any]] = [
         {
-            "before": "".join(facts(slot, key) for slot, key in before.items() if key)
-            + requests(fitting),
-            "after": "".join(facts(slot, key) for slot, key in after.items())
-            + requests(list(csr_path.values())),
+            "before": facts(before, [path for path in chains if path not in stale]),
+            "after": facts(after, list(chains)),
         }
     ]
-    changed = bool(missing or stale)
-    modes = {ring: "0700"}
-    modes.update(dict.fromkeys(key_path.values(), "0600"))
-    modes.update(dict.fromkeys(csr_path.values(), "0644"))
-    for path, mode in modes.items():
+    changed = bool(todo.make or todo.drop or stale)
+    for path in [ring, *map(key_file, after), *chains]:
         diff: dict[str, Any] = {}
-        changed = protect(module, path, mode, diff) or changed
+        changed = protect(module, path, "0700" if path == ring else "0600", diff) or changed
         if diff.get("before") != diff.get("after"):
             diffs.append(diff)
-
     keys = [
         {
             "algorithm": slot[0],
             "role": slot[1],
-            "path": key_path[slot],
-            **({"csr": csr_path[slot[0]]} if slot[1] == "current" else {}),
-            "public_key": public_pem(key.public_key()) if key else None,
-            "spki_sha256": spki_sha256(key.public_key()) if key else None,
+            "path": key_file(slot),
+            "public_key": public_pem(after[slot].public_key()) if after[slot] else None,
+            "spki_sha256": spki_sha256(after[slot].public_key()) if after[slot] else None,
         }
-        for slot, key in after.items()
+        for slot in todo.publish
     ]
     return {"changed": changed, "tls_keys": keys, "diff": diffs}
 
@@ -240,13 +273,24 @@ def main() -> None:
                 "choices": ["ecdsa", "rsa"],
                 "default": ["ecdsa", "rsa"],
             },
-            "names": {"type": "list", "elements": "str", "required": True},
+            "hold": {"type": "int", "default": 7200},
+            "provided": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
+    ring = module.params["path"]
     try:
-        module.exit_json(**run(module))
-    except (KeysError, NamesError) as error:
+        if module.check_mode:
+            module.exit_json(**run(module))
+        if not os.path.isdir(ring):
+            create_directory(ring, lambda path: protect(module, path, "0700"))
+        os.umask(0o077)
+        with open(os.path.join(ring, ".lock"), "w", encoding="utf-8") as lock:
+            # The renewal program, which the timer starts, changes the same files.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            result = run(module)
+        module.exit_json(**result)
+    except (KeysError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -31,11 +31,16 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
 COLLECTIONS = ROOT / ".cache" / "collections"
+# One set of tests may serve several scenarios.
+SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "default")
 
 MX = "mx.example.org"
 ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
+
+# Of the records that a run publishes, in seconds, as lab/group_vars/mail_servers.yml sets it.
+TTL = 5
 
 # What each test waits at most for a delivery, in seconds. A host under test is slow, not broken.
 PATIENCE = 40.0
@@ -67,7 +72,7 @@ def eventually(what: str, attempt: Callable[[], T | None], patience: float = PAT
         time.sleep(0.3)
 
 
-def on(host: str, command: str, stdin: str = "", check: bool = True) -> str:
+def on(host: str, command: str, stdin: str = "", check: bool = True, timeout: float = 120) -> str:
     """What a shell command prints on a host of the lab (its standard error follows)."""
     run = subprocess.run(
         ["ssh", "-F", str(STATE / "ssh_config"), host, command],
@@ -75,10 +80,15 @@ def on(host: str, command: str, stdin: str = "", check: bool = True) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=timeout,
     )
     assert not check or run.returncode == 0, f"{host}: {command}: {run.stdout}"
     return run.stdout
+
+
+def reboot(host: str) -> None:
+    """Restart a host as a whole: all but the kernel, which is not the container's."""
+    subprocess.run([str(ROOT / "bin" / "lab"), "reboot", host], check=True, timeout=120)
 
 
 def password(address: str) -> str:
@@ -265,22 +275,40 @@ def playbook(
 
     A command in *within* gets the one that runs it as further arguments.
     """
-    command = [*within, sys.executable, "-m", "ansible", "playbook", name]
-    command += ["-i", str(ROOT / "lab/inventory.yml"), *arguments]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # In a file, as settings may be secret and arguments are there for all to see.
         json.dump(settings, file)
         file.flush()
         return subprocess.run(
-            [*command, "-e", f"@{file.name}"],
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(collections),
-                "ANSIBLE_FORCE_COLOR": "false",
-                "ANSIBLE_NOCOLOR": "true",
-            },
+            [*within, *_command(name), *arguments, "-e", f"@{file.name}"],
+            env=_environment(collections),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=600,
         )
+
+
+def start(name: str) -> subprocess.Popen[bytes]:
+    """Start a playbook as the leader of a process group, by which it can be killed."""
+    return subprocess.Popen(
+        _command(name),
+        env=_environment(COLLECTIONS),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _command(name: str) -> list[str]:
+    inventory = str(ROOT / "lab/inventory.yml")
+    return [sys.executable, "-m", "ansible", "playbook", name, "-i", inventory]
+
+
+def _environment(collections: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_NOCOLOR": "true",
+    }

@@ -8,13 +8,11 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS, TTL
 
 PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS]
 ALGORITHMS = {"ecdsa": "ECDSA+SHA256", "rsa": "RSA-PSS+SHA256"}
 DIGESTS = {1: "sha256", 2: "sha512"}
-# As lab/group_vars/mail_servers.yml sets it, so that the test leaves the zone as it was.
-TTL = 10
 
 
 def client(port: int, *options: str) -> str:
@@ -76,7 +74,8 @@ def test_the_host_resolves_through_a_validating_resolver_of_its_own() -> None:
 def test_tls_before_1_2_is_refused(port: int) -> None:
     # SECLEVEL=0, or the client itself would not offer it.
     answer = client(port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-    assert "alert protocol version" in answer, answer
+    # Dovecot 2.3 hangs up without an alert.
+    assert "alert protocol version" in answer or "unexpected eof" in answer, answer
     assert "New, (NONE)" in answer, answer
 
 

@@ -172,7 +172,7 @@ def bind(primary: Path, secondary: Path) -> Iterator[Bind]:
     named = program("named")
     port, secondary_port, statistics_port = free_port(), free_port(), free_port()
     pool = [f"z{number}.example.org" for number in range(POOL)]
-    seconded = [f"s{number}.example.org" for number in range(4)]
+    seconded = [f"s{number}.example.org" for number in range(6)]
 
     plain = [f"b{number}.example.org" for number in range(POOL)]
     texts = {zone: zone_text(zone) for zone in plain}

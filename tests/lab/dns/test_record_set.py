@@ -54,7 +54,7 @@ def test_a_check_shows_the_records_with_their_reasons_and_changes_nothing(
     run = records("--check", "--diff")
     assert changed(run) == 1
     assert '+example.org. 3600 IN TXT "v=spf1 mx -all" ; SPF, the servers' in run.stdout
-    assert "+example.org. 10 IN MX 10 mx.example.org. ; where mail for" in run.stdout
+    assert "+example.org. 5 IN MX 10 mx.example.org. ; where mail for" in run.stdout
     assert (serial(), zone()) == (before, foreign)
 
 
@@ -75,16 +75,16 @@ def test_the_second_run_sends_nothing() -> None:
 
 def dns_without_a_server() -> dict[str, Any]:
     secret = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
-    return {"provider": "rfc2136", "ttl": 10, "tsig_name": "record-set", "tsig_secret": secret}
+    return {"provider": "rfc2136", "ttl": lab.TTL, "tsig_name": "record-set", "tsig_secret": secret}
 
 
 def test_the_primary_may_be_the_one_that_the_zone_names(tmp_path: Path) -> None:
     found = lab.by_the_labs_resolver(tmp_path)
     assert changed(records(within=found, mail_dns=dns_without_a_server())) == 0
-    two = {"example.org": {}, "example.net": {}}
+    two: dict[str, Any] = {"example.org": {}, "example.net": {}}
     run = records(within=found, mail_dns=dns_without_a_server(), mail_domains=two)
     assert run.returncode != 0
-    assert "example.org at ns1.example.org, example.net at ns1.example.net" in run.stdout, (
+    assert "example.net at ns1.example.net, example.org at ns1.example.org" in run.stdout, (
         run.stdout
     )
 

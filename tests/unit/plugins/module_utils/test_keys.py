@@ -13,11 +13,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     KeysError,
     create_directory,
     create_file,
-    csr_fits,
     generate_tls_key,
     kind,
     load_private_key,
-    make_csr,
     private_pem,
     public_pem,
     read_file,
@@ -85,44 +83,6 @@ def test_refuses_a_damaged_rsa_key() -> None:
         load_private_key(openssl("base64", stdin=bytes(der)).join(
             [b"-----BEGIN RSA PRIVATE KEY-----\n", b"-----END RSA PRIVATE KEY-----\n"]
         ))  # fmt: skip
-
-
-@pytest.mark.parametrize("key", [ECDSA, RSA], ids=kind)
-def test_openssl_verifies_our_requests(key) -> None:
-    csr = make_csr(key, ["mx.example.org", "mail.example.org"])
-    text = openssl("req", "-noout", "-verify", "-subject", "-text", stdin=csr).decode()
-    assert "CN = mx.example.org" in text
-    assert "DNS:mx.example.org, DNS:mail.example.org" in text
-    assert openssl("req", "-noout", "-pubkey", stdin=csr).decode() == public_pem(key.public_key())
-
-
-def test_a_name_too_long_for_a_subject_is_in_the_san_alone() -> None:
-    name = f"{'a' * 60}.example.org"
-    csr = make_csr(ECDSA, [name])
-    text = openssl("req", "-noout", "-subject", "-text", stdin=csr).decode()
-    assert "CN" not in text
-    assert f"DNS:{name}" in text
-    assert csr_fits(csr, ECDSA, [name])
-
-
-@pytest.mark.parametrize(
-    ("key", "names", "fits"),
-    [
-        (ECDSA, ["a.example", "b.example", "c.example"], True),
-        (ECDSA, ["a.example", "c.example", "b.example"], True),
-        (ECDSA, ["b.example", "a.example", "c.example"], False),
-        (ECDSA, ["a.example", "b.example"], False),
-        (ECDSA, ["a.example", "b.example", "c.example", "d.example"], False),
-        (generate_tls_key("ecdsa"), ["a.example", "b.example", "c.example"], False),
-    ],
-)
-def test_a_request_fits_one_key_and_one_set_of_names(key, names: list[str], fits: bool) -> None:
-    assert csr_fits(make_csr(ECDSA, ["a.example", "b.example", "c.example"]), key, names) is fits
-
-
-@pytest.mark.parametrize("text", [b"", b"junk", private_pem(ECDSA)])
-def test_what_is_no_request_does_not_fit(text: bytes) -> None:
-    assert not csr_fits(text, ECDSA, ["a.example"])
 
 
 def test_a_new_file_is_complete_and_dressed_before_it_has_its_name(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -15,6 +16,21 @@ GOOD: dict[str, Any] = {
     "mail_domains": {"example.org": {}},
     "mail_users": {"alice@example.org": {"password": "secret"}},
 }
+
+
+def pair() -> tuple[str, str]:
+    """A key and a certificate of it."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mx"
+    done = subprocess.run(
+        [*command.split(), "-keyout", "-"], capture_output=True, text=True, check=True
+    )
+    key, mark, chain = done.stdout.partition("-----END PRIVATE KEY-----\n")
+    return key + mark, chain
+
+
+KEY, CHAIN = pair()
+OTHER_CHAIN = pair()[1]
+PROVIDED = {"key": KEY, "chain": CHAIN}
 RFC2136 = {
     "provider": "rfc2136",
     "server": "198.18.0.53",
@@ -75,7 +91,25 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         {"mail_tls_rpt_rua": ["mailto:tls@example.net", "https://example.net/v1/tls?a=b"]},
         {"mail_srv_records": False, "mail_client_autoconfig": True},
         {"mail_tls_algorithms": ["rsa"], "mail_tlsa_matching_types": [2], "mail_tlsa_ports": [25]},
+        # TLSA is off.
+        {"mail_tlsa_ports": []},
+        {"mail_tls_names": ["mail.example.org", "imap.example.net"]},
+        {"mail_tls_source": "self_signed"},
+        {
+            "mail_tls_source": "files",
+            "mail_tls_algorithms": ["ecdsa"],
+            "mail_tls_provided": {"ecdsa": PROVIDED},
+        },
+        # An algorithm that is not served has no need of its own.
+        {"mail_tls_provided": {"rsa": PROVIDED}},
         {"mail_dkim_selectors": {"2026.a": {"type": "rsa"}}},
+        {
+            "mail_dkim_selectors": {
+                "r1": {"type": "rsa", "state": "revoked"},
+                "r2": {"type": "rsa", "state": "active"},
+            }
+        },
+        {"mail_domains": {"example.org": {"dkim_selectors": {"s1": {"type": "rsa"}}}}},
         {"mail_dns": RFC2136},
         {"mail_dns": {**RFC2136, "server": "ns1.example.net", "tsig_name": "key_1.example.net"}},
         {"mail_dns": {**RFC2136, "server": "2001:2::53", "port": 5353, "ttl": 300}},
@@ -404,13 +438,74 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             [25, "465"],
             "mail_tlsa_ports[1]: must be a whole number from 1 to 65535, not '465'",
         ),
+        ("mail_tlsa_ports", None, "mail_tlsa_ports: must be a list"),
+        ("mail_tls_source", "acme.sh", "mail_tls_source: must be one of acme, files, self_signed"),
+        ("mail_tls_source", None, "mail_tls_source: must be one of acme, files, self_signed"),
+        ("mail_tls_names", "mail.example.org", "mail_tls_names: must be a list"),
+        ("mail_tls_names", ["mail"], "mail_tls_names[0]: mail is not fully qualified"),
+        (
+            "mail_tls_names",
+            ["mail.example.org", "Mail.example.net"],
+            "mail_tls_names[1]: Mail.example.net has upper-case letters; write mail.example.net",
+        ),
+        (
+            "mail_tls_provided",
+            {"ed25519": PROVIDED},
+            "mail_tls_provided.ed25519: is 'ed25519'; possible are ecdsa and rsa",
+        ),
+        ("mail_tls_provided", [PROVIDED], "mail_tls_provided: must be a dictionary keyed by algor"),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {"key": KEY}},
+            "mail_tls_provided.ecdsa.chain: is missing; a certificate and its key go together",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {"chain": CHAIN}},
+            "mail_tls_provided.ecdsa.key: is missing; a certificate and its key go together",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "cert": CHAIN}},
+            "mail_tls_provided.ecdsa.cert: is unknown",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "key": "/root/hunter2.pem"}},
+            "mail_tls_provided.ecdsa.key: must be the text of a PEM file with BEGIN PRIVATE KEY",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "key": CHAIN}},
+            "mail_tls_provided.ecdsa.key: must be the text of a PEM file with BEGIN PRIVATE KEY",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "chain": KEY}},
+            "mail_tls_provided.ecdsa.chain: must be the text of a PEM file with BEGIN CERTIFICATE",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "key": KEY[:80] + "hunter2" + KEY[80:]}},
+            "mail_tls_provided.ecdsa.key: is not a",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "chain": OTHER_CHAIN}},
+            "mail_tls_provided.ecdsa.chain: does not begin with the certificate of this key",
+        ),
+        (
+            "mail_tls_provided",
+            {"ecdsa": {**PROVIDED, "chain": OTHER_CHAIN + CHAIN}},
+            "mail_tls_provided.ecdsa.chain: does not begin with the certificate of this key",
+        ),
         ("mail_tlsa_ports", [0], "mail_tlsa_ports[0]: must be a whole number from 1 to 65535"),
         ("mail_tlsa_ports", [True], "mail_tlsa_ports[0]: must be a whole number from 1 to 65535"),
         ("mail_dkim_selectors", {}, "mail_dkim_selectors: has no key of type rsa"),
         (
             "mail_dkim_selectors",
             {"e1": {"type": "ed25519"}},
-            "mail_dkim_selectors: has no key of type rsa; many receivers cannot verify Ed25519",
+            "mail_dkim_selectors: has no key of type rsa that signs; many receivers cannot verify",
         ),
         (
             "mail_dkim_selectors",
@@ -423,6 +518,29 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_dkim_selectors.x.type: must be one of rsa, ed25519, not 'dsa'",
         ),
         ("mail_dkim_selectors", {"r1": {}}, "mail_dkim_selectors.r1.type: is missing"),
+        (
+            "mail_dkim_selectors",
+            {"r1": {"type": "rsa", "state": "old"}},
+            "mail_dkim_selectors.r1.state: must be one of future, active, retired, revoked, gone",
+        ),
+        (
+            "mail_dkim_selectors",
+            {"r1": {"type": "rsa", "state": "retired"}, "e1": {"type": "ed25519"}},
+            "mail_dkim_selectors: has no key of type rsa that signs",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"dkim_selectors": {"e1": {"type": "ed25519"}}}},
+            "mail_domains['example.org'].dkim_selectors: has no key of type rsa that signs",
+        ),
+        (
+            "mail_domains",
+            {
+                "example.org": {},
+                "example.net": {"parked": True, "dkim_selectors": {"r1": {"type": "rsa"}}},
+            },
+            "mail_domains['example.net'].dkim_selectors: has no effect, as a parked domain sends",
+        ),
         (
             "mail_dkim_selectors",
             {"R1": {"type": "rsa"}},
@@ -478,6 +596,25 @@ def test_names_each_error_once(name: str, value: object, expected: str) -> None:
     found = [error for error in errors if error.startswith(expected)]
     assert len(found) == 1, errors
     assert "hunter2" not in str(errors)
+
+
+def test_own_certificates_need_one_for_each_algorithm() -> None:
+    settings = {"mail_tls_source": "files", "mail_tls_provided": {"ecdsa": PROVIDED}}
+    assert check({**GOOD, **settings}) == [
+        "mail_tls_provided.rsa: is missing; add the key and chain, or take the algorithm off"
+        " mail_tls_algorithms"
+    ]
+
+
+@pytest.mark.parametrize("source", ["files", "self_signed"])
+def test_a_challenge_that_is_not_used_needs_no_key(source: str) -> None:
+    settings = {
+        "mail_tls_source": source,
+        "mail_tls_algorithms": ["ecdsa"],
+        "mail_tls_provided": {"ecdsa": PROVIDED},
+        "acme_sh_dns_api": "dns_nsupdate",
+    }
+    assert check({**GOOD, **settings}, ROLES) == []
 
 
 @pytest.mark.parametrize("name", ["mail_hostname", "mail_domains", "mail_users"])
@@ -544,10 +681,12 @@ def test_a_name_in_another_form_is_one_error_although_others_refer_to_it() -> No
 ROLES = {
     "acme_sh": {
         "acme_sh_server": {"type": "str", "default": ""},
+        "acme_sh_challenge": {"type": "str", "default": "dns-01"},
         "acme_sh_dns_api": {"type": "str", "default": ""},
         "acme_sh_credentials": {"type": "dict", "default": {}},
         "acme_sh_tsig": {"type": "dict", "default": {}},
         "acme_sh_renew_days": {"type": "int", "default": 30},
+        "acme_sh_release_sha256": {"type": "str", "default": ""},
     },
     "dns": {
         "dns_account": {"type": "str"},
@@ -565,6 +704,7 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_tsig": TSIG},
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_credentials": {"NSUPDATE_KEY": "/root/key"}},
         {"acme_sh_dns_api": "dns_ovh", "acme_sh_tsig": {}},
+        {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_challenge": "http-01"},
         {"dns_account": None, "dns_hold": ["MX"]},
         # A site's own variables may begin like ours.
         {"dns_servers": ["192.0.2.1"], "mail_relay": "smtp.example.net", "acme_sh_keys": {}},
@@ -577,6 +717,13 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
+        (
+            {"acme_sh_release_sha256": "C5D6"},
+            [
+                "acme_sh_release_sha256: must be a SHA-256: 64 hexadecimal digits in lower case, "
+                "in quotes"
+            ],
+        ),
         ({"acme_sh_servr": "x"}, ["acme_sh_servr: is unknown; did you mean acme_sh_server?"]),
         ({"dns_acount": "x"}, ["dns_acount: is unknown; did you mean dns_account?"]),
         ({"dns_hold": "MX"}, ["dns_hold: must be a list"]),

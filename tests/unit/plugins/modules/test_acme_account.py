@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(check: bool = False, **options: Any) -> dict[str, Any]:
-        args = {"server": SERVER, "home": str(tmp_path / "home"), **options}
+        directories = {"home": str(tmp_path / "home"), "backup": str(tmp_path / "backup/acme.sh")}
+        args = {"server": SERVER, **directories, **options}
         with (
             patch_module_args({**args, "_ansible_check_mode": check}),
             pytest.raises(SystemExit),
@@ -52,7 +54,31 @@ def acme_sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 def registering(home: Path) -> str:
     """What acme.sh does when the server registers an account."""
     directory = home / "ca/ca.example/directory"
-    return f"mkdir -p {directory}\necho \"ACCOUNT_URL='{URI}'\" >{directory}/ca.conf"
+    return (
+        f"mkdir -p {directory}; cd {directory}\n"
+        f"echo \"ACCOUNT_URL='{URI}'\" >ca.conf; echo secret >account.key"
+    )
+
+
+def tree(directory: Path) -> dict[str, tuple[str, str]]:
+    """The mode and content of all below a directory, and of itself."""
+    return {
+        str(path.relative_to(directory)): (
+            f"{path.stat().st_mode & 0o7777:o}",
+            path.read_text() if path.is_file() else "/",
+        )
+        for path in [directory, *directory.rglob("*")]
+    }
+
+
+ACCOUNT = {
+    ".": ("700", "/"),
+    "ca": ("700", "/"),
+    "ca/ca.example": ("700", "/"),
+    "ca/ca.example/directory": ("700", "/"),
+    "ca/ca.example/directory/ca.conf": ("600", f"ACCOUNT_URL='{URI}'\n"),
+    "ca/ca.example/directory/account.key": ("600", "secret\n"),
+}
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -63,6 +89,7 @@ def test_a_recorded_account_is_not_registered_again(
     record = tmp_path / "home/ca/ca.example/directory/ca.conf"
     record.parent.mkdir(parents=True)
     record.write_text(f"CA_EMAIL='a@example.org'\nACCOUNT_URL='{URI}'\n")
+    shutil.copytree(tmp_path / "home", tmp_path / "backup/acme.sh")
     result = run(check)
     assert not result["changed"]
     assert result["uri"] == URI
@@ -82,12 +109,16 @@ def test_check_mode_predicts_an_account_and_registers_none(
 
 
 @pytest.mark.parametrize(
-    ("options", "email"),
-    [({}, ""), ({"email": "root@example.org"}, " --accountemail root@example.org")],
+    ("options", "more"),
+    [
+        ({}, ""),
+        ({"email": "root@example.org"}, " --accountemail root@example.org"),
+        ({"ca_bundle": "/etc/ssl/ca.pem"}, " --ca-bundle /etc/ssl/ca.pem"),
+    ],
 )
 def test_registers_an_account_that_only_root_can_read(
     options: dict[str, str],
-    email: str,
+    more: str,
     tmp_path: Path,
     run: Run,
     acme_sh: Callable[[str], Path],
@@ -98,10 +129,46 @@ def test_registers_an_account_that_only_root_can_read(
     assert result["changed"]
     assert result["uri"] == URI
     assert arguments.read_text() == (
-        f"--config-home {home} --register-account --server {SERVER}{email}\n"
+        f"--config-home {home} --register-account --server {SERVER}{more}\n"
     )
-    assert (home / "ca/ca.example/directory/ca.conf").stat().st_mode & 0o077 == 0
+    assert tree(home) == ACCOUNT
     assert not run(**options)["changed"]
+
+
+def test_a_host_that_lost_its_account_gets_it_back_from_the_copy(
+    tmp_path: Path, run: Run, acme_sh: Callable[[str], Path]
+) -> None:
+    home, backup = tmp_path / "home", tmp_path / "backup/acme.sh"
+    arguments = acme_sh(registering(home))
+    run()
+    assert tree(backup) == ACCOUNT
+    arguments.unlink()
+    shutil.rmtree(home)
+    predicted = run(check=True)
+    assert not home.exists()
+    result = run()
+    assert predicted == result
+    assert (result["changed"], result["uri"]) == (True, URI)
+    assert tree(home) == ACCOUNT
+    assert not arguments.exists(), "another account would be against the CAA record"
+    assert not run()["changed"]
+
+
+def test_an_account_without_a_copy_gets_one(
+    tmp_path: Path, run: Run, acme_sh: Callable[[str], Path]
+) -> None:
+    backup = tmp_path / "backup/acme.sh"
+    arguments = acme_sh(registering(tmp_path / "home"))
+    run()
+    arguments.unlink()
+    shutil.rmtree(backup)
+    assert run(check=True)["changed"]
+    assert not backup.exists()
+    result = run()
+    assert (result["changed"], result["uri"]) == (True, URI)
+    assert tree(backup) == ACCOUNT
+    assert not arguments.exists()
+    assert not run()["changed"]
 
 
 @pytest.mark.parametrize(

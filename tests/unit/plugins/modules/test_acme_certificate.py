@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,25 @@ from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 DUE = """
 import json, sys
 issued = ["rsa"]
-if sys.argv[1:]:
-    assert sys.argv[1:] == ["--check", "--config", "-"]
+if sys.argv[1:] != ["renew"]:
+    assert sys.argv[1:] == ["--config", "-", "renew", "--check"]
     assert json.load(sys.stdin) == {"algorithms": ["rsa"]}
     issued = []
-print(json.dumps({"due": {"rsa": "ends in 29 days"}, "issued": issued}))
+due = {"rsa": "the one in service ends in 29 days"}
+print(json.dumps({"due": due, "issued": issued, "waiting": {}, "warnings": []}))
 """
-NOT_DUE = """print('{"due": {}, "issued": []}')"""
+NOT_DUE = """
+print('{"due": {}, "issued": [], "waiting": {}, "warnings": []}')
+"""
+WAITING = """
+print('{"due": {}, "issued": [], "waiting": {"rsa": "in an hour"}, "warnings": []}')
+"""
+LAST_CALL = """
+print('{"due": {"rsa": "old"}, "issued": ["rsa"], "waiting": {}, "warnings": ["no DNS"]}')
+"""
 FAILING = """
 import sys
-print("the rsa certificate that ca.example issued is for another key; it is not used",
-      file=sys.stderr)
+print("the rsa certificate from ca.example is for another key; it is not used", file=sys.stderr)
 sys.exit(1)
 """
 
@@ -34,9 +43,10 @@ def run(
     capsys: pytest.CaptureFixture[str], directory: Path, text: str | None, check: bool = False
 ) -> dict[str, Any]:
     """Run the module with a renewal program of this text, if any."""
-    program = directory / "certificates.py"
+    program = directory / "certificates"
     if text is not None:
-        program.write_text(text)
+        program.write_text(f"#!{sys.executable}\n{text}")
+        program.chmod(0o755)
     args = {
         "program": str(program),
         "config": {"algorithms": ["rsa"]},
@@ -54,9 +64,9 @@ def test_reports_what_is_due_and_what_was_issued(
 ) -> None:
     result = run(capsys, tmp_path, DUE, check)
     assert result["changed"]
-    assert result["due"] == {"rsa": "ends in 29 days"}
+    assert result["due"] == {"rsa": "the one in service ends in 29 days"}
     assert result["issued"] == issued
-    assert result["diff"]["after"] == "rsa: ends in 29 days\n"
+    assert result["diff"]["after"] == "rsa: the one in service ends in 29 days\n"
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -66,6 +76,24 @@ def test_changes_nothing_when_nothing_is_due(
     result = run(capsys, tmp_path, NOT_DUE, check)
     assert not result["changed"]
     assert (result["due"], result["issued"]) == ({}, [])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_key_that_waits_is_a_warning_and_no_change(
+    check: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, WAITING, check)
+    assert not result["changed"]
+    assert result["waiting"] == {"rsa": "in an hour"}
+    assert "in an hour" in str(result["warnings"])
+
+
+def test_what_the_program_warns_of_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, LAST_CALL)
+    assert result["changed"]
+    assert "no DNS" in str(result["warnings"])
 
 
 def test_check_mode_predicts_certificates_before_the_program_is_installed(
@@ -82,7 +110,7 @@ def test_fails_with_the_programs_own_sentence(
     result = run(capsys, tmp_path, FAILING)
     assert result["failed"]
     assert result["msg"] == (
-        "the rsa certificate that ca.example issued is for another key; it is not used"
+        "the rsa certificate from ca.example is for another key; it is not used"
     )
 
 
@@ -90,4 +118,4 @@ def test_a_program_that_fails_without_a_word_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(capsys, tmp_path, "raise SystemExit(3)")
-    assert result["msg"] == f"{tmp_path}/certificates.py failed with status 3"
+    assert result["msg"] == f"{tmp_path}/certificates failed with status 3"

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,20 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _keys
 from ansible_collections.pillarbox.mail.plugins.modules import tls_key_ring
 
 Run = Callable[..., dict[str, Any]]
-FILES = ["ecdsa-current.csr", "ecdsa-current.key", "ecdsa-next.key"]
-RSA_FILES = ["rsa-current.csr", "rsa-current.key", "rsa-next.key"]
+FILES = [
+    "ecdsa-current.key",
+    "ecdsa-next.key",
+    "rsa-current.key",
+    "rsa-next.key",
+]
+# Of the user's own, as openssl makes them.
+CHAIN = "-----BEGIN CERTIFICATE-----\nof the key\n"
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(path: Path, check: bool = False, **options: Any) -> dict[str, Any]:
-        defaults = {"algorithms": ["ecdsa"], "names": ["mx.example.org"]}
+        defaults = {"algorithms": ["ecdsa"]}
         args = {**defaults, **options, "path": str(path), "_ansible_diff": True}
         with (
             patch_module_args({**args, "_ansible_check_mode": check}),
@@ -46,7 +53,7 @@ def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_makes_a_ring_once(tmp_path: Path, run: Run) -> None:
     ring = tmp_path / "keys"
-    options = {"algorithms": ["ecdsa", "rsa"], "names": ["mx.müller.example", "mx.example.org"]}
+    options = {"algorithms": ["ecdsa", "rsa"]}
 
     predicted = run(ring, check=True, **options)
     assert predicted["changed"]
@@ -55,11 +62,11 @@ def test_makes_a_ring_once(tmp_path: Path, run: Run) -> None:
 
     made = run(ring, **options)
     assert made["changed"]
-    assert [(key["algorithm"], key["role"], "csr" in key) for key in made["tls_keys"]] == [
-        ("ecdsa", "current", True),
-        ("ecdsa", "next", False),
-        ("rsa", "current", True),
-        ("rsa", "next", False),
+    assert [(key["algorithm"], key["role"]) for key in made["tls_keys"]] == [
+        ("ecdsa", "current"),
+        ("ecdsa", "next"),
+        ("rsa", "current"),
+        ("rsa", "next"),
     ]
     for key in made["tls_keys"]:
         public = subprocess.run(
@@ -71,9 +78,9 @@ def test_makes_a_ring_once(tmp_path: Path, run: Run) -> None:
         assert key["public_key"] == public
     assert len({key["spki_sha256"] for key in made["tls_keys"]}) == 4
     assert stat.S_IMODE(ring.stat().st_mode) == 0o700
-    assert {name: mode for name, (mode, _content) in contents(ring).items()} == {
-        name: 0o644 if name.endswith(".csr") else 0o600 for name in [*FILES, *RSA_FILES]
-    }
+    assert {name: mode for name, (mode, _content) in contents(ring).items()} == dict.fromkeys(
+        [".lock", *FILES], 0o600
+    )
 
     before = contents(ring)
     for check in (True, False):
@@ -90,43 +97,147 @@ def test_shows_no_private_key(tmp_path: Path, run: Run) -> None:
     assert result["tls_keys"][1]["spki_sha256"] in result["diff"][0]["after"]
 
 
-def test_writes_requests_again_for_other_names_only(tmp_path: Path, run: Run) -> None:
-    ring = tmp_path / "keys"
-    run(ring, names=["mx.example.org", "a.example.org", "b.example.org"])
-    before = contents(ring)
-    assert not run(ring, names=["mx.example.org", "b.example.org", "a.example.org"])["changed"]
-    assert run(ring, check=True, names=["mx.example.org"])["changed"]
-    assert contents(ring) == before
-    assert run(ring, names=["mx.example.org"])["changed"]
-    after = contents(ring)
-    assert [name for name in after if after[name] != before[name]] == ["ecdsa-current.csr"]
+def roll(ring: Path, seconds_ago: int) -> None:
+    """What the renewal program does when it puts the next ECDSA key in service."""
+    retired = digest((ring / "ecdsa-current.key").read_bytes())
+    since = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds_ago)
+    (ring / "ecdsa-current.key").rename(ring / "ecdsa-previous.key")
+    (ring / "ecdsa-next.key").rename(ring / "ecdsa-current.key")
+    memory = {"retired": {retired: since.isoformat()}, "seen": {"x": "y"}}
+    (ring / "ring.json").write_text(json.dumps(memory))
 
 
-def test_after_a_rollover_there_is_a_request_for_the_new_key_and_a_next_one(
+def digest(key: bytes) -> str:
+    der = openssl("pkey", "-pubout", "-outform", "DER", stdin=key)
+    return openssl("dgst", "-sha256", "-r", stdin=der).decode().split()[0]
+
+
+def openssl(*arguments: str, stdin: bytes = b"") -> bytes:
+    done = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, check=True)
+    return done.stdout
+
+
+def roles(result: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key["algorithm"], key["role"]) for key in result["tls_keys"]]
+
+
+def test_after_a_rollover_there_is_a_next_key_and_the_former_one_for_a_while(
     tmp_path: Path, run: Run
 ) -> None:
     ring = tmp_path / "keys"
     old = run(ring)["tls_keys"]
-    (ring / "ecdsa-next.key").rename(ring / "ecdsa-current.key")
-    new = run(ring)["tls_keys"]
-    assert new[0]["spki_sha256"] == old[1]["spki_sha256"]
-    assert new[1]["spki_sha256"] not in {key["spki_sha256"] for key in old}
-    public = subprocess.run(
-        ["openssl", "req", "-in", new[0]["csr"], "-noout", "-pubkey"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert public == new[0]["public_key"]
-
-
-def test_leaves_a_disabled_algorithm_alone(tmp_path: Path, run: Run) -> None:
-    ring = tmp_path / "keys"
-    run(ring)
-    (ring / "rsa-current.key").write_text("mine")
-    (ring / "rsa-current.key").chmod(0o640)
+    roll(ring, 60)
+    new = run(ring)
+    assert new["changed"]
+    assert roles(new) == [("ecdsa", "current"), ("ecdsa", "next"), ("ecdsa", "previous")]
+    digests = [key["spki_sha256"] for key in new["tls_keys"]]
+    assert (digests[0], digests[2]) == (old[1]["spki_sha256"], old[0]["spki_sha256"])
+    assert digests[1] not in {key["spki_sha256"] for key in old}
     assert not run(ring)["changed"]
-    assert contents(ring)["rsa-current.key"] == (0o640, b"mine")
+
+    for check in (True, False):
+        later = run(ring, check, hold=60)
+        assert later["changed"]
+        assert roles(later) == [("ecdsa", "current"), ("ecdsa", "next")]
+        assert (ring / "ecdsa-previous.key").exists() is check
+    memory = json.loads((ring / "ring.json").read_text())
+    assert memory == {"retired": {}, "seen": {"x": "y"}}
+    assert not run(ring, hold=60)["changed"]
+
+
+def test_the_key_of_an_algorithm_that_is_taken_off_stays_for_a_while(
+    tmp_path: Path, run: Run
+) -> None:
+    ring = tmp_path / "keys"
+    both = run(ring, algorithms=["ecdsa", "rsa"])["tls_keys"]
+    for check in (True, False):
+        less = run(ring, check)
+        assert less["changed"]
+        assert roles(less) == [("ecdsa", "current"), ("ecdsa", "next"), ("rsa", "current")]
+    assert not run(ring)["changed"]
+    back = run(ring, algorithms=["ecdsa", "rsa"])["tls_keys"]
+    assert back[:3] == both[:3] and back[3] != both[3]
+
+    run(ring)
+    (ring / "rsa.pem").write_text("what was served")
+    for check in (True, False):
+        gone = run(ring, check, hold=0)
+        assert gone["changed"]
+        assert roles(gone) == [("ecdsa", "current"), ("ecdsa", "next")]
+    assert not list(ring.glob("rsa*"))
+
+
+def test_a_provided_key_is_the_current_one_at_first_and_later_the_next(
+    tmp_path: Path, run: Run
+) -> None:
+    ring = tmp_path / "keys"
+    first, second = (
+        openssl(*command.split())
+        for command in (
+            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+            "ecparam -name secp384r1 -genkey -noout",
+        )
+    )
+
+    def provide(key: bytes, check: bool = False, chain: str = CHAIN) -> dict[str, Any]:
+        return run(ring, check, provided={"ecdsa": {"key": key.decode(), "chain": chain}})
+
+    for key, expected in ((first, ["current"]), (second, ["current", "next"])):
+        predicted = provide(key, check=True)
+        done = provide(key)
+        assert predicted["changed"] and done["changed"]
+        assert roles(predicted) == roles(done) == [("ecdsa", role) for role in expected]
+        assert done["tls_keys"][-1]["spki_sha256"] == digest(key)
+        assert "PRIVATE" not in json.dumps(done)
+        assert not provide(key)["changed"]
+    assert done["tls_keys"][0]["spki_sha256"] == digest(first)
+    assert {name: mode for name, (mode, _content) in contents(ring).items()} == dict.fromkeys(
+        [".lock", "ecdsa-current.key", "ecdsa-next.key", "ecdsa-provided.pem"], 0o600
+    )
+
+    assert provide(second, check=True, chain="a longer chain")["changed"]
+    assert (ring / "ecdsa-provided.pem").read_text() == CHAIN
+    assert provide(second, chain="a longer chain")["changed"]
+    assert (ring / "ecdsa-provided.pem").read_text() == "a longer chain"
+
+    # Taken back before it was in use.
+    assert roles(provide(first)) == [("ecdsa", "current")]
+    assert not (ring / "ecdsa-next.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("provided", "reason"),
+    [
+        ({"rsa": {}}, "provided has no key and chain for ecdsa: add them, or take it off algor"),
+        ({"ecdsa": {"key": "x"}}, "provided has no key and chain for ecdsa"),
+        (
+            {"ecdsa": {"key": "x", "chain": CHAIN}},
+            "provided.ecdsa.key is not a private key in PEM: give the certificate's own key",
+        ),
+    ],
+)
+def test_what_is_provided_and_no_good_is_told(
+    provided: dict[str, Any], reason: str, tmp_path: Path, run: Run
+) -> None:
+    result = run(tmp_path, provided=provided)
+    assert result["failed"]
+    assert result["msg"].startswith(reason)
+    assert os.listdir(tmp_path) == [".lock"]
+
+
+def test_waits_for_the_renewal_program(tmp_path: Path, run: Run) -> None:
+    run(tmp_path)
+    (tmp_path / "ecdsa-next.key").unlink()
+    waiting = "echo; sleep 0.5; date +%s.%N"
+    with subprocess.Popen(
+        ["flock", str(tmp_path / ".lock"), "sh", "-c", waiting], stdout=subprocess.PIPE, text=True
+    ) as renewal:
+        assert renewal.stdout
+        renewal.stdout.readline()
+        assert run(tmp_path, check=True)["changed"], "a check changes nothing, and need not wait"
+        assert run(tmp_path)["changed"]
+        released = float(renewal.stdout.read())
+    assert (tmp_path / "ecdsa-next.key").stat().st_mtime >= released - 0.05
 
 
 def test_puts_permissions_right(tmp_path: Path, run: Run) -> None:
@@ -145,7 +256,7 @@ def test_puts_permissions_right(tmp_path: Path, run: Run) -> None:
     ("command", "reason"),
     [
         ("genrsa 2048", "is a key of the kind RSA 2048, not secp256r1: it was left alone"),
-        ("ecparam -name secp384r1 -genkey -noout", "is a key of the kind secp384r1, not secp256r1"),
+        ("ecparam -name secp521r1 -genkey -noout", "is a key of the kind secp521r1, not secp256r1"),
         ("version", "is not a private key in PEM: it was left alone; move it away"),
     ],
 )
@@ -156,12 +267,7 @@ def test_never_overwrites_a_key(command: str, reason: str, tmp_path: Path, run: 
     assert result["failed"]
     assert f"{tmp_path}/ecdsa-next.key {reason}" in result["msg"]
     assert (tmp_path / "ecdsa-next.key").read_bytes() == key
-    assert os.listdir(tmp_path) == ["ecdsa-next.key"]
-
-
-def test_needs_a_name(tmp_path: Path, run: Run) -> None:
-    assert "names is empty" in run(tmp_path, names=[])["msg"]
-    assert "mx is not fully qualified" in run(tmp_path, names=["mx"])["msg"]
+    assert sorted(os.listdir(tmp_path)) == [".lock", "ecdsa-next.key"]
 
 
 def test_a_bare_host_needs_no_library_in_check_mode(

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: dkim_signing
+short_description: The DKIM keys that sign
+version_added: 0.2.0
+description:
+  - Of the keys that M(pillarbox.mail.dkim_selectors) returned before their records were published,
+    picks those that sign now that they are.
+  - The new keys of a domain sign when the records of all of them are served, or else the former
+    ones go on.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+options:
+  _input:
+    description: RV(pillarbox.mail.dkim_selectors#module:selectors).
+    type: list
+    elements: dict
+    required: true
+  served:
+    description: The names of the new keys' records that every name server serves.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - plugin: pillarbox.mail.dkim_selectors
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+- name: Have the states of the keys
+  pillarbox.mail.dkim_selectors:
+    path: /var/lib/pillarbox/dkim.json
+    key_directory: /var/lib/rspamd/dkim
+    domains:
+      example.org: {}
+    selectors:
+      r1: {type: rsa}
+      e1: {type: ed25519}
+  register: dkim
+
+- name: Show the keys that sign once the record of r2 is served
+  ansible.builtin.debug:
+    msg: "{{ dkim.selectors | pillarbox.mail.dkim_signing(['r2._domainkey.example.org']) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The keys, of the input's form.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_ledger import from_dict
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import ACTIVE, switch
+
+
+def dkim_signing(
+    selectors: Iterable[Mapping[str, Any]], served: Collection[str]
+) -> list[Mapping[str, Any]]:
+    """Return the keys that are active after the switch."""
+    items = list(selectors)
+    after = switch(map(from_dict, items), served, datetime.now(UTC))
+    active = {key.dns_name for key in after if key.state == ACTIVE}
+    return [item for item in items if item["dns_name"] in active]
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"dkim_signing": dkim_signing}

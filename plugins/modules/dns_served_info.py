@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dns_served_info
+short_description: Tell which DNS records all name servers serve right now
+version_added: 0.2.0
+description:
+  - Finds the authoritative servers of the records by the resolver of the host it runs on, and asks
+    each of them by TCP, so that no cache is in between.
+  - It needs no rights and works with any DNS service.
+  - It does not wait. For each record that is not served everywhere there is a warning that names
+    the server.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+requirements:
+  - dnspython >= 2.3 (python3-dnspython), where there is a record
+options:
+  records:
+    description: The records.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The whole domain name.
+        type: str
+        required: true
+      type:
+        description: The type, such as V(TXT).
+        type: str
+        required: true
+      values:
+        description: All values, in the form that O(pillarbox.mail.dns_records#module:records) has.
+        type: list
+        elements: str
+        required: true
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing.
+  diff_mode:
+    support: N/A
+    description: It changes nothing.
+  idempotent:
+    support: full
+    description: It changes nothing.
+seealso:
+  - plugin: pillarbox.mail.dns_records
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+- name: See whether a record has arrived everywhere
+  pillarbox.mail.dns_served_info:
+    records:
+      - name: _dmarc.example.org
+        type: TXT
+        values: [v=DMARC1; p=reject; sp=reject; np=reject]
+  register: found
+"""
+
+RETURN = r"""
+served:
+  description: The names of the records that every server serves with these values.
+  returned: success
+  type: list
+  elements: str
+  sample: [_dmarc.example.org]
+unserved:
+  description: The others.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name.
+      type: str
+      sample: _dmarc.example.org
+    reason:
+      description: Which server does not serve it, or why that cannot be told.
+      type: str
+      sample: ns2.example.org (192.0.2.54) does not serve _dmarc.example.org TXT with this value.
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
+    HAS_DNSPYTHON,
+    DnsError,
+    to_text,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._served import unserved
+
+# What dns_records lets its user leave out.
+REST = {"ttl": 0, "state": "present", "reason": "", "level": None, "pending": False}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "records": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "type": {"type": "str", "required": True},
+                    "values": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    if module.params["records"] and not HAS_DNSPYTHON:
+        module.fail_json(msg=missing_required_lib("dnspython >= 2.3"))
+    try:
+        records = parse_records({**REST, **item} for item in module.params["records"])
+        reasons = unserved(records)
+    except DnsError as error:
+        module.fail_json(msg=str(error))
+    for reason in dict.fromkeys(reasons.values()):
+        module.warn(reason)
+    module.exit_json(
+        changed=False,
+        served=[to_text(record.name) for record in records if record not in reasons],
+        unserved=[{"name": to_text(r.name), "reason": reasons[r]} for r in reasons],
+    )
+
+
+if __name__ == "__main__":
+    main()

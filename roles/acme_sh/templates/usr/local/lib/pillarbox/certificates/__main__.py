@@ -1,0 +1,268 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renew the mail server's certificates, and roll its keys, without a moment of a wrong pair.
+
+The systemd timer runs "renew" daily, the playbook site.yml runs it too, and roll_tls_key.yml runs
+"roll"; "status" is for people. Nothing is put in service that does not fit its key, the names and
+the time, that the published TLSA records do not pin, or that the daemons do not really serve
+afterwards; in each of these cases the former pair stays or comes back. No failure uses up a key.
+
+renew and roll print one JSON object. Exit status: 0 done or nothing to do, 1 failed, with one
+sentence on standard error that ring.json remembers, 3 the same for a key that may be served later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gate import Gate
+from pair import (
+    CertificateError,
+    TooEarly,
+    digest,
+    leaf_of,
+    validity,
+    why_broken,
+    why_due,
+    why_unfit,
+)
+from ring import Ring, now
+from sources import obtain
+from swap import Swap
+
+CONFIG = Path("/etc/pillarbox/certificates.json")
+
+
+class Host:
+    """The mail host as the configuration and the files in the ring's directory tell."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.algorithms: list[str] = config["algorithms"]
+        self.ring = Ring(config["tls_dir"])
+        self.swap = Swap(self.ring, config["services"], config["names"][0])
+        # The digests of the keys that this run put out of use and in use, by algorithm.
+        self.rolled: dict[str, dict[str, str]] = {}
+
+    def recover(self) -> None:
+        """End what a run began that was killed."""
+        if self.swap.recover():
+            self._settle()
+
+    def renew(self, check: bool, force: bool) -> dict[str, Any]:
+        """Obtain and serve each certificate that is due; with check only say which are.
+
+        Raises CertificateError for the first that failed, when all others are in service.
+        """
+        gate = Gate(self.ring, self.config)
+        due: dict[str, str] = {}
+        waiting: dict[str, str] = {}
+        for algorithm in self.algorithms:
+            reason = self._why_due(algorithm, force)
+            if reason and self._role(algorithm) == "next":
+                waiting[algorithm] = gate.why_closed(algorithm, "next") or ""
+            if reason and not waiting.get(algorithm):
+                due[algorithm] = reason
+        waiting = {name: why for name, why in waiting.items() if why}
+        report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
+        if check:
+            return report
+        self.ring.remember()
+        closed = {name: gate.why_closed(name, self._role(name)) for name in due}
+        pairs: dict[str, bytes] = {}
+        failure: CertificateError | None = None
+        for algorithm, why in closed.items():
+            try:
+                if why and not gate.is_last_call(algorithm):
+                    raise CertificateError(why)
+                pairs[algorithm] = self._pair(algorithm, self._role(algorithm))
+            except CertificateError as error:
+                failure = failure or error
+            else:
+                report["warnings"] += [why] if why else []
+        self._serve(pairs)
+        if failure:
+            raise failure
+        return {**report, "issued": list(pairs)}
+
+    def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
+        """Put the next key of each algorithm in service; with check only say whether it would.
+
+        Raises CertificateError as long as a sender may not know the next keys, unless compromised.
+        """
+        if self.config["source"] == "files":
+            raise CertificateError(
+                "with mail_tls_source=files a new key comes from the settings: put it into "
+                "mail_tls_provided and run site.yml"
+            )
+        if self.rolled:
+            # By recover(): a roll was killed, and this is the next try.
+            return {"rolled": self.rolled, "warnings": []}
+        gate = Gate(self.ring, self.config)
+        if not check:
+            self.ring.remember()
+        closed = [why for name in self.algorithms if (why := gate.why_closed(name, "next"))]
+        if closed and not compromised:
+            raise TooEarly(closed[0])
+        rolled = {algorithm: self._digests(algorithm) for algorithm in self.algorithms}
+        if not check:
+            pairs = {name: self._pair(name, "next") for name in self.algorithms}
+            if compromised:
+                for algorithm in self.algorithms:
+                    self.ring.retire(algorithm, "1970-01-01T00:00:00+00:00")
+            self._serve(pairs)
+        return {"rolled": rolled, "warnings": closed}
+
+    def _digests(self, algorithm: str) -> dict[str, str]:
+        return {role: digest(self.ring.spki(algorithm, role)) for role in ("current", "next")}
+
+    def status(self) -> str:
+        """Where each key stands, for people."""
+        lines = []
+        for algorithm in self.algorithms:
+            for role in ("current", "next", "previous"):
+                if self.ring.key_file(algorithm, role).exists():
+                    lines.append(self._status(algorithm, role))
+        failure = self.ring.memory.failure
+        if failure:
+            lines.append(f"the last run failed at {failure['at']}: {failure['why']}")
+        return "\n".join(lines)
+
+    def _status(self, algorithm: str, role: str) -> str:
+        name = digest(self.ring.spki(algorithm, role))
+        words = [f"{algorithm:5} {role:8} {name[:16]}"]
+        served = self.ring.served(algorithm)
+        if served and self.ring.serves(algorithm, role):
+            words.append(f"served with a certificate until {validity(leaf_of(served))[1]:%Y-%m-%d}")
+        if name in self.ring.memory.seen:
+            words.append(f"on all name servers since {self.ring.memory.seen[name]}")
+        opens = self.ring.opens(algorithm, role)
+        if role == "next" and opens:
+            words.append(f"may be served from {opens.isoformat()} on")
+        if role == "previous" and name in self.ring.memory.retired:
+            words.append(f"not in use since {self.ring.memory.retired[name]}")
+        return ", ".join(words)
+
+    def _role(self, algorithm: str) -> str:
+        """The key that is to be served: a provided one is the next until the gate opens."""
+        provided = self.config["source"] == "files"
+        return "next" if provided and self.ring.key_file(algorithm, "next").exists() else "current"
+
+    def _why_due(self, algorithm: str, force: bool) -> str | None:
+        key_file = self.ring.key_file(algorithm, self._role(algorithm))
+        if not key_file.exists():
+            return "its key does not exist yet"
+        reason = why_due(self.ring.served(algorithm), key_file.read_bytes(), self.config)
+        issued = self.ring.memory.issued.get(algorithm)
+        if reason is None and issued and issued != self.config["issuer"]:
+            reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
+        chain = self.config["chains"].get(algorithm)
+        if reason is None and chain and chain != self._served_chain(algorithm):
+            reason = "another chain was provided"
+        if reason is None and force:
+            reason = "it was asked for"
+        return reason
+
+    def _served_chain(self, algorithm: str) -> str:
+        """Its SHA-256, as the configuration has that of a provided one."""
+        served, key = self.ring.served(algorithm) or b"", self.ring.key(algorithm, "current")
+        return hashlib.sha256(served.removeprefix(key.rstrip(b"\n") + b"\n")).hexdigest()
+
+    def _pair(self, algorithm: str, role: str) -> bytes:
+        """The key in a role with a chain that fits it. Raises CertificateError."""
+        key = self.ring.key(algorithm, role)
+        chain = obtain(algorithm, key, self.config)
+        unfit = why_unfit(chain, key, self.config["names"]) or why_broken(chain)
+        pair = key.rstrip(b"\n") + b"\n" + chain
+        unfit = unfit or why_due(pair, key, self.config)
+        if unfit:
+            raise CertificateError(
+                f"the {algorithm} certificate from {self.config['issuer']} {unfit}; it is not used"
+            )
+        return pair
+
+    def _serve(self, pairs: dict[str, bytes]) -> None:
+        if pairs:
+            self.swap.run(pairs)
+            self._settle()
+            self.ring.memory.issued.update(dict.fromkeys(pairs, self.config["issuer"]))
+            self.ring.remember()
+
+    def _settle(self) -> None:
+        """Let the ring follow what is served, and make that final."""
+        for algorithm in self.algorithms:
+            if self.ring.serves(algorithm, "next"):
+                self.rolled[algorithm] = self._digests(algorithm)
+                self.ring.advance(algorithm)
+        self.swap.commit()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="pillarbox-certificates", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "--config", type=argparse.FileType(), default=str(CONFIG), help="- for stdin"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    renew = commands.add_parser("renew", help="obtain and serve what is due")
+    renew.add_argument("--check", action="store_true", help="only say what is due")
+    renew.add_argument("--force", action="store_true", help="also what is not due")
+    roll = commands.add_parser("roll", help="serve the next keys")
+    roll.add_argument("--check", action="store_true", help="only say whether it is time")
+    roll.add_argument("--compromised", action="store_true", help="also when it is not")
+    commands.add_parser("status", help="say where each key stands")
+    arguments = parser.parse_args()
+    # Whatever is written here is for root alone.
+    os.umask(0o077)
+    try:
+        config = json.load(arguments.config)
+        if arguments.command == "status":
+            print(Host(config).status())
+            return 0
+        if arguments.check:
+            return change(Host(config), arguments)
+        with Path(config["tls_dir"], ".lock").open("w") as lock:
+            # One at a time; the module tls_key_ring takes it too.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return change(Host(config), arguments)
+    except (CertificateError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def change(host: Host, arguments: argparse.Namespace) -> int:
+    """Run renew or roll and remember whether it failed."""
+    memory = host.ring.memory
+    status = 0
+    try:
+        if not arguments.check:
+            host.recover()
+        if arguments.command == "renew":
+            report = host.renew(arguments.check, arguments.force)
+        else:
+            report = host.roll(arguments.check, arguments.compromised)
+        memory.failure = None
+        print(json.dumps(report))
+    except (CertificateError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        if isinstance(error, TooEarly):
+            status = 3
+        else:
+            status = 1
+            memory.failure = {"at": now().isoformat(), "why": str(error)}
+    if not arguments.check:
+        host.ring.remember()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

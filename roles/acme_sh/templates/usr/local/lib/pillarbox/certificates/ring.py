@@ -1,0 +1,166 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ring of keys on disk, what is served of it, and what is remembered about it.
+
+ALGORITHM-current.key    the key in use
+ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
+ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
+ALGORITHM.pem            what is served: the key in use and its chain, so that one rename swaps both
+ring.json                Memory, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dane import Answer, is_everywhere
+from pair import CertificateError, digest, key_spki
+
+# How the name of a file begins while it is written, here and in tls_key_ring.
+TEMPORARY = ".pillarbox-"
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file that only root can read, in one step (rename(2))."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file, None when there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+@dataclass
+class Memory:
+    """What the files do not tell. Times are in ISO 8601 with their zone, keys are named by SHA-256.
+
+    seen      since when all name servers have been serving the TLSA records of a key
+    retired   since when a key is no longer in use
+    ttl       the longest time to live, in seconds, that these records were seen with; it counts
+              until it has passed twice, as caches may still go by it
+    issued    how the certificate of each algorithm came about
+    answering the ports, with the algorithm, that served when pairs were last swapped in: a run
+              that was killed may have left them without an answer
+    failure   the last run's, None after a good one: when and why
+    """
+
+    seen: dict[str, str] = field(default_factory=dict)
+    retired: dict[str, str] = field(default_factory=dict)
+    ttl: dict[str, Any] = field(default_factory=dict)
+    issued: dict[str, str] = field(default_factory=dict)
+    answering: list[tuple[int, str]] = field(default_factory=list)
+    failure: dict[str, str] | None = None
+
+
+class Ring:
+    """The keys in a directory, of which each method reads or changes one thing at once."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = Path(directory)
+        self.memory_file = self.directory / "ring.json"
+        remembered = json.loads(read(self.memory_file) or b"{}")
+        # What a later version may have remembered is no concern of this one.
+        known = {item.name for item in fields(Memory)}
+        self.memory = Memory(**{key: remembered[key] for key in known & remembered.keys()})
+
+    def key_file(self, algorithm: str, role: str) -> Path:
+        return self.directory / f"{algorithm}-{role}.key"
+
+    def key(self, algorithm: str, role: str) -> bytes:
+        """A key in PEM. Raises CertificateError when there is none."""
+        pem = read(self.key_file(algorithm, role))
+        if pem is None:
+            raise CertificateError("is missing; run site.yml, which makes it")
+        return pem
+
+    def spki(self, algorithm: str, role: str) -> bytes:
+        """What TLSA records pin of a key. Raises CertificateError when it is not usable."""
+        try:
+            return key_spki(self.key(algorithm, role))
+        except CertificateError as error:
+            raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
+
+    def served_file(self, algorithm: str) -> Path:
+        return self.directory / f"{algorithm}.pem"
+
+    def served(self, algorithm: str) -> bytes | None:
+        return read(self.served_file(algorithm))
+
+    def serves(self, algorithm: str, role: str) -> bool:
+        """Whether the key in a role is the one that is served."""
+        try:
+            return key_spki(self.served(algorithm) or b"") == self.spki(algorithm, role)
+        except CertificateError:
+            return False
+
+    def remember(self) -> None:
+        content = json.dumps(vars(self.memory), indent=2).encode() + b"\n"
+        if content != read(self.memory_file):
+            replace(self.memory_file, content)
+
+    def retire(self, algorithm: str, since: str) -> None:
+        """Remember since when the key in use is not to be used, unless that is known."""
+        name = digest(self.spki(algorithm, "current"))
+        self.memory.retired.setdefault(name, since)
+        self.remember()
+
+    def advance(self, algorithm: str) -> None:
+        """Make the next key the current one. Killed anywhere, there is a current key."""
+        self.retire(algorithm, now().isoformat())
+        replace(self.key_file(algorithm, "previous"), self.key(algorithm, "current"))
+        os.replace(self.key_file(algorithm, "next"), self.key_file(algorithm, "current"))
+
+    def observe(self, algorithms: list[str], answers: list[Answer]) -> None:
+        """Remember for each key whether the name servers have its records, and since when."""
+        longest = max((answer.ttl for answer in answers), default=0)
+        known = self.memory.ttl
+        if not known or longest >= known["seconds"] or waited(known["since"], 2 * known["seconds"]):
+            self.memory.ttl = {"seconds": longest, "since": now().isoformat()}
+        seen: dict[str, str] = {}
+        for algorithm in algorithms:
+            for role in ("current", "next"):
+                if not self.key_file(algorithm, role).exists():
+                    continue
+                if is_everywhere(answers, spki := self.spki(algorithm, role)):
+                    name = digest(spki)
+                    seen[name] = self.memory.seen.get(name, now().isoformat())
+        self.memory.seen = seen
+
+    def opens(self, algorithm: str, role: str) -> datetime | None:
+        """When a key may be served: twice the TTL after all name servers had its records.
+
+        RFC 7671 section 8.1. None while not all of them have them.
+        """
+        seen = self.memory.seen.get(digest(self.spki(algorithm, role)))
+        if seen is None:
+            return None
+        return datetime.fromisoformat(seen) + timedelta(seconds=2 * self.memory.ttl["seconds"])
+
+
+def now() -> datetime:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def waited(since: str, seconds: float) -> bool:
+    """Whether so many seconds have passed since a time that was remembered."""
+    return now() >= datetime.fromisoformat(since) + timedelta(seconds=seconds)

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mail server with mail on it goes from Debian 12 to 13, and nothing is lost on the way.
+
+The tests go on from one another: the server in use on Debian 12, the upgrade as docs/upgrade.md has
+it, mail in between, the run of site.yml, and the server in use on Debian 13.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import imaplib
+import re
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from tests.lab import lab
+
+ALICE = "alice@example.org"
+CAROL = "carol@example.org"
+BOB = "bob@example.net"
+
+HOME = "/var/vmail/example.org/alice"
+# As Dovecot itself keeps a script that its user has activated.
+SCRIPT = """require ["fileinto", "mailbox"];
+if header :is "X-List" "readers" { fileinto :create "Lists/Readers"; }
+"""
+
+# What a folder holds: its UIDVALIDITY, and of each message the UID, the flags and a digest.
+Folder = tuple[str, dict[str, tuple[str, str]]]
+
+
+def folders(address: str) -> dict[str, Folder]:
+    """All that a mail program has of a mailbox; a changed UIDVALIDITY makes it fetch all anew."""
+    found: dict[str, Folder] = {}
+    with lab.imap(address) as session:
+        for line in session.list()[1]:
+            assert isinstance(line, bytes)
+            if rb"\Noselect" in line:
+                continue
+            name = line.decode().rsplit(' "/" ', 1)[1]
+            session.select(name, readonly=True)
+            validity = session.response("UIDVALIDITY")[1][0]
+            messages = {}
+            _, data = session.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[])")
+            for part in data:
+                if isinstance(part, tuple):
+                    head = part[0].decode()
+                    uid = re.findall(r"UID (\d+)", head)[0]
+                    flags = sorted(set(re.findall(r"FLAGS \((.*?)\)", head)[0].split()))
+                    digest = hashlib.sha256(part[1]).hexdigest()
+                    messages[uid] = " ".join(flags), digest
+            found[name] = validity.decode(), messages
+    return found
+
+
+def subscribed(address: str) -> list[str]:
+    """The folders that a mail program shows."""
+    with lab.imap(address) as session:
+        return sorted(line.decode() for line in session.lsub()[1] if isinstance(line, bytes))
+
+
+def learnt() -> str:
+    """How many messages of spam Rspamd has learnt from, as it keeps that in Redis."""
+    return lab.on("mx", "redis-cli -s /run/redis/redis.sock hget RS learns_spam").strip()
+
+
+def list_mail() -> EmailMessage:
+    mail = lab.message(BOB, ALICE)
+    mail["X-List"] = "readers"
+    return mail
+
+
+def commands(document: str, heading: str) -> str:
+    """The commands that a guide gives below a heading."""
+    section = (lab.ROOT / document).read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"^    (.*)$", section, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, Any]:
+    """What must be the same at the end, of a server that has been in use."""
+    for subject in range(3):
+        mail = lab.message(BOB, ALICE, f"Message {subject}.")
+        lab.send_from_peer(mail)
+        lab.received(ALICE, mail)
+    with lab.imap(ALICE) as session:
+        session.select("INBOX")
+        session.store("1", "+FLAGS", r"(\Seen \Answered)")
+        session.store("2", "+FLAGS", r"(\Flagged $Important)")
+        session.create("Projects/Tests")
+        session.subscribe("Projects/Tests")
+        session.copy("2", "Projects/Tests")
+        session.append("Drafts", r"(\Draft)", "", bytes(lab.message(ALICE, BOB)))
+
+    install = f"install -d -o vmail -g vmail {HOME}/sieve && cat >{HOME}/sieve/mine.sieve"
+    lab.on("mx", install, SCRIPT)
+    lab.on("mx", f"cd {HOME} && ln -s sieve/mine.sieve .dovecot.sieve && chown -Rh vmail: .")
+    filed = list_mail()
+    lab.send_from_peer(filed)
+    lab.received(ALICE, filed, "Lists/Readers")
+
+    words = " ".join(f"word{number}" for number in range(40))
+    spam = lab.message("spammer@example.net", CAROL, words)
+    lab.on("mx", "rspamc -h /run/rspamd/controller.sock learn_spam", spam.as_string())
+    assert learnt() == "1"
+    return {
+        "folders": folders(ALICE),
+        "subscribed": subscribed(ALICE),
+        "learnt": learnt(),
+        "accounts": lab.on("mx", "cat /etc/dovecot/users"),
+        "keys": lab.on("mx", "sha256sum /etc/pillarbox/tls/*.key /var/lib/rspamd/dkim/*"),
+        "records": sorted(lab.dig("_25._tcp.mx.example.org", "TLSA")),
+    }
+
+
+@pytest.fixture(scope="module")
+def in_between(before: dict[str, Any]) -> EmailMessage:
+    """A message that was sent while the host ran Debian 13 with the configuration of 12."""
+    assert before["learnt"]
+    assert lab.on("mx", "cat /etc/debian_version").startswith("12.")
+    steps, _, last = commands("docs/upgrade.md", "On the host").rpartition("\n")
+    assert last == "reboot"
+    lab.on("mx", f"set -e\n{steps}", timeout=400)
+    lab.reboot("mx")
+    assert lab.on("mx", "cat /etc/debian_version").startswith("13.")
+    mail = lab.message(BOB, ALICE)
+    lab.send_from_peer(mail)
+    return mail
+
+
+def test_mail_waits_while_the_new_dovecot_has_no_configuration(in_between: EmailMessage) -> None:
+    assert lab.on("mx", "systemctl is-active dovecot", check=False) == "failed\n"
+
+    waits = "status=deferred"
+    lab.eventually(
+        "the mail in a queue",
+        lambda: (
+            lab.log_of("mx", in_between, waits) or lab.log_of("peer", in_between, waits) or None
+        ),
+    )
+
+    assert not lab.log_of("peer", in_between, "status=bounced")
+    assert not lab.log_of("mx", in_between, "status=bounced")
+
+
+def test_the_run_after_it_finishes_the_upgrade_as_its_check_predicted(
+    in_between: EmailMessage,
+) -> None:
+    predicted = lab.changed(lab.site("--check"))
+
+    run = lab.site()
+
+    assert lab.changed(run) == predicted > 0
+    assert lab.on("mx", "dovecot --version").startswith("2.4.")
+
+
+def test_a_second_run_changes_nothing(in_between: EmailMessage) -> None:
+    assert lab.changed(lab.site()) == 0
+
+
+def test_the_mail_of_in_between_arrives(in_between: EmailMessage) -> None:
+    for host in ("mx", "peer"):
+        lab.on(host, "postqueue -f")
+    lab.received(ALICE, in_between)
+
+
+def test_nothing_of_a_mailbox_is_lost(before: dict[str, Any], in_between: EmailMessage) -> None:
+    now = folders(ALICE)
+
+    assert now.keys() == before["folders"].keys()
+    for name, (validity, messages) in before["folders"].items():
+        assert now[name][0] == validity, name
+        assert now[name][1].items() >= messages.items(), name
+    # The message of in between, and no other.
+    assert len(now["INBOX"][1]) == len(before["folders"]["INBOX"][1]) + 1
+    assert subscribed(ALICE) == before["subscribed"]
+
+
+@pytest.mark.parametrize(
+    ("what", "command"),
+    [
+        ("accounts", "cat /etc/dovecot/users"),
+        ("keys", "sha256sum /etc/pillarbox/tls/*.key /var/lib/rspamd/dkim/*"),
+    ],
+)
+def test_passwords_and_keys_are_the_same(
+    before: dict[str, Any], in_between: EmailMessage, what: str, command: str
+) -> None:
+    assert lab.on("mx", command) == before[what]
+
+
+def test_what_the_filter_has_learnt_is_kept(
+    before: dict[str, Any], in_between: EmailMessage
+) -> None:
+    assert learnt() == before["learnt"]
+
+
+def test_a_users_sieve_script_goes_on_filing(in_between: EmailMessage) -> None:
+    mail = list_mail()
+
+    lab.send_from_peer(mail)
+
+    lab.received(ALICE, mail, "Lists/Readers")
+
+
+def test_mail_flows_both_ways_verified(in_between: EmailMessage) -> None:
+    incoming, outgoing = lab.message(BOB, CAROL), lab.message(CAROL, BOB)
+
+    lab.send_from_peer(incoming)
+    lab.submit(outgoing)
+
+    lab.received(CAROL, incoming)
+    assert lab.connection_of("peer", incoming).startswith("Verified")
+    arrived = lab.received_at_peer(outgoing)
+    assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
+
+
+def test_a_wrong_password_is_still_refused(in_between: EmailMessage) -> None:
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        lab.imap(ALICE, "not-her-password")
+
+
+def test_acme_sh_is_debians_and_its_account_the_same(
+    before: dict[str, Any], in_between: EmailMessage
+) -> None:
+    assert lab.on("mx", "readlink -f $(command -v acme.sh)") == "/usr/share/acme.sh/acme.sh\n"
+    assert lab.on("mx", "ls /usr/local/lib").find("acme.sh") == -1
+    assert sorted(lab.dig("_25._tcp.mx.example.org", "TLSA")) == before["records"]
+    # Due, as it is another key's: the new program renews it.
+    lab.on("mx", "cp /etc/pillarbox/tls/rsa.pem /etc/pillarbox/tls/ecdsa.pem")
+    lab.on("mx", "systemctl start pillarbox-certificates.service")
+    assert "id-ecPublicKey" in lab.on("mx", "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -text")

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module's two calls; what the keys' lives are is told in test_dkim_life.py."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.filter.dkim_signing import dkim_signing
+from ansible_collections.pillarbox.mail.plugins.modules import dkim_selectors
+
+Run = Callable[..., dict[str, Any]]
+FIRST: dict[str, Any] = {
+    "domains": {"example.org": {}, "example.net": {"parked": True}},
+    "selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
+}
+SERVED = ["r1._domainkey.example.org", "e1._domainkey.example.org"]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "dkim.json"
+
+
+@pytest.fixture
+def run(ledger: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(check: bool = False, **options: Any) -> dict[str, Any]:
+        args = {"path": str(ledger), "key_directory": "/keys", **options}
+        with (
+            patch_module_args({**args, "_ansible_check_mode": check, "_ansible_diff": True}),
+            pytest.raises(SystemExit),
+        ):
+            dkim_selectors.main()
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    return run
+
+
+def states(result: dict[str, Any]) -> dict[str, str]:
+    return {key["selector"]: key["state"] for key in result["selectors"]}
+
+
+def test_two_calls_bring_the_first_keys_to_signing(ledger: Path, run: Run) -> None:
+    first = run(**FIRST)
+    assert first["changed"]
+    assert first["waiting"] == SERVED
+    assert first["present"][0] == {
+        "domain": "example.org",
+        "selector": "r1",
+        "type": "rsa",
+        "path": "/keys/example.org.r1.key",
+    }
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o644
+    assert dkim_signing(first["selectors"], SERVED[:1]) == []
+    assert [key["selector"] for key in dkim_signing(first["selectors"], SERVED)] == ["r1", "e1"]
+
+    second = run(prepared=first["selectors"], served=SERVED)
+    assert second["changed"]
+    assert states(second) == {"r1": "active", "e1": "active"}
+    assert second["waiting"] == second["withdrawn"] == []
+    before = ledger.read_text()
+
+    again = run(**FIRST)
+    assert not again["changed"]
+    assert not run(prepared=again["selectors"], served=[])["changed"]
+    assert ledger.read_text() == before
+
+
+def test_a_check_predicts_both_calls_and_writes_nothing(ledger: Path, run: Run) -> None:
+    first = run(check=True, **FIRST)
+    second = run(check=True, prepared=first["selectors"], served=SERVED)
+    assert first["changed"] and second["changed"]
+    assert '"state": "active"' in second["diff"]["after"]
+    assert not ledger.parent.exists()
+
+
+def test_a_check_does_not_predict_twice_what_the_first_call_does(run: Run, ledger: Path) -> None:
+    done = run(**FIRST)
+    run(prepared=done["selectors"], served=SERVED)
+    old = ledger.read_text().replace('"active"', '"retired"').replace("202", "201")
+    ledger.write_text(old)
+    first = run(check=True, **FIRST)
+    assert states(first) == {"r1": "revoked", "e1": "revoked"}
+    second = run(check=True, prepared=first["selectors"], served=[])
+    assert (first["changed"], second["changed"], second["withdrawn"]) == (True, False, [])
+
+
+def test_what_waits_for_its_record_is_warned_of(run: Run) -> None:
+    first = run(**FIRST)
+    second = run(prepared=first["selectors"], served=SERVED[:1])
+    assert not second["changed"]
+    assert "example.org: not signing with e1, r1 yet" in str(second["warnings"])
+
+
+def test_what_is_stolen_is_withdrawn_by_the_second_call(run: Run) -> None:
+    run(prepared=run(**FIRST)["selectors"], served=SERVED)
+    first = run(**FIRST, rotate=["example.org", "example.net"], compromised=True)
+    assert states(first)["r1"] == "active"
+    second = run(prepared=first["selectors"], served=first["waiting"])
+    assert sorted(second["withdrawn"]) == sorted(SERVED)
+    assert "example.org: r1 (rsa) is revoked since" in str(second["outlook"])
+
+
+def test_a_domain_that_is_parked_keeps_its_keys_and_lists_none(run: Run) -> None:
+    run(prepared=run(**FIRST)["selectors"], served=SERVED)
+    parked = run(domains={"example.org": {"parked": True}}, selectors=FIRST["selectors"])
+    assert not parked["changed"]
+    assert (parked["present"], parked["gone"]) == ([], [])
+    assert states(parked) == {"r1": "active", "e1": "active"}
+
+
+def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
+    ledger.parent.mkdir()
+    ledger.write_text("{")
+    refused = run(**FIRST)
+    assert "dkim.json is no ledger of DKIM keys" in refused["msg"]
+    assert "restore it from a backup" in refused["msg"]
+    assert ledger.read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"compromised": True}, "compromised needs rotate"),
+        ({"rotate": ["example.com"]}, "example.com cannot have its keys rotated"),
+        ({"selectors": {"r1": {}}}, "selector r1 of example.org is {}: it needs a type"),
+        ({"prepared": [], "served": []}, "mutually exclusive"),
+    ],
+)
+def test_what_cannot_be_is_refused(run: Run, options: dict[str, Any], message: str) -> None:
+    refused = run(**{**FIRST, **options})
+    assert refused["failed"] and message in refused["msg"]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The renewal program's own modules, and a host for it in a directory, with a daemon of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+PROGRAM = Path(__file__).parents[4] / "roles/acme_sh/templates/usr/local/lib/pillarbox/certificates"
+
+# Its modules have plain names, and what Python compiles beside them would be taken for a template.
+sys.path.insert(0, str(PROGRAM))
+before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+import pair  # noqa: E402
+import sources  # noqa: E402
+import swap  # noqa: E402
+
+from .host import Daemon, Host  # noqa: E402
+
+sys.path.remove(str(PROGRAM))
+sys.dont_write_bytecode = before
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Serves TLS on two ports, on the second after STARTTLS."""
+    loaded = tmp_path_factory.mktemp("loaded")
+    command = [sys.executable, "-B", str(Path(__file__).with_name("daemon.py")), str(loaded)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            ports = [int(word) for word in process.stdout.readline().split()]
+            yield Daemon(loaded, ports)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def host(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host with both algorithms, which serves the current keys with certificates of its own."""
+    monkeypatch.setattr(swap, "STARTTLS", (daemon.ports[1],))
+    monkeypatch.setattr(swap, "RELOADED_WITHIN", 0)
+    # To see that the numbers of an RSA key are primes takes 0.1 s.
+    quick = partial(load_pem_private_key, unsafe_skip_rsa_key_validation=True)
+    for module in (pair, sources):
+        monkeypatch.setattr(module, "load_pem_private_key", quick)
+    return Host(tmp_path, daemon, monkeypatch)
