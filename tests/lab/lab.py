@@ -158,7 +158,8 @@ def send_from_peer(mail: EmailMessage) -> None:
 def find(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes | None:
     """The message as it lies in the user's folder, None when it does not."""
     with imap(address) as session:
-        session.select(folder, readonly=True)
+        if session.select(folder, readonly=True)[0] != "OK":
+            return None
         _, found = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
         if not found[0]:
             return None
