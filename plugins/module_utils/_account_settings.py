@@ -33,6 +33,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     device,
     domain_name,
     forward_address,
+    master,
     normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
@@ -154,4 +155,12 @@ def account(where: str, value: Any) -> Iterator[Problem]:
         yield member(where, "expires"), "has no effect in the state closed; leave it out"
 
 
+def _master(where: str, value: Any) -> Iterator[Problem]:
+    yield from _MASTER_FIELDS(where, value)
+    if isinstance(value, Mapping):
+        yield from _one_secret(where, value, needed=True)
+
+
+_MASTER_FIELDS = fields(_SECRETS)
+MASTERS = keyed_by("name", normal(master), _master)
 ALIASES = keyed_by("address", normal(address), some_of(ANY_ADDRESS))

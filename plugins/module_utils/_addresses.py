@@ -14,9 +14,10 @@ from typing import Any
 
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
-SERVICES = ("imap", "submission")
+# What an account or a device logs in for. All but the last read mail or say how it is filed.
+SERVICES = ("imap", "pop3", "sieve", "submission")
 # What an account in this state may not log in to, and whether it takes mail.
-_DENIED = {"no_login": SERVICES, "send_only": ("imap",), "closed": SERVICES}
+_DENIED = {"no_login": SERVICES, "send_only": SERVICES[:-1], "closed": SERVICES}
 RECEIVING = ("active", "suspended", "no_login")
 
 # RFC 3463; 551 is RFC 5321 section 3.4, 525 and X.7.13 the registry of RFC 5248.
@@ -64,6 +65,11 @@ def logins(address: str, account: Account) -> dict[str, tuple[str, ...]]:
         services = [service for service in app["services"] if service not in denied]
         names[device_login(address, device)] = tuple(s for s in SERVICES if s not in services)
     return names
+
+
+def master_login(name: str) -> str:
+    """Return what a master user is called in Dovecot's tables, where no account can be called so."""
+    return f"*{name}"
 
 
 def device_login(address: str, device: str) -> str:
@@ -174,9 +180,14 @@ def expiries(users: Accounts) -> Iterator[tuple[str, str, str]]:
                 yield day, "recipients", f"{name} {_closed(account)}"
 
 
-def credentials(users: Accounts) -> dict[str, dict[str, str]]:
-    """Return what each login is verified with, as the module passwd_file takes it."""
-    found: dict[str, dict[str, str]] = {}
+def credentials(users: Accounts, masters: Accounts | None = None) -> dict[str, dict[str, str]]:
+    """Return what each login is verified with, as the module passwd_file takes it.
+
+    Args:
+        users: mail_users.
+        masters: mail_master_users.
+    """
+    found = {master_login(name): _secret(master) for name, master in (masters or {}).items()}
     for address, account in users.items():
         found[address] = _secret(account)
         for device, app in account.get("app_passwords", {}).items():

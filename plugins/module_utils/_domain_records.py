@@ -35,16 +35,18 @@ DMARC_TAGS = {
     "t": None,
 }
 # Services of mail programs (RFC 6186, RFC 8314 section 5.1, RFC 5804 section 1.8): the priority and
-# port of those offered. Of two for the same purpose, implicit TLS is preferred.
+# port of those offered. Of two for the same purpose, implicit TLS is preferred, and IMAP to POP3.
 SERVICES = {
     "imaps": (0, 993),
     "submissions": (0, 465),
     "submission": (10, 587),
     "imap": None,
     "pop3": None,
-    "pop3s": None,
-    "sieve": None,
+    "pop3s": (10, 995),
+    "sieve": (0, 4190),
 }
+# Those that a setting switches.
+_SWITCHED = {"pop3s": "pop3", "sieve": "managesieve"}
 # The mechanisms and the modifier that cost a receiver a DNS lookup (RFC 7208 section 4.6.4).
 _LOOKUP = re.compile(r"[-+~?]?(?:include:|exists:|redirect=|(?:a|mx|ptr)(?:[:/]|$))", re.IGNORECASE)
 
@@ -171,6 +173,8 @@ def _clients(
 ) -> Iterator[DesiredRecord]:
     """Yield where mail programs find the services, and where their settings."""
     for service, offered in SERVICES.items():
+        if service in _SWITCHED and not settings[_SWITCHED[service]]:
+            offered = None
         priority, port = offered or (0, 0)
         value = f"{priority} 1 {port} {host}." if offered else "0 0 0 ."
         reason = f"where mail programs find {service}" if offered else f"that there is no {service}"

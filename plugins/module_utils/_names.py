@@ -126,12 +126,29 @@ def device(name: str) -> str:
     return name.lower()
 
 
-def login(text: str) -> str:
-    """Return a login name in normal form: an account's address, or one with +DEVICE in it.
+def master(name: str) -> str:
+    """Return the name of a master user in lower case.
 
     Raises:
-        NamesError: it is neither.
+        NamesError: it is not one.
     """
+    if not _DEVICE.fullmatch(name.lower()):
+        raise NamesError(
+            f"{name!r} is not the name of a master user: it needs letters, digits, _ or -"
+        )
+    return name.lower()
+
+
+def login(text: str) -> str:
+    """Return a login name in normal form.
+
+    It is an account's address, one with +DEVICE in it, or *NAME of a master user.
+
+    Raises:
+        NamesError: it is none of them.
+    """
+    if text.startswith("*"):
+        return f"*{master(text[1:])}"
     local, _at, domain = text.rpartition("@")
     user, plus, name = local.partition("+")
     if not plus:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._account_settings import (
     ALIASES,
+    MASTERS,
     account,
     default_quota,
     delimiters,
@@ -134,6 +135,23 @@ def _max_age(where: str, value: Any) -> Iterator[Problem]:
         yield from integer(30, 3650)(where, value)
 
 
+# Below these, Dovecot's service cannot write, or what is there is gone after a restart of the host.
+_NO_PLACE_FOR_MAIL = re.compile(r"/(etc|usr|boot|tmp|run|dev|proc|sys)(/.*)?")
+
+
+def _directory(where: str, value: Any) -> Iterator[Problem]:
+    parts = "(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+"
+    if not isinstance(value, str) or not re.fullmatch(parts, value):
+        yield where, f"must be an absolute path of letters, digits, '.', '_' and '-', not {value!r}"
+    elif _NO_PLACE_FOR_MAIL.fullmatch(value):
+        yield where, f"is {value}, where mail cannot be kept; use one such as /srv/mail"
+
+
+def _optional_directory(where: str, value: Any) -> Iterator[Problem]:
+    if value != "":
+        yield from _directory(where, value)
+
+
 def _sha256(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
         yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
@@ -151,6 +169,10 @@ CHECKS: dict[str, Check] = {
     "mail_quota": default_quota,
     "mail_suspended_text": text,
     "mail_recipient_delimiters": delimiters,
+    "mail_managesieve": boolean,
+    "mail_pop3": boolean,
+    "mail_full_text_search": boolean,
+    "mail_master_users": MASTERS,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -166,6 +188,8 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),
+    "dovecot_mail_dir": _directory,
+    "dovecot_index_dir": _optional_directory,
     "rspamd_dkim_keep_days": integer(7, 3650),
     "rspamd_dkim_revoked_days": integer(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
@@ -205,6 +229,20 @@ def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
 
 
+def _mail_storage(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    form = settings.get("dovecot_mail_format", "maildir")
+    if form == "maildir":
+        return
+    if settings.get("dovecot_index_dir"):
+        yield (
+            "dovecot_index_dir",
+            f"cannot be with dovecot_mail_format {form}, whose indexes hold flags and so belong to"
+            " the mail; leave it empty",
+        )
+    if settings.get("dovecot_mail_layout", "maildir++") != "maildir++":
+        yield "dovecot_mail_layout", f"has no effect with dovecot_mail_format {form}; leave it out"
+
+
 def check(
     settings: Mapping[str, Any],
     roles: Mapping[str, Mapping[str, Any]] | None = None,
@@ -228,6 +266,7 @@ def check(
         *_postmaster(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
+        *_mail_storage(settings),
     ]
     for name, value in settings.items():
         if name in known:

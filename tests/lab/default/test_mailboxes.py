@@ -1,0 +1,185 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users find in their mailboxes; docs/mailboxes.md explains it."""
+
+from __future__ import annotations
+
+import poplib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.default.test_accounts import opened
+
+ADMIN = "admin@example.org"
+ALICE = "alice@example.org"
+ARCHIVE = "archive@example.org"
+BOB = "bob@example.net"
+CAROL = "carol@example.org"
+DAVE = "dave@example.org"
+SCANNER = "dave+scanner@example.org"
+
+MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
+
+
+def test_a_new_mailbox_has_the_folders_that_programs_look_for() -> None:
+    with lab.imap(CAROL) as session:
+        session.xatom("LIST", '""', '"*"', "RETURN", "(SPECIAL-USE SUBSCRIBED)")
+        _, folders = session.response("LIST")
+    lines = b"\n".join(line for line in folders if isinstance(line, bytes)).decode()
+    uses = dict(
+        re.findall(r"\\Subscribed.*\\(Drafts|Sent|Junk|Trash|Archive)\).* (\w+)$", lines, re.M)
+    )
+    assert uses == {use: use for use in ("Drafts", "Sent", "Junk", "Trash", "Archive")}
+
+
+def test_words_are_found_in_the_text_without_their_accents() -> None:
+    """As only the index can: IMAP by itself compares octets after case."""
+    mail = lab.message(BOB, CAROL, "Treffpunkt ist das Café am Zürichberg.")
+    lab.send_from_peer(mail)
+    lab.received(CAROL, mail)
+
+    def found(*words: str) -> bool | None:
+        with lab.imap(CAROL) as session:
+            session.select("INBOX", readonly=True)
+            criteria = [f'TEXT "{word}"' for word in words]
+            _, numbers = session.search(None, *criteria, "SUBJECT", f'"{mail["Subject"]}"')
+        return bool(numbers[0].split()) or None
+
+    assert lab.eventually("the index", lambda: found("zurichberg", "cafe"))
+    assert not found("zurichberg", "restaurant")
+
+
+@contextmanager
+def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
+    """A session of a user, by TLS to the name in the certificate."""
+    session = poplib.POP3_SSL(lab.MX, 995, context=lab.trusting_the_ca(), timeout=20)
+    try:
+        session.user(login)
+        session.pass_(lab.password(login))
+        yield session
+    finally:
+        session.quit()
+
+
+def test_mail_is_read_by_pop3() -> None:
+    mail = lab.message(BOB, CAROL)
+    lab.send_from_peer(mail)
+    lab.received(CAROL, mail)
+
+    with pop3(CAROL) as session:
+        messages = [b"\n".join(session.top(number, 0)[1]) for number in newest(session)]
+
+    assert any(str(mail["Subject"]).encode() in message for message in messages)
+
+
+def newest(session: poplib.POP3_SSL, count: int = 20) -> range:
+    """The numbers of the latest messages."""
+    last = session.stat()[0]
+    return range(max(1, last - count + 1), last + 1)
+
+
+def test_a_device_for_sending_reads_no_mail_by_pop3() -> None:
+    with pytest.raises(poplib.error_proto, match="AUTH"), pop3(SCANNER):
+        pass
+
+
+@pytest.mark.parametrize("account", [ALICE, ARCHIVE])
+def test_the_master_user_reads_all_mail(account: str) -> None:
+    mail = lab.message(BOB, account)
+    lab.send_from_peer(mail)
+
+    def as_admin() -> bool | None:
+        with lab.imap(f"{account}*admin", lab.password(ADMIN)) as session:
+            session.select("INBOX", readonly=True)
+            _, numbers = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
+        return bool(numbers[0].split()) or None
+
+    assert lab.eventually("the mail", as_admin)
+
+
+def test_nobody_is_a_master_user_without_its_password_and_nobody_writes_as_others() -> None:
+    login = f"{ALICE}*admin"
+    attempts = [
+        (login, CAROL),
+        (f"{ALICE}*{CAROL}", CAROL),
+        (f"{ALICE}*", ADMIN),
+        ("admin", ADMIN),
+        ("*admin", ADMIN),
+        (login, ADMIN),
+    ]
+    assert opened(
+        *(
+            (service, name, lab.password(whose))
+            for service in ("imap", "smtp")
+            for name, whose in attempts
+        )
+    ) == [("imap", login)]
+
+
+@pytest.fixture
+def kept() -> EmailMessage:
+    """A message of Dave's in a folder, flagged."""
+    mail = lab.message(BOB, DAVE)
+    with lab.imap(DAVE) as session:
+        session.create("Work/Plans")
+        session.append("Work/Plans", "(\\Flagged Urgent)", "", mail.as_bytes())
+    return mail
+
+
+def flags(mail: EmailMessage) -> set[str]:
+    """Those of Dave's message."""
+    with lab.imap(DAVE) as session:
+        session.select("Work/Plans", readonly=True)
+        _, numbers = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
+        _, answer = session.fetch(numbers[0].split()[0].decode(), "(FLAGS)")
+    return set(re.findall(r"\\?[A-Z][a-z]+", str(answer))) - {"\\Seen", "\\Recent"}
+
+
+def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
+    """To another directory and format and back, by the commands of docs/mailboxes.md."""
+    elsewhere = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "sdbox"}
+    refused = lab.playbook(MAILBOXES, **elsewhere)
+    assert refused.returncode != 0
+    assert "there is mail in /var/vmail (format maildir)" in refused.stdout
+    assert flags(kept) == {"\\Flagged", "Urgent"}
+    try:
+        convert("/var/vmail", "maildir:Maildir", "sdbox:sdbox")
+        lab.on("mx", "mv -T /var/vmail /srv/mail")
+        assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
+        assert flags(kept) == {"\\Flagged", "Urgent"}
+        new = lab.message(BOB, DAVE)
+        lab.send_from_peer(new)
+        assert lab.received(DAVE, new)
+    finally:
+        convert("/srv/mail", "sdbox:sdbox", "maildir:Maildir")
+        lab.on("mx", "mv -T /srv/mail /var/vmail && rm -r /var/vmail/*/*/*.old")
+        # Indexes elsewhere are made anew.
+        assert lab.changed(lab.playbook(MAILBOXES, dovecot_index_dir="/srv/index")) > 0
+        assert flags(kept) == {"\\Flagged", "Urgent"}
+        assert "dovecot" in lab.on("mx", "ls -R /srv/index/example.org/dave")
+        assert lab.changed(lab.playbook(MAILBOXES)) > 0
+        lab.on("mx", "rm -r /srv/index")
+    assert flags(kept) == {"\\Flagged", "Urgent"}
+    assert lab.received(DAVE, new)
+
+
+def convert(directory: str, old: str, new: str) -> None:
+    """As docs/mailboxes.md says; each format with the name of its directory."""
+    copy = f"doveadm backup -u $user {new.replace(':', ':~/')}"
+    folders = old.partition(":")[2]
+    lab.on(
+        "mx",
+        f"""set -e
+        systemctl stop dovecot.service
+        dovecot -o listen=127.0.0.1
+        doveadm user '*' | while read -r user; do {copy}; done
+        doveadm stop
+        for home in {directory}/*/*; do mv $home/{folders} $home/{folders}.old; done""",
+    )
