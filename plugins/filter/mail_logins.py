@@ -9,8 +9,8 @@ name: mail_logins
 short_description: The logins of all accounts and their devices
 version_added: 0.2.0
 description:
-  - Makes of the accounts what M(pillarbox.mail.passwd_file) takes. A device has a login of its own, a master user one
-    that begins with C(*).
+  - Makes of the accounts what M(pillarbox.mail.passwd_file) takes. A device has a login of its own,
+    a master user one that begins with C(*).
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:

@@ -68,7 +68,7 @@ def logins(address: str, account: Account) -> dict[str, tuple[str, ...]]:
 
 
 def master_login(name: str) -> str:
-    """Return what a master user is called in Dovecot's tables, where no account can be called so."""
+    """Return what a master user is called in Dovecot's tables; no account can be called so."""
     return f"*{name}"
 
 

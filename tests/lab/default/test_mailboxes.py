@@ -33,10 +33,8 @@ def test_a_new_mailbox_has_the_folders_that_programs_look_for() -> None:
         session.xatom("LIST", '""', '"*"', "RETURN", "(SPECIAL-USE SUBSCRIBED)")
         _, folders = session.response("LIST")
     lines = b"\n".join(line for line in folders if isinstance(line, bytes)).decode()
-    uses = dict(
-        re.findall(r"\\Subscribed.*\\(Drafts|Sent|Junk|Trash|Archive)\).* (\w+)$", lines, re.M)
-    )
-    assert uses == {use: use for use in ("Drafts", "Sent", "Junk", "Trash", "Archive")}
+    uses = re.findall(r"\\Subscribed.*\\(\w+)\).* (\w+)$", lines, re.MULTILINE)
+    assert set(uses) >= {(use, use) for use in ("Drafts", "Sent", "Junk", "Trash", "Archive")}
 
 
 def test_words_are_found_in_the_text_without_their_accents() -> None:

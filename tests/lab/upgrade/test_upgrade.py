@@ -84,7 +84,7 @@ def commands(document: str, heading: str) -> str:
 def before() -> dict[str, Any]:
     """What must be the same at the end, of a server that has been in use."""
     for subject in range(3):
-        mail = lab.message(BOB, ALICE, f"Message {subject}.")
+        mail = lab.message(BOB, ALICE, f"Message {subject} from the Café.")
         lab.send_from_peer(mail)
         lab.received(ALICE, mail)
     with lab.imap(ALICE) as session:
@@ -178,6 +178,14 @@ def test_nothing_of_a_mailbox_is_lost(before: dict[str, Any], in_between: EmailM
     # The message of in between, and no other.
     assert len(now["INBOX"][1]) == len(before["folders"]["INBOX"][1]) + 1
     assert subscribed(ALICE) == before["subscribed"]
+
+
+def test_words_of_old_mail_are_found_by_the_new_index(in_between: EmailMessage) -> None:
+    lab.on("mx", commands("docs/upgrade.md", "The old index"))
+    with lab.imap(ALICE) as session:
+        session.select("INBOX", readonly=True)
+        assert len(session.search(None, 'TEXT "cafe"')[1][0].split()) == 3
+    assert lab.changed(lab.site()) == 0
 
 
 @pytest.mark.parametrize(

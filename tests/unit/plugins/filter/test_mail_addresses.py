@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.pillarbox.mail.plugins.filter.mail_addresses import mail_addresses
 from ansible_collections.pillarbox.mail.plugins.filter.mail_logins import FilterModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import SERVICES
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
 DOMAINS: dict[str, Any] = {
@@ -131,10 +132,12 @@ def test_knows_which_logins_each_service_turns_away() -> None:
 
 def test_devices_go_the_way_of_their_account() -> None:
     device = {"phone": {"password": "x", "services": ["imap", "submission"]}}
-    for state, denied in (("send_only", ["imap"]), ("closed", ["imap", "submission"])):
+    for state, denied in (("send_only", {"imap", "pop3", "sieve"}), ("closed", set(SERVICES))):
         tables = addresses(**{"x@example.org": {"state": state, "app_passwords": device}})
         for service, logins in tables["denied_logins"].items():
-            assert ("x+phone@example.org" in logins.splitlines()) == (service in denied)
+            assert ("x+phone@example.org" in logins.splitlines()) == (
+                service in denied or service not in device["phone"]["services"]
+            )
 
 
 def test_knows_what_changes_on_the_day_an_account_expires() -> None:
@@ -155,3 +158,8 @@ def test_every_account_and_device_has_a_login() -> None:
     assert logins["carol+phone@example.org"] == {"password": "phone"}
     assert logins["carol+scanner@example.org"] == {"password_hash": "{X}scanner"}
     assert logins["log@example.org"] == {}
+
+
+def test_a_master_user_is_no_account() -> None:
+    logins = FilterModule().filters()["mail_logins"](USERS, {"admin": {"password": "master"}})
+    assert logins["*admin"] == {"password": "master"}

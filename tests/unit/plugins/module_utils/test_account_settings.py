@@ -53,6 +53,7 @@ def lists(**targets: list[str]) -> dict[str, Any]:
         bob(expires="2027-01-31", moved_to="bob@example.com"),
         bob(expires=datetime.date(2026, 11, 21)),
         bob(app_passwords={"phone": {"password": "hunter3", "services": ["imap"]}}),
+        {"mail_master_users": {"admin": SECRET}},
         {"mail_users": {**GOOD["mail_users"], "log@example.org": {"state": "no_login"}}},
         lists(info=["alice@example.org", "someone@example.com"], all=["info@example.org"]),
         # Two ways to the same address are no loop.
@@ -104,15 +105,17 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         # Devices
         (
             bob(app_passwords={"phone": SECRET}),
-            f"{BOB}.app_passwords.phone.services: is missing; list what of imap, submission",
+            f"{BOB}.app_passwords.phone.services: is missing; list what of imap, pop3, sieve, "
+            "submission",
         ),
         (
             bob(app_passwords={"phone": {**SECRET, "services": []}}),
             f"{BOB}.app_passwords.phone.services: is empty",
         ),
         (
-            bob(app_passwords={"phone": {**SECRET, "services": ["pop3"]}}),
-            f"{BOB}.app_passwords.phone.services[0]: must be one of imap, submission, not 'pop3'",
+            bob(app_passwords={"phone": {**SECRET, "services": ["smtp"]}}),
+            f"{BOB}.app_passwords.phone.services[0]: must be one of imap, pop3, sieve, submission, "
+            "not 'smtp'",
         ),
         (
             bob(app_passwords={"phone": {"services": ["imap"]}}),
@@ -121,6 +124,17 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             bob(app_passwords={"My phone": {**SECRET, "services": ["imap"]}}),
             f"{BOB}.app_passwords['My phone']: 'My phone' is not the name of a device",
+        ),
+        # Master users
+        ({"mail_master_users": ["admin"]}, "mail_master_users: must be a dictionary"),
+        ({"mail_master_users": {"admin": {}}}, "mail_master_users.admin: has neither password nor"),
+        (
+            {"mail_master_users": {"a@example.org": SECRET}},
+            "mail_master_users['a@example.org']: 'a@example.org' is not the name of a master user",
+        ),
+        (
+            {"mail_master_users": {"admin": {"password_hash": "{MD5}x"}}},
+            "mail_master_users.admin.password_hash: has the scheme MD5, which is weak",
         ),
         # Aliases
         (bob(aliases=["b@example.com"]), f"{BOB}.aliases[0]: is in example.com, not one of mail_d"),

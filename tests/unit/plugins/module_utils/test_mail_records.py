@@ -60,8 +60,14 @@ def test_ten_lines_of_settings_give_the_records_of_a_domain():
         ("_imap._tcp.example.org", "SRV"): ["0 0 0 ."],
         ("_pop3._tcp.example.org", "SRV"): ["0 0 0 ."],
         ("_pop3s._tcp.example.org", "SRV"): ["0 0 0 ."],
-        ("_sieve._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_sieve._tcp.example.org", "SRV"): ["0 1 4190 mx.example.org."],
     }
+
+
+def test_what_mail_programs_find_follows_what_is_offered() -> None:
+    records = table(mail_records({**SETTINGS, "pop3": True, "managesieve": False}))
+    assert records["_pop3s._tcp.example.org", "SRV"] == ["10 1 995 mx.example.org."]
+    assert records["_sieve._tcp.example.org", "SRV"] == ["0 0 0 ."]
 
 
 def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():

@@ -688,6 +688,20 @@ ROLES = {
         "acme_sh_renew_days": {"type": "int", "default": 30},
         "acme_sh_release_sha256": {"type": "str", "default": ""},
     },
+    "dovecot": {
+        "dovecot_mail_dir": {"type": "str", "default": "/var/vmail"},
+        "dovecot_mail_format": {
+            "type": "str",
+            "choices": ["maildir", "sdbox", "mdbox"],
+            "default": "maildir",
+        },
+        "dovecot_mail_layout": {
+            "type": "str",
+            "choices": ["maildir++", "fs"],
+            "default": "maildir++",
+        },
+        "dovecot_index_dir": {"type": "str", "default": ""},
+    },
     "dns": {
         "dns_account": {"type": "str"},
         "dns_hold": {"type": "list", "elements": "str", "default": []},
@@ -706,6 +720,8 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
         {"acme_sh_dns_api": "dns_ovh", "acme_sh_tsig": {}},
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_challenge": "http-01"},
         {"dns_account": None, "dns_hold": ["MX"]},
+        {"dovecot_mail_dir": "/srv/mail", "dovecot_index_dir": "/srv/index"},
+        {"dovecot_mail_format": "mdbox"},
         # A site's own variables may begin like ours.
         {"dns_servers": ["192.0.2.1"], "mail_relay": "smtp.example.net", "acme_sh_keys": {}},
     ],
@@ -744,6 +760,31 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
         (
             {"acme_sh_renew_days": 0},
             ["acme_sh_renew_days: must be a whole number from 1 to 365, not 0"],
+        ),
+        (
+            {"dovecot_mail_dir": "mail", "dovecot_index_dir": "/run/index"},
+            [
+                "dovecot_index_dir: is /run/index, where mail cannot be kept; use one such as"
+                " /srv/mail",
+                "dovecot_mail_dir: must be an absolute path of letters, digits, '.', '_' and '-',"
+                " not 'mail'",
+            ],
+        ),
+        (
+            {"dovecot_mail_format": "mbox"},
+            ["dovecot_mail_format: must be one of maildir, sdbox, mdbox, not 'mbox'"],
+        ),
+        (
+            {
+                "dovecot_mail_format": "sdbox",
+                "dovecot_mail_layout": "fs",
+                "dovecot_index_dir": "/srv/index",
+            },
+            [
+                "dovecot_index_dir: cannot be with dovecot_mail_format sdbox, whose indexes hold"
+                " flags and so belong to the mail; leave it empty",
+                "dovecot_mail_layout: has no effect with dovecot_mail_format sdbox; leave it out",
+            ],
         ),
         (
             {"acme_sh_renew_days": "30"},
