@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,7 @@ def flags(mail: EmailMessage) -> set[str]:
 
 def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
     """To another directory and format and back, by the commands of docs/mailboxes.md."""
-    elsewhere = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "sdbox"}
+    elsewhere: dict[str, Any] = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "sdbox"}
     refused = lab.playbook(MAILBOXES, **elsewhere)
     assert refused.returncode != 0
     assert "there is mail in /var/vmail (format maildir)" in refused.stdout
