@@ -11,6 +11,7 @@ import smtplib
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from scramp import ScramClient
@@ -31,7 +32,8 @@ LOGIN_PORTS = {IMAPS, SUBMISSIONS, SUBMISSION}
 PEER, HOST, CONTROLLER = "198.18.0.20", "198.18.0.10", "198.18.0.1"
 STRANGER = "203.0.113.99"
 
-MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
+LOGINS = str(Path(__file__).with_name("logins.yml"))
+USERS, VERIFIERS = "/etc/dovecot/users", "/etc/dovecot/scram"
 
 
 def steps(login: str, secret: str) -> Callable[[bytes | None], str]:
@@ -156,7 +158,7 @@ def test_scram_lets_nobody_in_whom_a_password_does_not(
 
 
 def test_dovecot_makes_the_same_verifiers() -> None:
-    line = lab.on("mx", f"grep ^{ALICE}: /etc/dovecot/scram").split(":")[1]
+    line = lab.on("mx", f"grep ^{ALICE}: {VERIFIERS}").split(":")[1]
     verify = "doveadm pw -t {!r} -p {!r}"
     assert "(verified)" in lab.on("mx", verify.format(line, lab.password(ALICE)))
     assert "(verified)" not in lab.on("mx", verify.format(line, "another"), check=False)
@@ -168,24 +170,57 @@ def stored(path: str) -> list[str]:
     return [line for line in lines if "@" in line and not line.startswith("#")]
 
 
-def test_scram_is_switched_off_without_a_trace_and_no_password_is_hashed_anew() -> None:
-    hashes, verifiers = stored("/etc/dovecot/users"), stored("/etc/dovecot/scram")
-    assert {line.split(":")[0] for line in verifiers} >= {ALICE, PHONE, LOBBY}
-    try:
-        off = lab.playbook(MAILBOXES, mail_scram=False)
+class Seen(NamedTuple):
+    """What is to be seen of logins on the host."""
+
+    mechanisms: list[str]
+    hashes: list[str]
+    verifiers: list[str]
+    jails: str
+    firewall: str
+
+    @classmethod
+    def now(cls) -> Seen:
         with lab.submission(SUBMISSIONS) as session:
             session.ehlo()
-            assert session.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"]
-        log_in(IMAPS, "PLAIN", ALICE, lab.password(ALICE))
-        assert lab.on("mx", "ls /etc/dovecot/scram", check=False).endswith(
-            "No such file or directory\n"
+            mechanisms = session.esmtp_features["auth"].split()
+        jails, firewall = (
+            lab.on("mx", what) for what in ("fail2ban-client status", "nft list ruleset")
         )
-        assert stored("/etc/dovecot/users") == hashes
+        return cls(mechanisms, stored(USERS), stored(VERIFIERS), jails, firewall)
+
+
+@pytest.fixture(scope="module")
+def switched() -> tuple[Seen, Seen, Seen]:
+    """The host before, without, and with SCRAM and the ban again."""
+    lab.on("mx", f"fail2ban-client set pillarbox banip {STRANGER}")
+    before = Seen.now()
+    try:
+        off = lab.playbook(LOGINS, mail_scram=False, fail2ban_enabled=False)
+        without = Seen.now()
+        log_in(IMAPS, "PLAIN", ALICE, lab.password(ALICE))
     finally:
-        on = lab.playbook(MAILBOXES)
-    assert (lab.changed(off), lab.changed(on)) == (3, 3)
-    assert stored("/etc/dovecot/users") == hashes
+        on = lab.playbook(LOGINS)
+    assert (lab.changed(off), lab.changed(on)) == (5, 5)
+    return before, without, Seen.now()
+
+
+def test_scram_is_switched_off_without_a_trace_and_no_password_is_hashed_anew(
+    switched: tuple[Seen, Seen, Seen],
+) -> None:
+    before, without, after = switched
+    assert {line.split(":")[0] for line in before.verifiers} >= {ALICE, PHONE, LOBBY}
+    assert (without.mechanisms, without.verifiers) == (["PLAIN", "LOGIN"], [])
+    assert before.hashes == without.hashes == after.hashes
+    assert after.mechanisms == ["PLAIN", "LOGIN", SCRAM]
     log_in(IMAPS, SCRAM, ALICE, lab.password(ALICE))
+
+
+def test_the_ban_is_switched_off_and_lifted(switched: tuple[Seen, Seen, Seen]) -> None:
+    before, without, after = switched
+    assert "pillarbox" in before.jails and STRANGER in before.firewall
+    assert "pillarbox" not in without.jails and "pillarbox" not in without.firewall
+    assert "pillarbox" in after.jails
 
 
 # --- Who guesses
@@ -202,7 +237,7 @@ def test_who_fails_to_submit_has_to_wait_next_time(forgetful: None) -> None:
 @pytest.fixture
 def unbanned(forgetful: None) -> Iterator[None]:
     yield
-    lab.on("mx", "fail2ban-client unban --all")
+    lab.on("mx", "fail2ban-client unban --all; fail2ban-client set pillarbox maxretry 10")
 
 
 def banned() -> list[str]:
@@ -237,9 +272,16 @@ def test_who_guesses_passwords_is_banned_from_logging_in_and_nobody_else_is(
 
 
 def test_neither_the_host_nor_who_is_to_be_ignored_is_ever_banned(unbanned: None) -> None:
+    lab.on("mx", "fail2ban-client set pillarbox maxretry 3")
     addresses = ("127.0.0.1", "::1", HOST, CONTROLLER, STRANGER)
     guess = f"doveadm auth test -x service=imap -x rip=$rip {CAROL} guess$n >/dev/null 2>&1 &"
-    loop = f"for n in $(seq 10); do for rip in {' '.join(addresses)}; do {guess} done; done; wait"
+    loop = f"for n in 1 2 3; do for rip in {' '.join(addresses)}; do {guess} done; done; wait"
     lab.on("mx", loop, check=False)
+
+    def all_seen() -> bool | None:
+        log = lab.on("mx", "tail -n 100 /var/log/fail2ban.log")
+        return all(f"Ignore {address} by" in log for address in addresses[:-1]) or None
+
     lab.eventually("the ban", lambda: banned() or None)
+    lab.eventually("the others", all_seen)
     assert banned() == [STRANGER]

@@ -31,7 +31,7 @@ def missing(example: Any, settings: Any, where: str = "") -> list[str]:
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 10
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
