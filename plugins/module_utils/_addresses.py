@@ -14,7 +14,7 @@ from typing import Any
 
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
-# What there is to log in to. Each has a table of those whom it denies, denied.* in the role dovecot.
+# What there is to log in to. Each has a table of whom it denies, denied.* in the role dovecot.
 SERVICES = ("imap", "submission")
 # What an account in this state may not log in to, and whether it takes mail.
 _DENIED = {"no_login": SERVICES, "send_only": ("imap",), "closed": SERVICES}
