@@ -109,7 +109,8 @@ def _sender(where: str, value: Any) -> Iterator[Problem]:
 
 
 _SECRETS: dict[str, Check] = {"password": _password, "password_hash": _password_hash}
-_APP_PASSWORD_FIELDS = fields({**_SECRETS, "services": some_of(one_of(*SERVICES))})
+_SERVICES = some_of(one_of(*SERVICES))
+_APP_PASSWORD_FIELDS = fields({**_SECRETS, "services": _SERVICES})
 
 
 def _app_password(where: str, value: Any) -> Iterator[Problem]:
@@ -125,6 +126,7 @@ _ACCOUNT_CHECKS: dict[str, Check] = {
     "aliases": list_of(OWN_ADDRESS),
     "senders": list_of(_sender),
     "quota": quota,
+    "services": _SERVICES,
     "state": one_of(*STATES),
     "suspended_text": text,
     "moved_to": ANY_ADDRESS,
@@ -153,6 +155,52 @@ def account(where: str, value: Any) -> Iterator[Problem]:
             yield member(where, key), f"has no effect in the state {state}; leave it out"
     if state == "closed" and "expires" in value:
         yield member(where, "expires"), "has no effect in the state closed; leave it out"
+    yield from _services(where, value, state)
+
+
+def _services(where: str, account: Mapping[str, Any], state: object) -> Iterator[Problem]:
+    services = account.get("services")
+    if not isinstance(services, list):
+        return
+    if state in ("no_login", "send_only", "closed"):
+        what = f"has no effect in the state {state}, which says what it may do; leave it out"
+        yield member(where, "services"), what
+        return
+    for place, app in _apps(where, account):
+        wanted = app.get("services")
+        for number, service in enumerate(wanted if isinstance(wanted, list) else ()):
+            if service in SERVICES and service not in services:
+                what = f"is {service}, which the account's own services do not have"
+                yield member(member(place, "services"), number), f"{what}; add it there"
+
+
+def _apps(where: str, account: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield where the settings of each app password stand, and these."""
+    apps = account.get("app_passwords")
+    for device_name, app in apps.items() if isinstance(apps, Mapping) else ():
+        if isinstance(app, Mapping):
+            yield member(member(where, "app_passwords"), device_name), app
+
+
+def without_verifier(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell of hashes where SCRAM needs the passwords themselves.
+
+    A program that knows SCRAM does not go back to PLAIN when it fails; so everybody needs a
+    verifier, or would be locked out by some programs.
+    """
+    users = settings.get("mail_users")
+    if settings.get("mail_scram") is not True or not isinstance(users, Mapping):
+        return
+    for name, entry in users.items():
+        if not isinstance(entry, Mapping) or entry.get("state") in ("no_login", "closed"):
+            continue
+        where = member("mail_users", name)
+        for place, secret in ((where, entry), *_apps(where, entry)):
+            if "password_hash" in secret:
+                yield (
+                    member(place, "password_hash"),
+                    "is of no use to SCRAM; write the password itself, or set mail_scram to false",
+                )
 
 
 def _master(where: str, value: Any) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from typing import Any
 
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
-# What an account or a device logs in for. All but the last read mail or say how it is filed.
+# What an account or a device logs in for; all but the last read mail or say how it is filed. Each
+# has a table of whom it denies, denied.* in the role dovecot.
 SERVICES = ("imap", "pop3", "sieve", "submission")
 # What an account in this state may not log in to, and whether it takes mail.
 _DENIED = {"no_login": SERVICES, "send_only": SERVICES[:-1], "closed": SERVICES}
@@ -59,10 +60,11 @@ def own_addresses(address: str, account: Account) -> list[str]:
 
 def logins(address: str, account: Account) -> dict[str, tuple[str, ...]]:
     """Return the names to log in with, and the services that each is denied."""
-    denied = _DENIED.get(account.get("state", "active"), ())
-    names = {address: tuple(denied)}
+    by_state = _DENIED.get(account.get("state", "active"), ())
+    allowed = [s for s in account.get("services", SERVICES) if s not in by_state]
+    names = {address: tuple(s for s in SERVICES if s not in allowed)}
     for device, app in account.get("app_passwords", {}).items():
-        services = [service for service in app["services"] if service not in denied]
+        services = [service for service in app["services"] if service in allowed]
         names[device_login(address, device)] = tuple(s for s in SERVICES if s not in services)
     return names
 
@@ -158,7 +160,7 @@ def denied_logins(users: Accounts) -> dict[str, list[str]]:
     """Return the login names that each service turns away."""
     found: dict[str, list[str]] = {service: [] for service in SERVICES}
     for address, account in users.items():
-        if not account.keys() & {"state", "app_passwords"}:
+        if not account.keys() & {"state", "services", "app_passwords"}:
             continue
         for name, services in logins(address, account).items():
             for service in services:

@@ -13,7 +13,8 @@ that nothing in the group changed.
 
 A seal tells an attacker no more than the stored hashes beside it: to test a guess of one password
 against it takes the same Argon2id computation, and all the other passwords of the group. It is
-made for two accounts or more, and nothing faster than Argon2id is ever stored.
+made for two accounts or more. Nothing faster than Argon2id is ever stored, but for the verifiers
+that SCRAM needs, where it is switched on; they are in a file of their own, and sealed as well.
 
 Groups form a tree, by the leading hexadecimal digits of the address's SHA-256. The seal of the
 empty prefix covers everybody and is all that an unchanged run computes. Below a seal that fails,
@@ -32,6 +33,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from ansible_collections.pillarbox.mail.plugins.module_utils import _scram
 
 try:
     import argon2
@@ -97,7 +100,8 @@ def hash_fault(stored: object) -> str | None:
 def account_of(login: str) -> str:
     """Return the account that a login opens: a device's has +DEVICE in it."""
     local, _at, domain = login.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    user, plus, _device = local.partition("+")
+    return f"{user}@{domain}" if plus else login
 
 
 class Hasher(Protocol):
@@ -135,19 +139,21 @@ class Argon2id:
 
 @dataclass
 class PasswdFile:
-    """The content of a passwd-file.
+    """The content of a passwd-file, and of the one with the SCRAM verifiers beside it.
 
     Attributes:
         hashes: {SCHEME}hash by login.
         seals: seal by group prefix.
+        verifiers: SCRAM verifier by login.
     """
 
     hashes: dict[str, str] = field(default_factory=dict)
     seals: dict[str, str] = field(default_factory=dict)
+    verifiers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> PasswdFile:
-        """Read a passwd-file; lines that render would not write are left out."""
+    def parse(cls, text: str, scram: str = "") -> PasswdFile:
+        """Read the files; lines that would not be written are left out."""
         file = cls()
         for line in text.splitlines():
             name, second, third = [*line.split(":"), "", ""][:3]
@@ -155,16 +161,28 @@ class PasswdFile:
                 file.seals[second] = third
             elif not name.startswith("#") and second:
                 file.hashes[name] = second
+        if scram:
+            file.verifiers = cls.parse(scram).hashes
         return file
 
     def render(self) -> str:
-        """Return the file's text, sorted. A device's login says in an extra field whose it is."""
-        lines = [f"# seal:{prefix}:{seal}" for prefix, seal in sorted(self.seals.items())]
-        for login, stored in sorted(self.hashes.items()):
-            account = account_of(login)
-            extra = f"user={account}" if account != login else ""
-            lines.append(f"{login}:{stored}::::::{extra}")
-        return "".join(f"{line}\n" for line in lines)
+        """Return the text of the passwd-file, sorted."""
+        seals = (f"# seal:{prefix}:{seal}\n" for prefix, seal in sorted(self.seals.items()))
+        return "".join(seals) + _lines(self.hashes)
+
+    def render_scram(self) -> str:
+        """Return the text of the file with the verifiers, sorted."""
+        return _lines(self.verifiers)
+
+
+def _lines(secrets: Mapping[str, str]) -> str:
+    """Return a line for each login. A device's says in an extra field whose it is."""
+    lines = []
+    for login, stored in sorted(secrets.items()):
+        account = account_of(login)
+        extra = f"user={account}" if account != login else ""
+        lines.append(f"{login}:{stored}::::::{extra}\n")
+    return "".join(lines)
 
 
 def _digits(address: str) -> str:
@@ -181,17 +199,19 @@ def _children(group: list[str], prefix: str) -> dict[str, list[str]]:
 
 
 class Update:
-    """Brings a passwd-file up to date with passwords, computing as few hashes as possible.
+    """Brings passwd-files up to date with passwords, computing as few hashes as possible.
 
     Args:
-        current: the file as it is.
+        current: the files as they are.
         passwords: address to password, of all accounts that have one.
         given: address to {SCHEME}hash, of the accounts that have that in place of a password.
         hasher: how to hash and verify.
+        scram: whether each password gets a SCRAM verifier too.
 
     Attributes:
         kept: the stored hashes (by address) that the passwords still verify against.
-        needed: whether the file must be written.
+        kept_verifiers: the same of SCRAM.
+        needed: whether the files must be written.
     """
 
     def __init__(
@@ -200,22 +220,34 @@ class Update:
         passwords: Mapping[str, str],
         given: Mapping[str, str],
         hasher: Hasher,
+        scram: bool = False,
     ) -> None:
         self._current = current
         self._passwords = passwords
         self._given = given
         self._hasher = hasher
+        self._scram = scram
         self._good_seals: set[str] = set()
+        self._sealed: set[str] = set()
         ours = [a for a in passwords if current.hashes.get(a, "").startswith(SCHEME)]
         self.kept = {address: current.hashes[address] for address in self._verify(ours, "")}
+        self.kept_verifiers = {
+            address: stored
+            for address, stored in current.verifiers.items()
+            if scram and address in passwords and self._keeps(address, stored)
+        }
         sealed = "" in self._good_seals if len(passwords) > 1 else not current.seals
         complete = sealed and len(self.kept) == len(passwords)
-        self.needed = not complete or {**self.kept, **given} != current.hashes
+        same = {**self.kept, **given} == current.hashes
+        scrams = len(passwords) if scram else 0
+        same_verifiers = len(self.kept_verifiers) == len(current.verifiers) == scrams
+        self.needed = not (complete and same and same_verifiers)
 
     def _verify(self, group: list[str], prefix: str) -> list[str]:
         seal = self._current.seals.get(prefix)
-        if seal and self._hasher.verify(seal, self._message(group, self._current.hashes)):
+        if seal and self._hasher.verify(seal, self._message(group, self._current)):
             self._good_seals.add(prefix)
+            self._sealed.update(group)
             return group
         children = _children(group, prefix)
         if children:
@@ -226,32 +258,41 @@ class Update:
         stored = self._current.hashes[address][len(SCHEME) :]
         return self._hasher.verify(stored, self._passwords[address].encode())
 
-    def _message(self, group: list[str], hashes: Mapping[str, str]) -> bytes:
-        return json.dumps([[a, self._passwords[a], hashes[a]] for a in sorted(group)]).encode()
+    def _keeps(self, address: str, verifier: str) -> bool:
+        return address in self._sealed or _scram.verifies(verifier, self._passwords[address])
+
+    def _message(self, group: list[str], file: PasswdFile) -> bytes:
+        # Without verifiers, seals are the same as if there were no SCRAM.
+        stored = {a: [v[a] for v in (file.hashes, file.verifiers) if a in v] for a in group}
+        return json.dumps([[a, self._passwords[a], *stored[a]] for a in sorted(group)]).encode()
 
     def result(self) -> PasswdFile:
-        """Return the file as it should be, with new passwords hashed and changed groups sealed."""
+        """Return the files as they should be, new passwords hashed and changed groups sealed."""
         new = [login for login in self._passwords if login not in self.kept]
+        unverified = self._passwords.keys() - self.kept_verifiers if self._scram else ()
         # Argon2 lets other threads run: as many hashes at a time as there are processors.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             made = pool.map(self._hasher.hash, [self._passwords[login].encode() for login in new])
-            hashes = {
-                **self.kept,
-                **{login: SCHEME + one for login, one in zip(new, made, strict=True)},
-            }
-        seals = dict(self._seals(list(hashes), "", hashes))
-        return PasswdFile({**hashes, **self._given}, seals)
+            verifiers = pool.map(_scram.new_verifier, [self._passwords[u] for u in unverified])
+            file = PasswdFile(
+                {**self.kept, **{u: SCHEME + one for u, one in zip(new, made, strict=True)}},
+                {},
+                {**self.kept_verifiers, **dict(zip(unverified, verifiers, strict=True))},
+            )
+        file.seals = dict(self._seals(list(file.hashes), "", file))
+        file.hashes.update(self._given)
+        return file
 
-    def _seals(
-        self, group: list[str], prefix: str, hashes: Mapping[str, str]
-    ) -> Iterator[tuple[str, str]]:
+    def _seals(self, group: list[str], prefix: str, file: PasswdFile) -> Iterator[tuple[str, str]]:
         if len(group) < 2 or (prefix and len(group) <= _GROUP):
             return
         # A seal that verified vouches for those below it as well; new accounts came after them.
         proved = any(prefix.startswith(good) for good in self._good_seals)
-        if proved and prefix in self._current.seals and self.kept.keys() >= set(group):
+        before = self._current.verifiers
+        same = all(a in self.kept and before.get(a) == file.verifiers.get(a) for a in group)
+        if proved and prefix in self._current.seals and same:
             yield prefix, self._current.seals[prefix]
         else:
-            yield prefix, self._hasher.hash(self._message(group, hashes))
+            yield prefix, self._hasher.hash(self._message(group, file))
         for child_prefix, child in _children(group, prefix).items():
-            yield from self._seals(child, child_prefix, hashes)
+            yield from self._seals(child, child_prefix, file)

@@ -24,6 +24,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._account_settings i
     default_quota,
     delimiters,
     text,
+    without_verifier,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._acme import AcmeError, account_file
 from ansible_collections.pillarbox.mail.plugins.module_utils._address_conflicts import Directory
@@ -157,6 +158,13 @@ def _sha256(where: str, value: Any) -> Iterator[Problem]:
         yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
 
 
+def _network(where: str, value: Any) -> Iterator[Problem]:
+    try:
+        ipaddress.ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        yield where, f"must be an address or a network, as in 198.51.100.0/24, not {value!r}"
+
+
 # The names and addresses are in templates as they are written here, hence in their normal form.
 CHECKS: dict[str, Check] = {
     "mail_hostname": parsed_by(normal(domain_name)),
@@ -173,6 +181,7 @@ CHECKS: dict[str, Check] = {
     "mail_pop3": boolean,
     "mail_full_text_search": boolean,
     "mail_master_users": MASTERS,
+    "mail_scram": boolean,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -190,6 +199,10 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_renew_days": integer(1, 365),
     "dovecot_mail_dir": _directory,
     "dovecot_index_dir": _optional_directory,
+    "fail2ban_ignoreip": list_of(_network),
+    "fail2ban_maxretry": integer(1, 1000),
+    "fail2ban_findtime": integer(60, 86400),
+    "fail2ban_bantime": integer(60, 31536000),
     "rspamd_dkim_keep_days": integer(7, 3650),
     "rspamd_dkim_revoked_days": integer(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
@@ -264,6 +277,7 @@ def check(
         *_missing(settings),
         *contradictions(settings),
         *_postmaster(settings),
+        *without_verifier(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
         *_mail_storage(settings),

@@ -37,8 +37,20 @@ options:
         C({ARGON2ID}$argon2id$…). With neither, no password opens it.
     type: dict
     required: true
+  scram_path:
+    description:
+      - A second file, which has a SCRAM-SHA-256 verifier (RFC 7677) for each C(password), with
+        O(scram). There is none for a C(password_hash), since a hash cannot be made into one.
+      - Without O(scram) it is removed.
+    type: path
+    version_added: 0.2.0
+  scram:
+    description: Whether O(scram_path) is there.
+    type: bool
+    default: false
+    version_added: 0.2.0
   mode:
-    description: Permissions of the file.
+    description: Permissions of the files.
     type: raw
     default: "0640"
 extends_documentation_fragment:
@@ -60,6 +72,8 @@ EXAMPLES = r"""
 - name: Write the accounts
   pillarbox.mail.passwd_file:
     path: /etc/dovecot/users
+    scram_path: /etc/dovecot/scram
+    scram: true
     owner: root
     group: dovecot
     users:
@@ -92,6 +106,8 @@ updated:
   sample: [bob@example.org]
 """
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -138,50 +154,79 @@ def split_users(users: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     return passwords, hashes
 
 
+class Changes:
+    """What becomes of the logins in a file. What a login's secret will be is not known yet."""
+
+    def __init__(self, before: Mapping[str, str], after: Mapping[str, str | None]) -> None:
+        both = before.keys() & after.keys()
+        self.added = sorted(after.keys() - before.keys())
+        self.removed = sorted(before.keys() - after.keys())
+        self.updated = sorted(login for login in both if after[login] != before[login])
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.updated)
+
+    def diff(self, path: str) -> str:
+        lines = [f"+ {login}" for login in self.added] + [f"- {login}" for login in self.removed]
+        lines += [f"{login}: password changed" for login in self.updated]
+        return "".join(f"{line}\n" for line in [f"{path}:", *lines])
+
+
+def write(module: AnsibleModule, path: str, content: bytes) -> None:
+    """Replace a file, and see that it is what was written."""
+
+    def dress(temporary: str) -> None:
+        attributes = module.load_file_common_arguments(module.params, path=temporary)
+        module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
+
+    replace_file(path, content, dress)
+    if read_file(path) != content:
+        raise PasswdError(f"{path} was changed by somebody else while it was written; run again")
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the file to the wanted state."""
-    path = module.params["path"]
+    """Bring the files to the wanted state."""
+    path, scram_path = module.params["path"], module.params["scram_path"]
+    scram = module.params["scram"]
+    if scram and not scram_path:
+        raise PasswdError("scram needs scram_path, the file for the verifiers")
     passwords, given = split_users(module.params["users"])
-    data = read_file(path)
-    text = (data or b"").decode(errors="replace")
-    current = PasswdFile.parse(text)
-    update = Update(current, passwords, given, Argon2id())
-    changed = data is None or update.needed or text != current.render()
+    data = {file: read_file(file) for file in (path, scram_path) if file}
+    text = {file: (content or b"").decode(errors="replace") for file, content in data.items()}
+    current = PasswdFile.parse(text[path], text.get(scram_path, ""))
+    update = Update(current, passwords, given, Argon2id(), scram)
 
-    wanted = {**dict.fromkeys(passwords), **update.kept, **given}
-    added = sorted(wanted.keys() - current.hashes.keys())
-    removed = sorted(current.hashes.keys() - wanted.keys())
-    updated = sorted(
-        user
-        for user in wanted.keys() & current.hashes.keys()
-        if wanted[user] != current.hashes[user]
-    )
-    lines = [f"+ {user}" for user in added] + [f"- {user}" for user in removed]
-    lines += [f"{user}: password changed" for user in updated]
-    diff = [{"prepared": "".join(f"{line}\n" for line in [f"{path}:", *lines])}] if changed else []
+    new = dict.fromkeys(passwords)
+    logins = Changes(current.hashes, {**new, **update.kept, **given})
+    verifiers = Changes(current.verifiers, {**new, **update.kept_verifiers} if scram else {})
+    diff = []
+    if data[path] is None or update.needed or text[path] != current.render():
+        diff.append({"prepared": logins.diff(path)})
+    there = data.get(scram_path) is not None
+    same = there == scram and text.get(scram_path, "") == current.render_scram()
+    if not same or verifiers:
+        diff.append({"prepared": verifiers.diff(scram_path)})
 
+    changed = bool(diff)
     if changed and not module.check_mode:
-        desired = update.result().render()
+        desired = update.result()
+        if scram:
+            write(module, scram_path, desired.render_scram().encode())
+        elif there:
+            os.unlink(scram_path)
+        write(module, path, desired.render().encode())
 
-        def dress(temporary: str) -> None:
-            attributes = module.load_file_common_arguments(module.params, path=temporary)
-            module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
-
-        replace_file(path, desired.encode(), dress)
-        if read_file(path) != desired.encode():
-            raise PasswdError(
-                f"{path} was changed by somebody else while it was written; run again"
-            )
-
-    attributes_diff: dict[str, Any] = {}
-    file_args = module.load_file_common_arguments(module.params, path=path)
-    changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
+    for file in [path, *[scram_path] * scram]:
+        attributes_diff: dict[str, Any] = {}
+        file_args = module.load_file_common_arguments(module.params, path=file)
+        changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
+        diff.append(attributes_diff)
     return {
         "changed": changed,
-        "added": added,
-        "removed": removed,
-        "updated": updated,
-        "diff": [*diff, attributes_diff],
+        "added": logins.added,
+        "removed": logins.removed,
+        "updated": logins.updated,
+        "diff": diff,
     }
 
 
@@ -190,6 +235,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "users": {"type": "dict", "required": True, "no_log": True},
+            "scram_path": {"type": "path"},
+            "scram": {"type": "bool", "default": False},
             "mode": {"type": "raw", "default": "0640"},
         },
         add_file_common_args=True,

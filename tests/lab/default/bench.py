@@ -41,10 +41,11 @@ def write_inventory(accounts: int) -> None:
             "quota": "5G",
         }
     settings["mail_domains"].update((domain, {}) for domain in domains)
+    settings["mail_scram"] = False  # which has no use for hashes
     settings["mail_dns"] = {"provider": "zonefile", "path": str(INVENTORY / "zones")}
     variables = INVENTORY / "group_vars" / "mail_servers"
     variables.mkdir(parents=True, exist_ok=True)
-    keys = ("mail_domains", "mail_users", "mail_dns")
+    keys = ("mail_domains", "mail_users", "mail_scram", "mail_dns")
     (variables / "accounts.json").write_text(
         json.dumps({key: settings[key] for key in keys}, default=str)
     )

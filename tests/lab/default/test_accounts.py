@@ -27,6 +27,7 @@ FRANK = "frank@example.org"
 GRACE = "grace@example.org"
 INTERN = "intern@example.org"
 INVOICES = "invoices@example.org"
+LOBBY = "lobby@example.org"
 PHONE = "dave+phone@example.org"
 SCANNER = "dave+scanner@example.org"
 
@@ -48,7 +49,7 @@ def opened(*attempts: tuple[str, str, str]) -> list[tuple[str, str]]:
 
 
 def test_each_login_opens_what_its_account_may_use_and_no_password_but_its_own_does() -> None:
-    logins = [FRANK, INTERN, INVOICES, PHONE, SCANNER]
+    logins = [FRANK, INTERN, INVOICES, LOBBY, PHONE, SCANNER]
     attempts = [
         (service, login, lab.password(login)) for login in logins for service in ("imap", "smtp")
     ]
@@ -60,6 +61,7 @@ def test_each_login_opens_what_its_account_may_use_and_no_password_but_its_own_d
         ("imap", PHONE),
         ("imap", FRANK),
         ("imap", INTERN),
+        ("imap", LOBBY),
         ("smtp", PHONE),
         ("smtp", SCANNER),
         ("smtp", FRANK),
@@ -220,10 +222,11 @@ def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_ke
     mail = lab.message(BOB, ERIN)
     lab.send_from_peer(mail)
     lab.received(ERIN, mail)
-    before = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
+    secrets = "cat /etc/dovecot/users /etc/dovecot/scram"
+    before = set(lab.on("mx", secrets).splitlines())
     try:
         run = lab.playbook(MAILBOXES, mail_users=users)
-        after = set(lab.on("mx", "cat /etc/dovecot/users").splitlines())
+        after = set(lab.on("mx", secrets).splitlines())
     finally:
         assert lab.changed(lab.playbook(MAILBOXES)) > 0
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import nacl.exceptions
 import nacl.pwhash
 import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils import _scram
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     SCHEME,
     Argon2id,
@@ -46,6 +47,20 @@ def update(text: str, passwords: dict[str, str], given: dict[str, str] | None = 
     hasher = Counting()
     result = Update(PasswdFile.parse(text), passwords, given or {}, hasher)
     return Updated(result, hasher, result.result().render())
+
+
+class WithScram(NamedTuple):
+    update: Update
+    hasher: Counting
+    file: PasswdFile
+
+
+def update_scram(file: PasswdFile, passwords: dict[str, str], scram: bool = True) -> WithScram:
+    """Update a passwd-file and the one with the verifiers, as they were written."""
+    hasher = Counting()
+    current = PasswdFile.parse(file.render(), file.render_scram())
+    result = Update(current, passwords, {}, hasher, scram)
+    return WithScram(result, hasher, result.result())
 
 
 def accounts(count: int) -> dict[str, str]:
@@ -144,6 +159,52 @@ def test_a_change_among_many_stays_cheap(
     )
     again, hasher, same = update(new, wanted)
     assert (again.needed, same, hasher.verified) == (False, new, 1)
+
+
+def test_with_scram_a_run_without_changes_verifies_once_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = update_scram(PasswdFile(), accounts(20)).file
+    assert file.verifiers.keys() == file.hashes.keys() == accounts(20).keys()
+    # Nor is a verifier computed.
+    monkeypatch.delattr(_scram, "verifier")
+    result, hasher, again = update_scram(file, accounts(20))
+    assert not result.needed
+    assert again == file
+    assert (hasher.verified, hasher.hashed) == (1, 0)
+
+
+def test_scram_is_switched_on_and_off_without_a_new_hash() -> None:
+    plain = update_scram(PasswdFile(), accounts(20), scram=False).file
+    result, hasher, file = update_scram(plain, accounts(20))
+    assert result.needed and hasher.verified == 1
+    assert (file.hashes, len(file.verifiers)) == (plain.hashes, 20)
+    assert hasher.hashed == len(file.seals)
+    result, hasher, off = update_scram(file, accounts(20), scram=False)
+    assert result.needed and hasher.verified == 1
+    assert (off.hashes, off.verifiers) == (plain.hashes, {})
+    assert not update_scram(off, accounts(20), scram=False).update.needed
+
+
+@pytest.mark.parametrize("lost", ["a hash", "a verifier", "a password"])
+def test_with_scram_what_changed_is_made_anew_and_all_else_is_kept(lost: str) -> None:
+    passwords, user = accounts(20), "user7@example.org"
+    file = update_scram(PasswdFile(), passwords).file
+    now = PasswdFile(dict(file.hashes), file.seals, dict(file.verifiers))
+    if lost == "a password":
+        passwords[user] = "another"
+    elif lost == "a hash":
+        del now.hashes[user]
+    else:
+        now.verifiers[user] = now.verifiers["user8@example.org"]
+    result, _hasher, new = update_scram(now, passwords)
+    assert result.needed
+    for before, after in ((file.hashes, new.hashes), (file.verifiers, new.verifiers)):
+        changed = {login for login in after if before[login] != after[login]}
+        assert changed <= {user}
+        assert changed or lost != "a password"
+    assert _scram.verifies(new.verifiers[user], passwords[user])
+    assert not update_scram(new, passwords).update.needed
 
 
 def test_few_seals_are_made_for_many_accounts() -> None:

@@ -35,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
             passwd_file.main()
         out = capsys.readouterr().out
         assert "hunter" not in out
-        assert "$argon2id$" not in out
+        assert "$argon2id$" not in out and "{SCRAM-SHA-256}" not in out
         result: dict[str, Any] = json.loads(out)
         return result
 
@@ -107,6 +107,61 @@ def test_says_who_changed_and_no_more(tmp_path: Path, run: Run) -> None:
         ]
     after = (tmp_path / "users").read_text().splitlines()
     assert set(before) & set(after) == {before[1]}  # alice
+
+
+def test_verifiers_for_scram_come_change_and_go_with_the_passwords(
+    tmp_path: Path, run: Run
+) -> None:
+    users, scram = tmp_path / "users", tmp_path / "scram"
+    run(USERS)
+    hashes = users.read_text().splitlines()[1:]
+    options = {"scram_path": str(scram), "scram": True}
+
+    predicted = run(USERS, check=True, **options)
+    done = run(USERS, **options)
+    assert predicted["changed"] and done["changed"]
+    assert done["updated"] == []
+    verified = ["+ alice@example.org", "+ bob@xn--mller-kva.example"]
+    for result in (predicted, done):
+        assert result["diff"][1]["prepared"].splitlines() == [f"{scram}:", *verified]
+    assert users.read_text().splitlines()[1:] == hashes
+    lines = scram.read_text().splitlines()
+    assert lines[0].startswith("alice@example.org:{SCRAM-SHA-256}65536,")
+    assert len(lines) == 2  # none for Carol's hash
+    assert (stat.S_IMODE(scram.stat().st_mode), scram.group()) == (0o640, "daemon")
+    assert not run(USERS, **options)["changed"]
+
+    changed = {**USERS, "bob@müller.example": {"password": "hunter9"}}
+    assert run(changed, **options)["updated"] == ["bob@xn--mller-kva.example"]
+    assert scram.read_text().splitlines()[0] == lines[0]
+    assert scram.read_text().splitlines()[1] != lines[1]
+
+    options["scram"] = False
+    hashes = users.read_text().splitlines()[1:]
+    assert run(changed, check=True, **options)["changed"] and scram.exists()
+    assert run(changed, **options)["changed"] and not scram.exists()
+    assert users.read_text().splitlines()[1:] == hashes
+    assert not run(changed, **options)["changed"]
+
+
+def test_scram_needs_a_file(run: Run) -> None:
+    assert "scram needs scram_path" in run(USERS, scram=True)["msg"]
+
+
+def test_a_verifier_changed_by_hand_is_put_right(tmp_path: Path, run: Run) -> None:
+    scram = tmp_path / "scram"
+    options = {"scram_path": str(scram), "scram": True}
+    run(USERS, **options)
+    alice, bob = scram.read_text().splitlines()
+    wrong = f"alice@example.org:{bob.partition(':')[2]}"
+    scram.write_text(f"{wrong}\n{bob}\nmallory@example.org:{HASH}::::::\n")
+    assert run(USERS, **options)["diff"][1]["prepared"].splitlines()[1:] == [
+        "- mallory@example.org",
+        "alice@example.org: password changed",
+    ]
+    lines = scram.read_text().splitlines()
+    assert lines[0] not in (alice, wrong)
+    assert lines[1:] == [bob]
 
 
 def test_removes_what_it_did_not_write(tmp_path: Path, run: Run) -> None:
