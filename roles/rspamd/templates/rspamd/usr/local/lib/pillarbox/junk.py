@@ -1,0 +1,199 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Teach Rspamd what is spam and what is ham: from mail that was sorted elsewhere, or from users' folders."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mailbox
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+CONTROLLER = "/run/rspamd/controller.sock"
+# When the last nightly run that succeeded began, in seconds.
+LAST = Path("/var/lib/pillarbox/junk-learned")
+DAY = 86400
+# What a nightly run looks at: so far back, and as many messages of a kind at most.
+MOST_DAYS = 30
+MOST_MESSAGES = 1000
+# Spam is short; Rspamd refuses what is larger than it takes from Postfix.
+MOST_BYTES = 10_000_000
+BATCH = 100
+
+# Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
+REASONS = {
+    "already learned": "known before",
+    "already in class": "recognized anyway",
+    "less tokens": "too short",
+}
+
+
+class JunkError(Exception):
+    """What went wrong, for the administrator."""
+
+
+def rspamc(kind: str, directory: str, *options: str) -> str:
+    """What Rspamd says of each message in a directory, a line of JSON each."""
+    command = ["rspamc", "--connect", CONTROLLER, "--compact", *options, f"learn_{kind}", directory]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if run.returncode != 0:
+        raise JunkError(f"Rspamd did not learn: {run.stdout.strip()}")
+    return run.stdout
+
+
+def outcome(line: str) -> str:
+    """What became of a message, by Rspamd's answer."""
+    answer = json.loads(line)
+    if answer.get("success"):
+        return "learned"
+    error = str(answer.get("error"))
+    for phrase, reason in REASONS.items():
+        if phrase in error:
+            return reason
+    raise JunkError(f"Rspamd did not learn: {error}")
+
+
+def learn(kind: str, messages: Iterable[bytes], *options: str) -> Counter[str]:
+    """Have Rspamd learn messages, and count what became of them."""
+    remaining = iter(messages)
+    outcomes: Counter[str] = Counter()
+    while batch := list(islice(remaining, BATCH)):
+        with tempfile.TemporaryDirectory(prefix="pillarbox-junk.") as directory:
+            for number, message in enumerate(batch):
+                if not message:
+                    outcomes["too short"] += 1
+                elif len(message) > MOST_BYTES:
+                    outcomes["too large"] += 1
+                else:
+                    Path(directory, str(number)).write_bytes(message)
+            outcomes.update(map(outcome, rspamc(kind, directory, *options).splitlines()))
+    return outcomes
+
+
+def told(kind: str, outcomes: Counter[str]) -> str:
+    """The counts in words."""
+    others = [f"{count} {reason}" for reason, count in outcomes.items() if reason != "learned"]
+    return ", ".join([f"{kind}: {outcomes['learned']} learned", *sorted(others)])
+
+
+# From an archive.
+
+
+def archive(path: str) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
+    """The messages in a Maildir or an mbox file."""
+    if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
+        return mailbox.Maildir(path, create=False)
+    try:
+        with open(path, "rb") as file:
+            if file.read(5) == b"From ":
+                return mailbox.mbox(path, create=False)
+    except IsADirectoryError:
+        pass
+    except OSError as error:
+        raise JunkError(f"{path}: {error.strerror}. Name an mbox file or a Maildir.") from error
+    raise JunkError(
+        f"{path} is neither an mbox, a file that begins with 'From ', nor a Maildir, a directory with cur and new."
+    )
+
+
+def train(kind: str, paths: list[str]) -> None:
+    """Learn all messages of archives, which are all looked at before the first is learned."""
+    for path, messages in [(path, archive(path)) for path in paths]:
+        # "bulk" has Rspamd learn also what it would recognize anyway.
+        found = learn(kind, map(messages.get_bytes, messages.keys()), "--header", "Learn-Type=bulk")
+        print(f"{path}: {told(kind, found)}")
+
+
+# From users' folders.
+
+
+def doveadm(*arguments: str) -> bytes:
+    """What doveadm prints."""
+    run = subprocess.run(["doveadm", *arguments], capture_output=True, check=False)
+    if run.returncode != 0:
+        said = run.stderr.decode(errors="replace").strip()
+        raise JunkError(f"doveadm {' '.join(arguments)} ended with code {run.returncode}: {said}")
+    return run.stdout
+
+
+# Folders in which nothing tells whether their owner takes the mail for spam.
+APART = "not mailbox Junk not mailbox Trash not mailbox Drafts not mailbox Sent"
+
+
+def queries(last: int, now: int, after_days: int) -> Iterator[tuple[str, str]]:
+    """The kind of messages that searches of all mailboxes find, the surest first.
+
+    By X-Spam, Rspamd's milter says what Sieve has to file into Junk: that it is there proves nothing, and that it is
+    elsewhere, that its owner took it out.
+    """
+    yield "spam", f"mailbox Junk savedsince {last} not header X-Spam Yes"
+    yield "ham", f"{APART} savedsince {last} header X-Spam Yes"
+    if after_days:
+        # What has not been moved for days is where it belongs. Each message comes to that age once.
+        age = after_days * DAY
+        aged = f"savedsince {last - age} savedbefore {now - age}"
+        yield "spam", f"mailbox Junk {aged}"
+        yield "ham", f"{APART} {aged} seen"
+
+
+def nightly(after_days: int) -> None:
+    """Learn what users have sorted since the last time."""
+    now = int(time.time())
+    last = max(int(LAST.read_text()) if LAST.exists() else now - DAY, now - MOST_DAYS * DAY)
+    found: dict[str, dict[str, None]] = {"spam": {}, "ham": {}}
+    for kind, query in queries(last, now, after_days):
+        lines = doveadm("search", "-A", *query.split()).decode().splitlines()
+        # Of too many, any are as good as the first user's.
+        random.shuffle(lines)
+        found[kind].update(dict.fromkeys(lines))
+    for kind, lines_of_kind in found.items():
+        chosen = list(lines_of_kind)[:MOST_MESSAGES]
+        print(f"{told(kind, learn(kind, fetched(chosen)))}, of {len(lines_of_kind)} found")
+    LAST.write_text(f"{now}\n")
+
+
+def fetched(places: Iterable[str]) -> Iterator[bytes]:
+    """The messages at places as doveadm names them: user, GUID of the folder, UID."""
+    for place in places:
+        user, folder, uid = place.rsplit(" ", 2)
+        text = doveadm("fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
+        # Nothing when it was removed meanwhile.
+        if text:
+            yield text.removeprefix(b"text:\n")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="pillarbox-junk", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="learn from mbox files and Maildirs")
+    command.add_argument("kind", choices=["spam", "ham"])
+    command.add_argument("paths", nargs="+", metavar="PATH")
+    command = commands.add_parser("nightly", help="learn from users' folders")
+    command.add_argument("--after-days", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    try:
+        if given.command == "train":
+            train(given.kind, given.paths)
+        else:
+            nightly(given.after_days)
+    except JunkError as error:
+        sys.exit(f"pillarbox-junk: {error}")
+
+
+if __name__ == "__main__":
+    main()
