@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Teach Rspamd what is spam and what is ham: from mail that was sorted elsewhere, or from users' folders."""
+"""Teach Rspamd what is spam and what is ham, from mail sorted elsewhere or from users' folders."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from email.parser import BytesParser
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 CONTROLLER = "/run/rspamd/controller.sock"
-# When the last nightly run that succeeded began, in seconds.
+# Its time of modification is when the last nightly run began that succeeded.
 LAST = Path("/var/lib/pillarbox/junk-learned")
 DAY = 86400
 # What a nightly run looks at: so far back, and as many messages of a kind at most.
 MOST_DAYS = 30
 MOST_MESSAGES = 1000
-# Spam is short; Rspamd refuses what is larger than it takes from Postfix.
-MOST_BYTES = 10_000_000
+# What is larger consists of pictures and attachments.
+MOST_BYTES = 1_000_000
 BATCH = 100
 
 # Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
@@ -45,7 +47,9 @@ class JunkError(Exception):
 def rspamc(kind: str, directory: str, *options: str) -> str:
     """What Rspamd says of each message in a directory, a line of JSON each."""
     command = ["rspamc", "--connect", CONTROLLER, "--compact", *options, f"learn_{kind}", directory]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    run = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if run.returncode != 0:
         raise JunkError(f"Rspamd did not learn: {run.stdout.strip()}")
     return run.stdout
@@ -89,7 +93,9 @@ def told(kind: str, outcomes: Counter[str]) -> str:
 # From an archive.
 
 
-def archive(path: str) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
+def archive(
+    path: str,
+) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
     """The messages in a Maildir or an mbox file."""
     if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
         return mailbox.Maildir(path, create=False)
@@ -102,7 +108,8 @@ def archive(path: str) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox
     except OSError as error:
         raise JunkError(f"{path}: {error.strerror}. Name an mbox file or a Maildir.") from error
     raise JunkError(
-        f"{path} is neither an mbox, a file that begins with 'From ', nor a Maildir, a directory with cur and new."
+        f"{path} is neither an mbox, a file that begins with 'From ', nor a Maildir, a directory"
+        " with cur and new."
     )
 
 
@@ -127,49 +134,70 @@ def doveadm(*arguments: str) -> bytes:
 
 
 # Folders in which nothing tells whether their owner takes the mail for spam.
-APART = "not mailbox Junk not mailbox Trash not mailbox Drafts not mailbox Sent"
+APART = " ".join(
+    f"not mailbox {folder} not mailbox {folder}/*" for folder in ("Junk", "Trash", "Drafts", "Sent")
+)
 
 
-def queries(last: int, now: int, after_days: int) -> Iterator[tuple[str, str]]:
-    """The kind of messages that searches of all mailboxes find, the surest first.
+def filed(message: bytes) -> bool:
+    """Whether Sieve has filed a message into Junk, which it does by what Rspamd's milter says."""
+    headers = BytesParser().parsebytes(message, headersonly=True)
+    return any(str(value).strip().casefold() == "yes" for value in headers.get_all("X-Spam", []))
 
-    By X-Spam, Rspamd's milter says what Sieve has to file into Junk: that it is there proves nothing, and that it is
-    elsewhere, that its owner took it out.
-    """
-    yield "spam", f"mailbox Junk savedsince {last} not header X-Spam Yes"
-    yield "ham", f"{APART} savedsince {last} header X-Spam Yes"
+
+def always(_message: bytes) -> bool:
+    """For messages of which no more needs to be known than where they are."""
+    return True
+
+
+class Search(NamedTuple):
+    """Where to look for messages of a kind, and which of them are."""
+
+    kind: str
+    query: str
+    condition: Callable[[bytes], bool] = always
+
+
+def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
+    """Searches in all mailboxes, the surest first."""
+    # What users have put into Junk themselves, or taken out of it.
+    yield Search("spam", f"mailbox Junk savedsince {last} not header X-Spam Yes")
+    yield Search("ham", f"{APART} savedsince {last} header X-Spam Yes", filed)
     if after_days:
-        # What has not been moved for days is where it belongs. Each message comes to that age once.
+        # What nobody has moved for days is where it belongs. Each message comes to that age once.
         age = after_days * DAY
         aged = f"savedsince {last - age} savedbefore {now - age}"
-        yield "spam", f"mailbox Junk {aged}"
-        yield "ham", f"{APART} {aged} seen"
+        yield Search("spam", f"mailbox Junk {aged}")
+        yield Search("ham", f"{APART} {aged} seen")
 
 
 def nightly(after_days: int) -> None:
     """Learn what users have sorted since the last time."""
     now = int(time.time())
-    last = max(int(LAST.read_text()) if LAST.exists() else now - DAY, now - MOST_DAYS * DAY)
-    found: dict[str, dict[str, None]] = {"spam": {}, "ham": {}}
-    for kind, query in queries(last, now, after_days):
-        lines = doveadm("search", "-A", *query.split()).decode().splitlines()
+    last = int(LAST.stat().st_mtime) if LAST.exists() else now - DAY
+    last = max(last, now - MOST_DAYS * DAY)
+    found: dict[str, dict[str, Callable[[bytes], bool]]] = {"spam": {}, "ham": {}}
+    for kind, query, condition in searches(last, now, after_days):
+        places = doveadm("search", "-A", *query.split()).decode().splitlines()
         # Of too many, any are as good as the first user's.
-        random.shuffle(lines)
-        found[kind].update(dict.fromkeys(lines))
-    for kind, lines_of_kind in found.items():
-        chosen = list(lines_of_kind)[:MOST_MESSAGES]
-        print(f"{told(kind, learn(kind, fetched(chosen)))}, of {len(lines_of_kind)} found")
-    LAST.write_text(f"{now}\n")
+        random.shuffle(places)
+        found[kind].update(dict.fromkeys(places, condition))
+    for kind, conditions in found.items():
+        messages = fetched(islice(conditions.items(), MOST_MESSAGES))
+        print(f"{told(kind, learn(kind, messages))}, of {len(conditions)} found")
+    LAST.touch()
+    os.utime(LAST, (now, now))
 
 
-def fetched(places: Iterable[str]) -> Iterator[bytes]:
-    """The messages at places as doveadm names them: user, GUID of the folder, UID."""
-    for place in places:
+def fetched(places: Iterable[tuple[str, Callable[[bytes], bool]]]) -> Iterator[bytes]:
+    """The messages at places as doveadm names them, by user, GUID of the folder and UID."""
+    for place, condition in places:
         user, folder, uid = place.rsplit(" ", 2)
         text = doveadm("fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
+        message = text.removeprefix(b"text:\n")
         # Nothing when it was removed meanwhile.
-        if text:
-            yield text.removeprefix(b"text:\n")
+        if message and condition(message):
+            yield message
 
 
 def arguments() -> argparse.Namespace:
