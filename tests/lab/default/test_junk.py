@@ -232,3 +232,12 @@ def test_junk_and_trash_are_removed_in_their_time(later: str, folder: str, days:
 
     lab.on("mx", f'{later}{days + 1}d bash -c "{session}"')
     assert lab.find(ALICE, mail, folder) is None
+
+
+def test_what_a_sender_says_of_his_mail_does_not_count() -> None:
+    mail = lab.message(BOB, ALICE)
+    mail["X-Spam"] = "Yes"
+
+    lab.send_from_peer(mail)
+
+    assert b"X-Spam" not in lab.received(ALICE, mail)

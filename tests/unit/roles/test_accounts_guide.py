@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guide shows is what the lab's tests run with."""
+"""What the guides show is what the lab's tests run with."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-GUIDE = (ROOT / "docs/accounts.md").read_text()
+GUIDES = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("accounts", "mailboxes"))
 LAB = yaml.safe_load((ROOT / "lab/group_vars/mail_servers.yml").read_text())
-EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDES, re.DOTALL)]
 
 
 def missing(example: Any, settings: Any, where: str = "") -> list[str]:
@@ -30,8 +30,8 @@ def missing(example: Any, settings: Any, where: str = "") -> list[str]:
     return [] if example == settings else [where]
 
 
-def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) == 7
+def test_the_guides_have_examples() -> None:
+    assert len(EXAMPLES) == 9
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from email.parser import BytesParser
 from itertools import islice
 from pathlib import Path
@@ -35,7 +36,7 @@ BATCH = 100
 # Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
 REASONS = {
     "already learned": "known before",
-    "already in class": "recognized anyway",
+    "learn conditions denied": "recognized anyway",
     "less tokens": "too short",
 }
 
@@ -114,11 +115,16 @@ def archive(
 
 
 def train(kind: str, paths: list[str]) -> None:
-    """Learn all messages of archives, which are all looked at before the first is learned."""
-    for path, messages in [(path, archive(path)) for path in paths]:
-        # "bulk" has Rspamd learn also what it would recognize anyway.
-        found = learn(kind, map(messages.get_bytes, messages.keys()), "--header", "Learn-Type=bulk")
-        print(f"{path}: {told(kind, found)}")
+    """Learn all messages of archives."""
+    # Look at all before the first is learned.
+    for path in paths:
+        archive(path).close()
+    for path in paths:
+        with closing(archive(path)) as messages:
+            found = map(messages.get_bytes, messages.keys())
+            # "bulk" has Rspamd learn also what it would recognize anyway.
+            outcomes = learn(kind, found, "--header", "Learn-Type=bulk")
+        print(f"{path}: {told(kind, outcomes)}")
 
 
 # From users' folders.
