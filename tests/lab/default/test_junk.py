@@ -23,6 +23,10 @@ LAST = "/var/lib/pillarbox/junk-learned"
 COMPLAINT = "The spam filter could not be taught on mx"
 # Where this module keeps its things on the mail host.
 THERE = "/root/test-junk"
+FORGET = (
+    "if [ -S /run/valkey/valkey.sock ]; then valkey-cli -s /run/valkey/valkey.sock flushall;"
+    " else redis-cli -s /run/redis/redis.sock flushall; fi"
+)
 # By less than 200 messages of a kind Rspamd says nothing.
 ENOUGH = 210
 
@@ -60,8 +64,8 @@ def bayes(mail: EmailMessage) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def training() -> Iterator[str]:
-    """What training said, twice the same, and what it was told of: an mbox and a Maildir."""
-    lab.on("mx", f"mkdir {THERE}")
+    """What training said, twice the same, when it was told of an mbox and a Maildir."""
+    lab.on("mx", f"mkdir {THERE}; {FORGET}")
     for kind, vocabulary in (("spam", SPAM), ("ham", HAM)):
         letters = [letter(vocabulary) for _ in range(ENOUGH)]
         mbox = "".join(f"From {BOB} Fri Nov 20 10:00:00 2026\n{mail}\n" for mail in letters)
@@ -71,8 +75,12 @@ def training() -> Iterator[str]:
         f"pillarbox-junk train spam {THERE}/spam.mbox",
         f"pillarbox-junk train ham {THERE}/Maildir",
     ]
-    yield lab.on("mx", " && ".join(commands + commands))
-    lab.on("mx", f"rm -r {THERE}")
+    first = lab.on("mx", " && ".join(commands))
+    # Of what it learns while its database has just started, Rspamd loses some digests.
+    lab.on("mx", " && ".join(commands))
+    yield first + lab.on("mx", " && ".join(commands))
+    # The mail of other tests is none that is like this.
+    lab.on("mx", f"rm -r {THERE}; {FORGET}")
 
 
 MAILDIR_OF_MBOX = """
@@ -222,7 +230,7 @@ def test_mail_that_has_been_read_and_lies_there_for_days_is_ham(later: str) -> N
 
 @pytest.mark.parametrize(("folder", "days"), [("Junk", 30), ("Trash", 60)])
 def test_junk_and_trash_are_removed_in_their_time(later: str, folder: str, days: int) -> None:
-    mail = lab.message(BOB, ALICE)
+    mail, _ = twins()
     place([mail], folder)
     # A session by itself, at whose end Dovecot expires mail.
     session = f"/usr/lib/dovecot/imap -u {ALICE} <<<'a LOGOUT'"
@@ -235,7 +243,7 @@ def test_junk_and_trash_are_removed_in_their_time(later: str, folder: str, days:
 
 
 def test_what_a_sender_says_of_his_mail_does_not_count() -> None:
-    mail = lab.message(BOB, ALICE)
+    mail, _ = twins()
     mail["X-Spam"] = "Yes"
 
     lab.send_from_peer(mail)
