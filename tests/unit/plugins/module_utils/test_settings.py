@@ -685,7 +685,7 @@ def test_a_name_in_another_form_is_one_error_although_others_refer_to_it() -> No
 
 
 # Options of other roles, as their documentation has them.
-ROLES = {
+ROLES: dict[str, dict[str, Any]] = {
     "acme_sh": {
         "acme_sh_server": {"type": "str", "default": ""},
         "acme_sh_challenge": {"type": "str", "default": "dns-01"},
