@@ -58,8 +58,8 @@ SPAM, HAM = words(20), words(20)
 def bayes(mail: EmailMessage) -> float:
     """What Rspamd makes of a message by what it has learned: more than 0 for spam, less for ham."""
     answer = json.loads(lab.on("mx", f"{RSPAMC} --json symbols", mail.as_string()))
-    symbols = answer["symbols"].items()
-    return sum(symbol["score"] for name, symbol in symbols if name.startswith("BAYES_"))
+    scores = {name: float(symbol["score"]) for name, symbol in answer["symbols"].items()}
+    return scores.get("BAYES_SPAM", 0.0) + scores.get("BAYES_HAM", 0.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
