@@ -182,6 +182,8 @@ CHECKS: dict[str, Check] = {
     "mail_full_text_search": boolean,
     "mail_master_users": MASTERS,
     "mail_scram": boolean,
+    "mail_junk_days": integer(0, 3650),
+    "mail_trash_days": integer(0, 3650),
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -206,6 +208,7 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "rspamd_dkim_keep_days": integer(7, 3650),
     "rspamd_dkim_revoked_days": integer(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
+    "rspamd_learn_after_days": integer(0, 30),
 }
 
 

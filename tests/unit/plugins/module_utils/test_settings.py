@@ -86,6 +86,7 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         },
         {"mail_host_addresses": ["198.18.0.10", "2001:2::10", "192.0.2.1"]},
         {"mail_backup_mx": {"mx2.example.net": 20, "mx3.example.net": 20}},
+        {"mail_junk_days": 30, "mail_trash_days": 0},
         {"mail_mta_sts": {"mode": "none"}},
         {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}},
         {"mail_tls_rpt_rua": ["mailto:tls@example.net", "https://example.net/v1/tls?a=b"]},
@@ -416,6 +417,12 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "Alice@example.org",
             "mail_postmaster: Alice@example.org has upper-case letters; write alice@example.org",
         ),
+        (
+            "mail_junk_days",
+            "30d",
+            "mail_junk_days: must be a whole number from 0 to 3650, not '30d'",
+        ),
+        ("mail_trash_days", -1, "mail_trash_days: must be a whole number from 0 to 3650, not -1"),
         ("mail_tls_algorithms", [], "mail_tls_algorithms: is empty; leave the setting out"),
         ("mail_tls_algorithms", "rsa", "mail_tls_algorithms: must be a list"),
         (
@@ -678,7 +685,7 @@ def test_a_name_in_another_form_is_one_error_although_others_refer_to_it() -> No
 
 
 # Options of other roles, as their documentation has them.
-ROLES = {
+ROLES: dict[str, dict[str, Any]] = {
     "acme_sh": {
         "acme_sh_server": {"type": "str", "default": ""},
         "acme_sh_challenge": {"type": "str", "default": "dns-01"},
@@ -706,6 +713,7 @@ ROLES = {
         "dns_account": {"type": "str"},
         "dns_hold": {"type": "list", "elements": "str", "default": []},
     },
+    "rspamd": {"rspamd_learn_after_days": {"type": "int", "default": 3}},
 }
 TSIG = {"name": "acme", "secret": "c2VjcmV0"}
 
@@ -722,6 +730,7 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
         {"dns_account": None, "dns_hold": ["MX"]},
         {"dovecot_mail_dir": "/srv/mail", "dovecot_index_dir": "/srv/index"},
         {"dovecot_mail_format": "mdbox"},
+        {"rspamd_learn_after_days": 0},
         # A site's own variables may begin like ours.
         {"dns_servers": ["192.0.2.1"], "mail_relay": "smtp.example.net", "acme_sh_keys": {}},
     ],
@@ -824,6 +833,10 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             ["acme_sh_tsig: x"],
         ),
         ({"acme_sh_tsig": {**TSIG, "secret": Unresolved("x")}}, ["acme_sh_tsig.secret: x"]),
+        (
+            {"rspamd_learn_after_days": False},
+            ["rspamd_learn_after_days: must be a whole number from 0 to 30, not False"],
+        ),
         ({"dns_hold": Unresolved("x")}, ["dns_hold: x"]),
         (
             {"mail_dns": {"ttl": 0}, "dns_hold": [7]},

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Teach Rspamd what is spam and what is ham, from mail sorted elsewhere or from users' folders."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mailbox
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from email.parser import BytesParser
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+CONTROLLER = "/run/rspamd/controller.sock"
+# Its time of modification is when the last nightly run began that succeeded.
+LAST = Path("/var/lib/pillarbox/junk-learned")
+DAY = 86400
+# What a nightly run looks at: so far back, and as many messages of a kind at most.
+MOST_DAYS = 30
+MOST_MESSAGES = 1000
+# What is larger consists of pictures and attachments.
+MOST_BYTES = 1_000_000
+BATCH = 100
+
+# Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
+REASONS = {
+    "already learned": "known before",
+    "learn conditions denied": "recognized anyway",
+    "less tokens": "too short",
+}
+
+
+class JunkError(Exception):
+    """What went wrong, for the administrator."""
+
+
+def rspamc(kind: str, directory: str, *options: str) -> list[str]:
+    """What Rspamd says of each message in a directory, in JSON."""
+    # One at a time: several at once make Rspamd 3.12 crash when its database has just started.
+    command = ["rspamc", "--connect", CONTROLLER, "--compact", "--max-requests", "1", *options]
+    run = subprocess.run(
+        [*command, f"learn_{kind}", directory],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    answers = [line for line in run.stdout.splitlines() if line.startswith("{")]
+    if run.returncode != 0:
+        errors = dict.fromkeys(line for line in run.stdout.splitlines() if line not in answers)
+        raise JunkError(f"Rspamd did not learn: {' '.join(filter(None, errors))}")
+    return answers
+
+
+def outcome(line: str) -> str:
+    """What became of a message, by Rspamd's answer."""
+    answer = json.loads(line)
+    if answer.get("success"):
+        return "learned"
+    error = str(answer.get("error"))
+    for phrase, reason in REASONS.items():
+        if phrase in error:
+            return reason
+    raise JunkError(f"Rspamd did not learn: {error}")
+
+
+def learn(kind: str, messages: Iterable[bytes], *options: str) -> Counter[str]:
+    """Have Rspamd learn messages, and count what became of them."""
+    remaining = iter(messages)
+    outcomes: Counter[str] = Counter()
+    while batch := list(islice(remaining, BATCH)):
+        with tempfile.TemporaryDirectory(prefix="pillarbox-junk.") as directory:
+            for number, message in enumerate(batch):
+                if not message:
+                    outcomes["too short"] += 1
+                elif len(message) > MOST_BYTES:
+                    outcomes["too large"] += 1
+                else:
+                    Path(directory, str(number)).write_bytes(message)
+            outcomes.update(map(outcome, rspamc(kind, directory, *options)))
+    return outcomes
+
+
+def told(kind: str, outcomes: Counter[str]) -> str:
+    """The counts in words."""
+    others = [f"{count} {reason}" for reason, count in outcomes.items() if reason != "learned"]
+    return ", ".join([f"{kind}: {outcomes['learned']} learned", *sorted(others)])
+
+
+# From an archive.
+
+
+def archive(
+    path: str,
+) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
+    """The messages in a Maildir or an mbox file."""
+    if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
+        return mailbox.Maildir(path, create=False)
+    try:
+        with open(path, "rb") as file:
+            if file.read(5) == b"From ":
+                return mailbox.mbox(path, create=False)
+    except IsADirectoryError:
+        pass
+    except OSError as error:
+        raise JunkError(f"{path}: {error.strerror}. Name an mbox file or a Maildir.") from error
+    raise JunkError(
+        f"{path} is neither an mbox, a file that begins with 'From ', nor a Maildir, a directory"
+        " with cur and new."
+    )
+
+
+def train(kind: str, paths: list[str]) -> None:
+    """Learn all messages of archives."""
+    # Look at all before the first is learned.
+    for path in paths:
+        archive(path).close()
+    for path in paths:
+        with closing(archive(path)) as messages:
+            found = map(messages.get_bytes, messages.keys())
+            # "bulk" has Rspamd learn also what it would recognize anyway.
+            outcomes = learn(kind, found, "--header", "Learn-Type=bulk")
+        print(f"{path}: {told(kind, outcomes)}")
+
+
+# From users' folders.
+
+
+def doveadm(*arguments: str) -> bytes:
+    """What doveadm prints."""
+    run = subprocess.run(["doveadm", *arguments], capture_output=True, check=False)
+    if run.returncode != 0:
+        said = run.stderr.decode(errors="replace").strip()
+        raise JunkError(f"doveadm {' '.join(arguments)} ended with code {run.returncode}: {said}")
+    return run.stdout
+
+
+# Folders in which nothing tells whether their owner takes the mail for spam.
+APART = " ".join(
+    f"not mailbox {folder} not mailbox {folder}/*" for folder in ("Junk", "Trash", "Drafts", "Sent")
+)
+
+
+def filed(message: bytes) -> bool:
+    """Whether Sieve has filed a message into Junk, which it does by what Rspamd's milter says."""
+    headers = BytesParser().parsebytes(message, headersonly=True)
+    return any(str(value).strip().casefold() == "yes" for value in headers.get_all("X-Spam", []))
+
+
+def always(_message: bytes) -> bool:
+    """For messages of which no more needs to be known than where they are."""
+    return True
+
+
+class Search(NamedTuple):
+    """Where to look for messages of a kind, and which of them are."""
+
+    kind: str
+    query: str
+    condition: Callable[[bytes], bool] = always
+
+
+def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
+    """Searches in all mailboxes, the surest first."""
+    # What users have put into Junk themselves, or taken out of it.
+    yield Search("spam", f"mailbox Junk savedsince {last} not header X-Spam Yes")
+    yield Search("ham", f"{APART} savedsince {last} header X-Spam Yes", filed)
+    if after_days:
+        # What nobody has moved for days is where it belongs. Each message comes to that age once.
+        age = after_days * DAY
+        aged = f"savedsince {last - age} savedbefore {now - age}"
+        yield Search("spam", f"mailbox Junk {aged}")
+        yield Search("ham", f"{APART} {aged} seen")
+
+
+def nightly(after_days: int) -> None:
+    """Learn what users have sorted since the last time."""
+    now = int(time.time())
+    last = int(LAST.stat().st_mtime) if LAST.exists() else now - DAY
+    last = max(last, now - MOST_DAYS * DAY)
+    found: dict[str, dict[str, Callable[[bytes], bool]]] = {"spam": {}, "ham": {}}
+    for kind, query, condition in searches(last, now, after_days):
+        places = doveadm("search", "-A", *query.split()).decode().splitlines()
+        # Of too many, any are as good as the first user's.
+        random.shuffle(places)
+        found[kind].update(dict.fromkeys(places, condition))
+    for kind, conditions in found.items():
+        messages = fetched(islice(conditions.items(), MOST_MESSAGES))
+        print(f"{told(kind, learn(kind, messages))}, of {len(conditions)} found")
+    LAST.touch()
+    os.utime(LAST, (now, now))
+
+
+def fetched(places: Iterable[tuple[str, Callable[[bytes], bool]]]) -> Iterator[bytes]:
+    """The messages at places as doveadm names them, by user, GUID of the folder and UID."""
+    for place, condition in places:
+        user, folder, uid = place.rsplit(" ", 2)
+        text = doveadm("fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
+        message = text.removeprefix(b"text:\n")
+        # Nothing when it was removed meanwhile.
+        if message and condition(message):
+            yield message
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="pillarbox-junk", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="learn from mbox files and Maildirs")
+    command.add_argument("kind", choices=["spam", "ham"])
+    command.add_argument("paths", nargs="+", metavar="PATH")
+    command = commands.add_parser("nightly", help="learn from users' folders")
+    command.add_argument("--after-days", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    try:
+        if given.command == "train":
+            train(given.kind, given.paths)
+        else:
+            nightly(given.after_days)
+    except JunkError as error:
+        sys.exit(f"pillarbox-junk: {error}")
+
+
+if __name__ == "__main__":
+    main()
