@@ -54,21 +54,20 @@ def test_the_counts_are_told() -> None:
     assert junk.told("ham", outcomes) == "ham: 0 learned, 1 too short, 20 known before"
 
 
+# As doveadm has the values of X-Spam.
 @pytest.mark.parametrize(
-    ("headers", "filed"),
+    ("header", "filed"),
     [
-        (b"X-Spam: Yes", True),
-        (b"x-spam:  yes ", True),
-        (b"X-Spam: No\nX-Spam: Yes", True),
+        ("Yes", True),
+        (" yes", True),
+        ("No\nYes", True),
         # A sender's, at which Sieve leaves it where it is; so that it is there says nothing.
-        (b"X-Spam: Yes!", False),
-        (b"X-Spam-Status: Yes", False),
-        (b"Subject: X-Spam: Yes", False),
-        (b"\xff\xfe", False),
+        ("Yes!", False),
+        ("", False),
     ],
 )
-def test_what_sieve_has_filed_is_told_by_its_header(headers: bytes, filed: bool) -> None:
-    assert junk.filed(headers + b"\n\nX-Spam: Yes\n") is filed
+def test_what_sieve_has_filed_is_told_by_its_header(header: str, filed: bool) -> None:
+    assert junk.filed(header) is filed
 
 
 def test_mail_comes_to_the_age_at_which_it_teaches_in_exactly_one_night() -> None:

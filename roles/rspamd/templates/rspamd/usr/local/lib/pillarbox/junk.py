@@ -15,9 +15,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from email.parser import BytesParser
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -152,30 +151,19 @@ APART = " ".join(
 )
 
 
-def filed(message: bytes) -> bool:
-    """Whether Sieve has filed a message into Junk, which it does by what Rspamd's milter says."""
-    headers = BytesParser().parsebytes(message, headersonly=True)
-    return any(str(value).strip().casefold() == "yes" for value in headers.get_all("X-Spam", []))
-
-
-def always(_message: bytes) -> bool:
-    """For messages of which no more needs to be known than where they are."""
-    return True
-
-
 class Search(NamedTuple):
-    """Where to look for messages of a kind, and which of them are."""
+    """Where messages of a kind are, and whether they are those that Sieve has filed into Junk."""
 
     kind: str
     query: str
-    condition: Callable[[bytes], bool] = always
+    filed: bool | None = None
 
 
 def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
     """Searches in all mailboxes, the surest first."""
     # What users have put into Junk themselves, or taken out of it.
-    yield Search("spam", f"mailbox Junk savedsince {last} not header X-Spam Yes")
-    yield Search("ham", f"{APART} savedsince {last} header X-Spam Yes", filed)
+    yield Search("spam", f"mailbox Junk savedsince {last}", filed=False)
+    yield Search("ham", f"{APART} savedsince {last}", filed=True)
     if after_days:
         # What nobody has moved for days is where it belongs. Each message comes to that age once.
         age = after_days * DAY
@@ -184,33 +172,52 @@ def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
         yield Search("ham", f"{APART} {aged} seen")
 
 
+def filed(header: str) -> bool:
+    """Whether Sieve files a message into Junk, which it does by what Rspamd's milter says."""
+    return any(line.strip().casefold() == "yes" for line in header.split("\n"))
+
+
+# Where a message is, as doveadm names it: user, GUID of the folder, UID.
+Place = tuple[str, str, str]
+
+
+def found(search: Search) -> list[Place]:
+    """The messages of all users that a search finds."""
+    # Not by a search for the header, of which a full-text index knows nothing.
+    fields = "user mailbox-guid uid hdr.x-spam"
+    messages = json.loads(doveadm("-f", "json", "fetch", "-A", fields, *search.query.split()))
+    return [
+        (message["user"], message["mailbox-guid"], message["uid"])
+        for message in messages
+        if search.filed in (None, filed(message["hdr.x-spam"]))
+    ]
+
+
+def fetched(places: Iterable[Place]) -> Iterator[bytes]:
+    """The messages at places."""
+    for user, folder, uid in places:
+        text = doveadm("fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
+        # Nothing when it was removed meanwhile.
+        if text:
+            yield text.removeprefix(b"text:\n")
+
+
 def nightly(after_days: int) -> None:
     """Learn what users have sorted since the last time."""
     now = int(time.time())
     last = int(LAST.stat().st_mtime) if LAST.exists() else now - DAY
     last = max(last, now - MOST_DAYS * DAY)
-    found: dict[str, dict[str, Callable[[bytes], bool]]] = {"spam": {}, "ham": {}}
-    for kind, query, condition in searches(last, now, after_days):
-        places = doveadm("search", "-A", *query.split()).decode().splitlines()
+    places: dict[str, dict[Place, None]] = {"spam": {}, "ham": {}}
+    for search in searches(last, now, after_days):
+        of_search = found(search)
         # Of too many, any are as good as the first user's.
-        random.shuffle(places)
-        found[kind].update(dict.fromkeys(places, condition))
-    for kind, conditions in found.items():
-        messages = fetched(islice(conditions.items(), MOST_MESSAGES))
-        print(f"{told(kind, learn(kind, messages))}, of {len(conditions)} found")
+        random.shuffle(of_search)
+        places[search.kind].update(dict.fromkeys(of_search))
+    for kind, of_kind in places.items():
+        outcomes = learn(kind, fetched(islice(of_kind, MOST_MESSAGES)))
+        print(f"{told(kind, outcomes)}, of {len(of_kind)} found")
     LAST.touch()
     os.utime(LAST, (now, now))
-
-
-def fetched(places: Iterable[tuple[str, Callable[[bytes], bool]]]) -> Iterator[bytes]:
-    """The messages at places as doveadm names them, by user, GUID of the folder and UID."""
-    for place, condition in places:
-        user, folder, uid = place.rsplit(" ", 2)
-        text = doveadm("fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
-        message = text.removeprefix(b"text:\n")
-        # Nothing when it was removed meanwhile.
-        if message and condition(message):
-            yield message
 
 
 def arguments() -> argparse.Namespace:
