@@ -151,6 +151,7 @@ CHECKS: dict[str, Check] = {
     "mail_quota": default_quota,
     "mail_suspended_text": text,
     "mail_recipient_delimiters": delimiters,
+    "mail_srs": boolean,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,

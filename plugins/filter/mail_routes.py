@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: mail_routes
+short_description: By which way mail leaves, and which addresses send it on
+version_added: 0.2.0
+description:
+  - Makes of the settings of the role P(pillarbox.mail.mail#role) the tables by which Postfix sends
+    mail to other servers, and by which Rspamd knows what is sent on to them.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+options:
+  _input:
+    description: O(pillarbox.mail.mail#role:accounts:mail_users), checked.
+    type: dict
+    required: true
+  domains:
+    description: O(pillarbox.mail.mail#role:main:mail_domains).
+    type: dict
+    required: true
+  postmaster:
+    description: O(pillarbox.mail.mail#role:main:mail_postmaster).
+    type: str
+    required: true
+  hostname:
+    description: O(pillarbox.mail.mail#role:main:mail_hostname).
+    type: str
+    required: true
+  aliases:
+    description: O(pillarbox.mail.mail#role:main:mail_aliases).
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Show which addresses send mail on to other servers
+  ansible.builtin.debug:
+    msg: "{{ (mail_users | pillarbox.mail.mail_routes(
+      mail_domains, 'alice@example.org', 'mx.example.org', mail_aliases)).sent_on }}"
+  vars:
+    mail_domains:
+      example.org: {}
+    mail_users:
+      alice@example.org: {}
+    mail_aliases:
+      team@example.org: [alice@example.org, bob@example.net]
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - Tables as text. Each line has an address, or C(@domain) for any other in it, and after a space
+      what belongs to it.
+    - C(sender_transports) has the transport of mail that leaves by its envelope sender. A sender
+      that is not in it is not ours.
+    - C(sent_on) has V(elsewhere) for the addresses from which mail goes on to another server. In a
+      domain where that holds for all the rest, the others are there with V(here).
+  type: dict
+  sample:
+    sender_transports: |
+      <> smtp:
+      @example.org smtp:
+      @mx.example.org smtp:
+    sent_on: |
+      team@example.org elsewhere
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses, _routes
+
+
+def mail_routes(
+    users: _addresses.Accounts,
+    domains: Mapping[str, Mapping[str, Any]],
+    postmaster: str,
+    hostname: str,
+    aliases: Mapping[str, list[str]] | None = None,
+) -> dict[str, str]:
+    """Make the tables of the settings."""
+    settings = _addresses.Addressing(
+        users,
+        aliases or {},
+        {name: options for name, options in domains.items() if not options.get("parked")},
+        postmaster,
+        hostname,
+    )
+    return {
+        "sender_transports": _table(_routes.sender_transports(settings)),
+        "sent_on": _table(_routes.sent_on(settings)),
+    }
+
+
+def _table(entries: Mapping[str, str]) -> str:
+    """Write a table as text, since Jinja would take a second for each ten thousand lines."""
+    return "".join(f"{key} {value}\n" for key, value in entries.items())
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., dict[str, str]]]:
+        return {"mail_routes": mail_routes}
