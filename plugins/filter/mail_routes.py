@@ -34,6 +34,14 @@ options:
     description: O(pillarbox.mail.mail#role:main:mail_aliases).
     type: dict
     default: {}
+  smarthosts:
+    description: O(pillarbox.mail.mail#role:main:mail_smarthosts).
+    type: dict
+    default: {}
+  tls_policy:
+    description: O(pillarbox.mail.mail#role:main:mail_tls_policy).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -57,6 +65,10 @@ _value:
       what belongs to it.
     - C(sender_transports) has the transport of mail that leaves by its envelope sender. A sender
       that is not in it is not ours.
+    - C(default_transport) is that of senders for which nothing else is said.
+    - C(smarthost_passwords) has user name and password by sender, or by server for all other
+      senders.
+    - C(tls_policies) has the level of TLS by destination.
     - C(sent_on) has V(elsewhere) for the addresses from which mail goes on to another server. In a
       domain where that holds for all the rest, the others are there with V(here).
   type: dict
@@ -65,6 +77,9 @@ _value:
       <> smtp:
       @example.org smtp:
       @mx.example.org smtp:
+    default_transport: "smtp:"
+    smarthost_passwords: ""
+    tls_policies: ""
     sent_on: |
       team@example.org elsewhere
 """
@@ -81,6 +96,8 @@ def mail_routes(
     postmaster: str,
     hostname: str,
     aliases: Mapping[str, list[str]] | None = None,
+    smarthosts: _routes.Smarthosts | None = None,
+    tls_policy: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Make the tables of the settings."""
     settings = _addresses.Addressing(
@@ -90,8 +107,12 @@ def mail_routes(
         postmaster,
         hostname,
     )
+    smarthosts = smarthosts or {}
     return {
-        "sender_transports": _table(_routes.sender_transports(settings)),
+        "sender_transports": _table(_routes.sender_transports(settings, smarthosts)),
+        "default_transport": _routes.default_transport(smarthosts),
+        "smarthost_passwords": _table(_routes.smarthost_passwords(smarthosts)),
+        "tls_policies": _table(_routes.tls_policies(tls_policy or {}, smarthosts)),
         "sent_on": _table(_routes.sent_on(settings)),
     }
 

@@ -8,7 +8,8 @@ This module util is PRIVATE to the collection. The settings are those that passe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import (
     Addressing,
@@ -17,15 +18,73 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import (
     own_addresses,
 )
 
-DIRECT = "smtp:"  # to the recipient's own server
+# The transports of master.cf. An empty next hop is the recipient's own server.
+DIRECT = "smtp:"
+_IMPLICIT_TLS = {465: "smtps"}  # RFC 8314 section 3.3
+# The key of the smarthost for every sender that has none of its own.
+ALL_OTHERS = "*"
+# RFC 6409 section 3.1
+SUBMISSION = 587
+
+Smarthosts = Mapping[str, Mapping[str, Any]]
 
 
-def sender_transports(settings: Addressing) -> dict[str, str]:
+def next_hop(smarthost: Mapping[str, Any]) -> str:
+    """Return how Postfix writes the server; in brackets it is not looked up as a mail domain."""
+    return f"[{smarthost['host']}]:{smarthost.get('port', SUBMISSION)}"
+
+
+def _transport(smarthost: Mapping[str, Any]) -> str:
+    return f"{_IMPLICIT_TLS.get(smarthost.get('port', SUBMISSION), 'smtp')}:{next_hop(smarthost)}"
+
+
+def _table_key(sender: str) -> str:
+    return sender if "@" in sender else f"@{sender}"
+
+
+def default_transport(smarthosts: Smarthosts) -> str:
+    """Return the transport of senders for which nothing else is said."""
+    return _transport(smarthosts[ALL_OTHERS]) if ALL_OTHERS in smarthosts else DIRECT
+
+
+def sender_transports(settings: Addressing, smarthosts: Smarthosts) -> dict[str, str]:
     """Return the transport of mail that leaves by its envelope sender; @domain is any in it.
 
     These senders are kept: our domains, what a login may write as, and the empty one of bounces.
     """
-    return dict.fromkeys(("<>", *_kept_senders(settings)), DIRECT)
+    found = dict.fromkeys(("<>", *_kept_senders(settings)), default_transport(smarthosts))
+    own = {_table_key(name): host for name, host in smarthosts.items() if name != ALL_OTHERS}
+    for sender in found:
+        domain = f"@{sender.rpartition('@')[2]}"
+        if domain in own:
+            found[sender] = _transport(own[domain])
+    found.update((sender, _transport(smarthost)) for sender, smarthost in own.items())
+    return found
+
+
+def smarthost_passwords(smarthosts: Smarthosts) -> dict[str, str]:
+    """Return the credentials by sender, or by server for every other sender."""
+    return {
+        next_hop(host) if name == ALL_OTHERS else _table_key(name): (
+            f"{host['username']}:{host['password']}"
+        )
+        for name, host in smarthosts.items()
+        if "username" in host
+    }
+
+
+def tls_policies(policies: Mapping[str, Any], smarthosts: Smarthosts) -> dict[str, str]:
+    """Return the level of TLS by destination, for smtp_tls_policy_maps.
+
+    A smarthost has a name that the operator wrote, so its certificate must be valid for that.
+    """
+    found = {next_hop(smarthost): "secure" for smarthost in smarthosts.values()}
+    for destination, policy in policies.items():
+        level, match = policy, []
+        if isinstance(policy, Mapping):
+            level, match = policy["level"], policy.get("match", [])
+        found[destination] = f"{level} match={':'.join(match)}" if match else level
+    return found
 
 
 def _kept_senders(settings: Addressing) -> Iterator[str]:

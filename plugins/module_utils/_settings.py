@@ -59,6 +59,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     labels,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._route_settings import (
+    ROUTE_CHECKS,
+    route_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
     TLS_CHECKS,
     tls_contradictions,
@@ -151,7 +155,7 @@ CHECKS: dict[str, Check] = {
     "mail_quota": default_quota,
     "mail_suspended_text": text,
     "mail_recipient_delimiters": delimiters,
-    "mail_srs": boolean,
+    **ROUTE_CHECKS,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -229,6 +233,7 @@ def check(
         *_postmaster(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
+        *route_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:
