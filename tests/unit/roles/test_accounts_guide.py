@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guide shows is what the lab's tests run with."""
+"""What the guides show is what the lab's tests run with."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-GUIDE = (ROOT / "docs/accounts.md").read_text()
+GUIDES = {"accounts": 7, "relaying": 2}
 LAB = yaml.safe_load((ROOT / "lab/group_vars/mail_servers.yml").read_text())
-EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+EXAMPLES = [
+    (guide, yaml.safe_load(block))
+    for guide in GUIDES
+    for block in re.findall(
+        r"```yaml\n(.*?)```", (ROOT / f"docs/{guide}.md").read_text(), re.DOTALL
+    )
+]
 
 
 def missing(example: Any, settings: Any, where: str = "") -> list[str]:
@@ -30,10 +36,11 @@ def missing(example: Any, settings: Any, where: str = "") -> list[str]:
     return [] if example == settings else [where]
 
 
-def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) == 7
+@pytest.mark.parametrize(("guide", "examples"), GUIDES.items())
+def test_a_guide_has_examples(guide: str, examples: int) -> None:
+    assert [name for name, _example in EXAMPLES].count(guide) == examples
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_is_part_of_the_labs_settings(example: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("guide", "example"), EXAMPLES)
+def test_an_example_is_part_of_the_labs_settings(guide: str, example: dict[str, Any]) -> None:
     assert missing(example, LAB) == []
