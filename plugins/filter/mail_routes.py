@@ -42,6 +42,10 @@ options:
     description: O(pillarbox.mail.mail#role:main:mail_tls_policy).
     type: dict
     default: {}
+  relay_domains:
+    description: O(pillarbox.mail.mail#role:main:mail_relay_domains).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -69,6 +73,9 @@ _value:
     - C(smarthost_passwords) has user name and password by sender, or by server for all other
       senders.
     - C(tls_policies) has the level of TLS by destination.
+    - C(relay_domains) has the domains that mail is only handed on for, C(relay_recipients) the
+      addresses there that are taken, C(relay_checks) the domains whose server is asked for them,
+      and C(relay_transports) the servers that MX records do not tell.
     - C(sent_on) has V(elsewhere) for the addresses from which mail goes on to another server. In a
       domain where that holds for all the rest, the others are there with V(here).
   type: dict
@@ -80,6 +87,10 @@ _value:
     default_transport: "smtp:"
     smarthost_passwords: ""
     tls_policies: ""
+    relay_domains: ""
+    relay_recipients: ""
+    relay_checks: ""
+    relay_transports: ""
     sent_on: |
       team@example.org elsewhere
 """
@@ -98,6 +109,7 @@ def mail_routes(
     aliases: Mapping[str, list[str]] | None = None,
     smarthosts: _routes.Smarthosts | None = None,
     tls_policy: Mapping[str, Any] | None = None,
+    relay_domains: _routes.RelayDomains | None = None,
 ) -> dict[str, str]:
     """Make the tables of the settings."""
     settings = _addresses.Addressing(
@@ -107,13 +119,17 @@ def mail_routes(
         postmaster,
         hostname,
     )
-    smarthosts = smarthosts or {}
+    smarthosts, relayed = smarthosts or {}, relay_domains or {}
     return {
         "sender_transports": _table(_routes.sender_transports(settings, smarthosts)),
         "default_transport": _routes.default_transport(smarthosts),
         "smarthost_passwords": _table(_routes.smarthost_passwords(smarthosts)),
         "tls_policies": _table(_routes.tls_policies(tls_policy or {}, smarthosts)),
-        "sent_on": _table(_routes.sent_on(settings)),
+        "relay_domains": _table(dict.fromkeys(relayed, "relayed")),
+        "relay_recipients": _table(_routes.relay_recipients(relayed)),
+        "relay_checks": _table(_routes.relay_checks(relayed)),
+        "relay_transports": _table(_routes.relay_transports(relayed)),
+        "sent_on": _table(_routes.sent_on(settings, relayed)),
     }
 
 

@@ -129,10 +129,26 @@ def _policy(where: str, value: Any) -> Iterator[Problem]:
         )
 
 
+_RELAY_FIELDS = fields(
+    {
+        "host": parsed_by(normal(domain_name)),
+        "port": integer(1, 65535),
+        "recipients": some_of(parsed_by(normal(forward_address))),
+    }
+)
+
+
+def _relay_domain(where: str, value: Any) -> Iterator[Problem]:
+    yield from _RELAY_FIELDS(where, value)
+    if isinstance(value, Mapping) and "port" in value and "host" not in value:
+        yield member(where, "port"), "has no effect without host; write the server's name"
+
+
 ROUTE_CHECKS: dict[str, Check] = {
     "mail_srs": boolean,
     "mail_smarthosts": keyed_by("sender", normal(_sender), _smarthost),
     "mail_tls_policy": keyed_by("destination", normal(_destination), _policy),
+    "mail_relay_domains": keyed_by("domain", normal(domain_name), _relay_domain),
 }
 
 
@@ -140,7 +156,7 @@ ROUTE_CHECKS: dict[str, Check] = {
 
 
 def route_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with smarthosts together with the domains, users and TLS policies."""
+    """Yield what is wrong with routes together with the domains, users and TLS policies."""
     smarthosts = _well_formed(settings.get("mail_smarthosts"))
     domains = _well_formed(settings.get("mail_domains"))
     policies = settings.get("mail_tls_policy")
@@ -150,6 +166,27 @@ def route_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(policies, Mapping) and "password" in smarthost and "host" in smarthost:
             yield from _exposed(next_hop(smarthost), policies)
     yield from _spf(domains, smarthosts)
+    for domain, options in _well_formed(settings.get("mail_relay_domains")).items():
+        yield from _relayed(domain, options, settings)
+
+
+def _relayed(
+    domain: str, options: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield what contradicts that a domain's mailboxes are on another server."""
+    where = member("mail_relay_domains", domain)
+    hostname = settings.get("mail_hostname")
+    if domain == hostname:
+        yield where, "is mail_hostname, whose mail is this server's own; leave it out"
+    elif domain in _well_formed(settings.get("mail_domains")):
+        yield where, "is one of mail_domains, whose mailboxes are here; keep one of them"
+    if options.get("host") == hostname:
+        yield member(where, "host"), "is mail_hostname itself; write the server with the mailboxes"
+    recipients = options.get("recipients")
+    for number, name in enumerate(recipients if isinstance(recipients, list) else ()):
+        _local, at, other = str(name).rpartition("@")
+        if at and other != domain:
+            yield member(f"{where}.recipients", number), f"is in {other}; list it there"
 
 
 def _well_formed(value: object) -> dict[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which way mail leaves the host, and which addresses send mail on to other servers.
+"""By which way mail leaves the host, and which addresses and domains send it on to other servers.
 
 This module util is PRIVATE to the collection. The settings are those that passed their check.
 """
@@ -23,10 +23,11 @@ DIRECT = "smtp:"
 _IMPLICIT_TLS = {465: "smtps"}  # RFC 8314 section 3.3
 # The key of the smarthost for every sender that has none of its own.
 ALL_OTHERS = "*"
-# RFC 6409 section 3.1
-SUBMISSION = 587
+SMTP = 25
+SUBMISSION = 587  # RFC 6409 section 3.1
 
 Smarthosts = Mapping[str, Mapping[str, Any]]
+RelayDomains = Mapping[str, Mapping[str, Any]]
 
 
 def next_hop(smarthost: Mapping[str, Any]) -> str:
@@ -96,7 +97,34 @@ def _kept_senders(settings: Addressing) -> Iterator[str]:
                 yield sender
 
 
-def sent_on(settings: Addressing) -> dict[str, str]:
+def relay_recipients(relayed: RelayDomains) -> dict[str, str]:
+    """Return the recipients that are taken in other servers' domains; @domain is any in it."""
+    found: dict[str, str] = {}
+    for domain, options in relayed.items():
+        listed = options.get("recipients")
+        found.update(dict.fromkeys(listed, "listed") if listed else {f"@{domain}": "asked"})
+    return found
+
+
+def relay_checks(relayed: RelayDomains) -> dict[str, str]:
+    """Return the domains whose server is asked for each recipient, access(5)."""
+    return {
+        domain: "reject_unverified_recipient"
+        for domain, options in relayed.items()
+        if not options.get("recipients")
+    }
+
+
+def relay_transports(relayed: RelayDomains) -> dict[str, str]:
+    """Return the server of each domain whose MX records do not tell it, transport(5)."""
+    return {
+        domain: f"relay:[{options['host']}]:{options.get('port', SMTP)}"
+        for domain, options in relayed.items()
+        if "host" in options
+    }
+
+
+def sent_on(settings: Addressing, relayed: RelayDomains) -> dict[str, str]:
     """Return the addresses from which mail goes on to another server; @domain is all the rest.
 
     Where that is so of the rest of a domain, the addresses that keep their mail are there too.
@@ -114,6 +142,7 @@ def sent_on(settings: Addressing) -> dict[str, str]:
         for address in ways
         if any(not _is_ours(way[-1], settings) for way in expansion(address, ways))
     }
+    found.update((f"@{domain}", "elsewhere") for domain in relayed)
     here = [
         name
         for address, account in settings.users.items()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
+
 import pytest
 
 from tests.lab import lab
@@ -71,7 +73,7 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
     everybody = {"*": {**smarthost, "spf_include": "_spf.example.net"}}
     try:
         runs = [
-            lab.playbook(PLAYBOOK, "--diff", "-vv", mail_smarthosts=everybody),
+            lab.playbook(PLAYBOOK, "--diff", "-vvv", mail_smarthosts=everybody),
         ]
         own, forwarded = lab.message(ALICE, BOB), lab.message(BOB, "team@example.org")
         lab.submit(own)
@@ -81,7 +83,7 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
             assert b"(Authenticated sender: mx@example.net)" in arrived
         assert b"Return-Path: <SRS0=" in lab.received_at_peer(forwarded)
         changed = {"*": {**smarthost, "password": OTHER_SECRET}}
-        runs.append(lab.playbook(PLAYBOOK, "--check", "--diff", "-vv", mail_smarthosts=changed))
+        runs.append(lab.playbook(PLAYBOOK, "--check", "--diff", "-vvv", mail_smarthosts=changed))
     finally:
         runs.append(lab.playbook(PLAYBOOK, "--diff"))
     for run in runs:
@@ -90,3 +92,55 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
     log = lab.on("mx", "journalctl --no-pager --since -15min")
     assert SECRET not in log
     assert lab.on("mx", "stat -c %a:%U /etc/postfix/smarthost_passwords") == "600:root\n"
+
+
+def bring(recipient: str) -> EmailMessage:
+    """Have another server bring a message for somebody whose mailbox is not here."""
+    mail = lab.message(BOB, recipient)
+    swaks = f"swaks --server {lab.MX} --from {BOB} --to {recipient} --data -"
+    lab.on("peer", swaks, mail.as_string())
+    return mail
+
+
+@pytest.mark.parametrize("domain", ["club.example.net", "guild.example.net"])
+def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain: str) -> None:
+    mail = bring(f"bob@{domain}")
+
+    arrived = lab.received_at_peer(mail)
+    assert f"Return-Path: <{BOB}>".encode() in arrived
+    assert f"by {lab.MX} (Postfix)".encode() in arrived
+
+
+@pytest.mark.parametrize(
+    ("recipient", "answer"),
+    [
+        ("nobody@club.example.net", "Recipient address rejected: User unknown in relay recipient"),
+        ("nobody@guild.example.net", "Recipient address rejected: Unknown at the server of its"),
+    ],
+)
+def test_an_unknown_recipient_of_another_server_is_refused_while_the_sender_is_connected(
+    recipient: str, answer: str
+) -> None:
+    assert lab.answer_to(recipient).startswith(f"550 5.1.1 <{recipient}>: {answer}")
+
+
+def test_mail_waits_while_the_server_of_its_domain_is_down_and_unknown_recipients_do_too() -> None:
+    lab.on("peer", "systemctl stop postfix")
+    try:
+        listed, asked = bring("bob@club.example.net"), bring("bob@guild.example.net")
+        never_asked = lab.answer_to(f"{listed['Subject'][5:]}@guild.example.net")
+        refused = lab.answer_to("nobody@club.example.net")
+    finally:
+        lab.on("peer", "systemctl start postfix")
+    assert never_asked.startswith("450 4.1.1 "), never_asked
+    assert refused.startswith("550 5.1.1 "), refused
+    lab.on("mx", "postqueue -f")
+    for mail in (listed, asked):
+        lab.received_at_peer(mail)
+
+
+def test_spam_for_a_domain_of_another_server_is_refused() -> None:
+    mail = lab.message(ALICE, "bob@club.example.net")
+    swaks = f"swaks --server {lab.MX} --from {ALICE} --to {mail['To']} --data -"
+    dialogue = lab.on("peer", swaks, mail.as_string(), check=False)
+    assert "554 5.7.1 This looks like spam" in dialogue, dialogue

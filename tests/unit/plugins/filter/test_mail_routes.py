@@ -89,6 +89,28 @@ def test_a_smarthost_has_to_show_a_certificate_unless_the_policy_says_otherwise(
     }
 
 
+def test_a_domain_of_another_server_has_its_recipients_listed_or_asked_for() -> None:
+    found = routes(
+        relay_domains={
+            "club.example": {"recipients": ["bob@club.example"]},
+            "guild.example": {"host": "mx.guild.example"},
+            "port.example": {"host": "mx.port.example", "port": 2525},
+        }
+    )
+    assert list(table(found["relay_domains"])) == ["club.example", "guild.example", "port.example"]
+    assert table(found["relay_recipients"]) == {
+        "bob@club.example": "listed",
+        "@guild.example": "asked",
+        "@port.example": "asked",
+    }
+    assert list(table(found["relay_checks"])) == ["guild.example", "port.example"]
+    assert table(found["relay_transports"]) == {
+        "guild.example": "relay:[mx.guild.example]:25",
+        "port.example": "relay:[mx.port.example]:2525",
+    }
+    assert table(found["sent_on"])["@club.example"] == "elsewhere"
+
+
 @pytest.mark.parametrize(
     ("address", "where"),
     [

@@ -40,6 +40,10 @@ def policy(value: Any, destination: str = "example.net") -> dict[str, Any]:
     return {"mail_tls_policy": {destination: value}}
 
 
+def relay(domain: str = "example.net", **options: Any) -> dict[str, Any]:
+    return {"mail_relay_domains": {domain: options}}
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -67,6 +71,8 @@ def policy(value: Any, destination: str = "example.net") -> dict[str, Any]:
         policy("encrypt", "[2001:db8::1]:2525"),
         policy({"level": "secure", "match": ["mx.example.com", ".example.com"]}),
         {**smarthosts(**LOGIN), **policy("dane-only", "[smtp.example.net]:587")},
+        {"mail_relay_domains": {"example.net": {}}},
+        relay(host="mx.example.net", port=2525, recipients=["bob@example.net"]),
         # Without a password there is nothing to lose.
         {**smarthosts(**HOST), **policy("may", "[smtp.example.net]:587")},
     ],
@@ -77,6 +83,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
 
 ALL = "mail_smarthosts['*']"
 NET = "mail_tls_policy['example.net']"
+RELAY = "mail_relay_domains['example.net']"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,17 @@ NET = "mail_tls_policy['example.net']"
         (policy("may", "[smtp]"), "mail_tls_policy['[smtp]']: smtp is not fully qualified"),
         ({**smarthosts(**LOGIN), **policy("encrypt", "[smtp.example.net]:587")},
          "mail_tls_policy['[smtp.example.net]:587']: is encrypt, with which anybody in between ge"),
+        ({"mail_relay_domains": ["a.b"]}, "mail_relay_domains: must be a dictionary keyed by doma"),
+        (relay(hosts="mx.example.net"), f"{RELAY}.hosts: is unknown; did you mean host?"),
+        (relay(host="198.18.0.20"), f"{RELAY}.host: 198.18.0.20 is an IP address"),
+        (relay(host="mx.example.org"), f"{RELAY}.host: is mail_hostname itself; write the server "),
+        (relay(port=2525), f"{RELAY}.port: has no effect without host"),
+        (relay(recipients=[]), f"{RELAY}.recipients: is empty; leave the setting out"),
+        (relay(recipients=["bob"]), f"{RELAY}.recipients[0]: 'bob' is not an address"),
+        (relay(recipients=["a@example.com"]), f"{RELAY}.recipients[0]: is in example.com; list it"),
+        (relay("example.org"), "mail_relay_domains['example.org']: is one of mail_domains, whose"),
+        (relay("mx.example.org"), "mail_relay_domains['mx.example.org']: is mail_hostname, whose"),
+        (relay("Example.net"), "mail_relay_domains['Example.net']: Example.net has upper-case let"),
     ],
 )  # fmt: skip
 def test_names_what_is_wrong_and_what_would_be_right(
