@@ -114,8 +114,11 @@ def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain
 @pytest.mark.parametrize(
     ("recipient", "answer"),
     [
-        ("nobody@club.example.net", "Recipient address rejected: User unknown in relay recipient"),
-        ("nobody@guild.example.net", "Recipient address rejected: Unknown at the server of its"),
+        (
+            "stranger@club.example.net",
+            "Recipient address rejected: User unknown in relay recipient",
+        ),
+        ("stranger@guild.example.net", "Recipient address rejected: undeliverable address: Unk"),
     ],
 )
 def test_an_unknown_recipient_of_another_server_is_refused_while_the_sender_is_connected(
@@ -129,7 +132,7 @@ def test_mail_waits_while_the_server_of_its_domain_is_down_and_unknown_recipient
     try:
         listed, asked = bring("bob@club.example.net"), bring("bob@guild.example.net")
         never_asked = lab.answer_to(f"{listed['Subject'][5:]}@guild.example.net")
-        refused = lab.answer_to("nobody@club.example.net")
+        refused = lab.answer_to("stranger@club.example.net")
     finally:
         lab.on("peer", "systemctl start postfix")
     assert never_asked.startswith("450 4.1.1 "), never_asked
