@@ -160,9 +160,10 @@ def route_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     smarthosts = _well_formed(settings.get("mail_smarthosts"))
     domains = _well_formed(settings.get("mail_domains"))
     policies = settings.get("mail_tls_policy")
+    known = _written_as(settings) if smarthosts else set()
     for sender, smarthost in smarthosts.items():
         if sender not in (ALL_OTHERS, settings.get("mail_hostname")):
-            yield from _nobodys(sender, domains, settings)
+            yield from _nobodys(sender, domains, known)
         if isinstance(policies, Mapping) and "password" in smarthost and "host" in smarthost:
             yield from _exposed(next_hop(smarthost), policies)
     yield from _spf(domains, smarthosts)
@@ -207,14 +208,13 @@ def _written_as(settings: Mapping[str, Any]) -> set[str]:
 
 
 def _nobodys(
-    sender: str, domains: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
+    sender: str, domains: Mapping[str, Mapping[str, Any]], known: set[str]
 ) -> Iterator[Problem]:
     """Yield why no mail has this sender."""
     where = member("mail_smarthosts", sender)
     sender = sender.lower()
     local, _at, domain = sender.rpartition("@")
     options = domains.get(domain, {})
-    known = _written_as(settings)
     rest = f"@{domain}" in known or "catch_all" in options
     if options.get("parked") is True:
         yield where, f"is for {domain}, which is parked and sends no mail; leave it out"
