@@ -24,8 +24,8 @@ GOOD: dict[str, Any] = {
     "mail_postmaster": "alice@example.org",
     "mail_aliases": {"info@example.org": ["alice@example.org"]},
 }
-HOST = {"host": "smtp.example.net"}
-LOGIN = {**HOST, "username": "us", "password": "hunter3"}
+HOST: dict[str, Any] = {"host": "smtp.example.net"}
+LOGIN: dict[str, Any] = {**HOST, "username": "us", "password": "hunter3"}
 
 
 def problems(**settings: Any) -> list[str]:
