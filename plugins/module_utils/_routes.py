@@ -20,11 +20,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import (
 
 # The transports of master.cf. An empty next hop is the recipient's own server.
 DIRECT = "smtp:"
-_IMPLICIT_TLS = {465: "smtps"}  # RFC 8314 section 3.3
+# Only these log in. At port 465 TLS comes first (RFC 8314 section 3.3).
+_SMARTHOST, _SMARTHOST_TLS = "smarthost", "smarthost-tls"
 # The key of the smarthost for every sender that has none of its own.
 ALL_OTHERS = "*"
 SMTP = 25
 SUBMISSION = 587  # RFC 6409 section 3.1
+SUBMISSIONS = 465
 
 Smarthosts = Mapping[str, Mapping[str, Any]]
 RelayDomains = Mapping[str, Mapping[str, Any]]
@@ -36,7 +38,8 @@ def next_hop(smarthost: Mapping[str, Any]) -> str:
 
 
 def _transport(smarthost: Mapping[str, Any]) -> str:
-    return f"{_IMPLICIT_TLS.get(smarthost.get('port', SUBMISSION), 'smtp')}:{next_hop(smarthost)}"
+    service = _SMARTHOST_TLS if smarthost.get("port") == SUBMISSIONS else _SMARTHOST
+    return f"{service}:{next_hop(smarthost)}"
 
 
 def _table_key(sender: str) -> str:

@@ -111,6 +111,15 @@ def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain
     assert f"by {lab.MX} (Postfix)".encode() in arrived
 
 
+def test_no_other_server_is_told_the_password_of_a_smarthost() -> None:
+    # It offers a login, and the sender is one for whom there is a password.
+    mail = lab.message("bookshop@shop.example.org", "bob@guild.example.net")
+
+    lab.submit(mail, login=DAVE)
+
+    assert b"Authenticated sender" not in lab.received_at_peer(mail)
+
+
 @pytest.mark.parametrize(
     ("recipient", "answer"),
     [

@@ -56,9 +56,9 @@ def test_a_smarthost_takes_the_mail_of_its_sender_and_of_no_other() -> None:
     direct = table(routes()["sender_transports"])
     assert table(found["sender_transports"]) == {
         **direct,
-        "alice@elsewhere.example": "smtp:[smtp.example.net]:587",
-        "@elsewhere.example": "smtp:[smtp.example.net]:587",
-        CAROL: "smtps:[mail.example.com]:465",
+        "alice@elsewhere.example": "smarthost:[smtp.example.net]:587",
+        "@elsewhere.example": "smarthost:[smtp.example.net]:587",
+        CAROL: "smarthost-tls:[mail.example.com]:465",
     }
     assert found["smarthost_passwords"] == f"{CAROL} us:p w\n"
     assert found["default_transport"] == "smtp:"
@@ -67,9 +67,9 @@ def test_a_smarthost_takes_the_mail_of_its_sender_and_of_no_other() -> None:
 def test_the_smarthost_of_all_others_takes_bounces_and_forwarded_mail_too() -> None:
     found = routes(smarthosts={"*": OTHER, "example.org": PROVIDER})
     transports = table(found["sender_transports"])
-    assert transports.pop("@example.org") == "smtp:[smtp.example.net]:587"
-    assert set(transports.values()) == {"smtps:[mail.example.com]:465"}
-    assert found["default_transport"] == "smtps:[mail.example.com]:465"
+    assert transports.pop("@example.org") == "smarthost:[smtp.example.net]:587"
+    assert set(transports.values()) == {"smarthost-tls:[mail.example.com]:465"}
+    assert found["default_transport"] == "smarthost-tls:[mail.example.com]:465"
     # By its name, as the senders are any.
     assert found["smarthost_passwords"] == "[mail.example.com]:465 us:p w\n"
 
