@@ -61,6 +61,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     labels,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._route_settings import (
+    ROUTE_CHECKS,
+    route_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
     TLS_CHECKS,
     tls_contradictions,
@@ -184,6 +188,7 @@ CHECKS: dict[str, Check] = {
     "mail_scram": boolean,
     "mail_junk_days": integer(0, 3650),
     "mail_trash_days": integer(0, 3650),
+    **ROUTE_CHECKS,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -284,6 +289,7 @@ def check(
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
         *_mail_storage(settings),
+        *route_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:
