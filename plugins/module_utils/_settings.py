@@ -60,6 +60,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     labels,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._postfix_settings import (
+    POSTFIX_CHECKS,
+    postfix_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
     TLS_CHECKS,
     tls_contradictions,
@@ -190,6 +194,8 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_renew_days": integer(1, 365),
     "dovecot_mail_dir": _directory,
     "dovecot_index_dir": _optional_directory,
+    **POSTFIX_CHECKS,
+    "rspamd_greylist_delay": integer(1, 86399),
     "rspamd_dkim_keep_days": integer(7, 3650),
     "rspamd_dkim_revoked_days": integer(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
@@ -266,6 +272,7 @@ def check(
         *_postmaster(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
+        *postfix_contradictions(settings),
         *_mail_storage(settings),
     ]
     for name, value in settings.items():
