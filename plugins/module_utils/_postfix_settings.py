@@ -122,6 +122,17 @@ def _content_check(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"has {action} without a text"
 
 
+# Without them a message is none, or another one (RFC 5322 section 3.6).
+_NEEDED = ("bcc", "cc", "date", "dkim-signature", "from", "message-id", "sender", "subject", "to")
+
+
+def _hidden_header(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value):
+        yield where, f"must be the name of a header, as in X-Mailer, not {value!r}"
+    elif value.lower() in _NEEDED or value.lower().startswith(("content-", "mime-", "received")):
+        yield where, f"is {value}, which mail needs; leave it out"
+
+
 _CONTENT = list_of(_content_check)
 # anvil(8) counts in an int.
 _LIMIT = integer(0, 2**31 - 1)
@@ -139,6 +150,7 @@ POSTFIX_CHECKS: dict[str, Check] = {
     "postfix_header_checks": _CONTENT,
     "postfix_mime_header_checks": _CONTENT,
     "postfix_body_checks": _CONTENT,
+    "postfix_hidden_headers": list_of(_hidden_header),
 }
 
 

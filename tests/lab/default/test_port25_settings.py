@@ -53,6 +53,11 @@ def changed_settings() -> Iterator[None]:
     assert run.returncode == 0, run.stdout
 
 
+def test_a_pattern_that_is_none_is_refused() -> None:
+    run = lab.playbook(PORT25, "--check", postfix_header_checks=["/^Subject: (spam/ REJECT"])
+    assert run.returncode != 0 and "Unmatched ( or \\(" in run.stdout, run.stdout
+
+
 def test_lists_that_fail_refuse_nobody() -> None:
     mail = lab.message(BOB, ALICE)
     lab.send_from_peer(mail)
