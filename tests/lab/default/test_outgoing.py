@@ -14,6 +14,7 @@ from tests.lab import lab
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
+DAVE = "dave@example.org"
 KEYS = "/var/lib/rspamd/dkim"
 
 
@@ -58,7 +59,16 @@ def test_mail_that_cannot_be_signed_is_put_off() -> None:
     assert lab.signatures(lab.received_at_peer(mail)) == [("e1", True), ("r1", True)]
 
 
+@pytest.mark.parametrize("envelope", ["", "dave@elsewhere.example"])
+def test_mail_is_signed_whatever_its_envelope_sender(envelope: str) -> None:
+    mail = lab.message(DAVE, BOB)
+    with lab.submission(lab.SUBMISSIONS) as session:
+        session.login(DAVE, lab.password(DAVE))
+        session.sendmail(envelope, [BOB], mail.as_bytes())
+    assert lab.signatures(lab.received_at_peer(mail)) == [("e1", True), ("r1", True)]
+
+
 def test_mail_from_an_address_elsewhere_leaves_without_a_signature() -> None:
     mail = lab.message("dave@elsewhere.example", ALICE)
-    lab.submit(mail, login="dave@example.org")
+    lab.submit(mail, login=DAVE)
     assert lab.signatures(lab.received(ALICE, mail)) == []

@@ -69,7 +69,7 @@ def test_lists_that_fail_are_told_of() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service", check=False)
 
     notice = lab.message("root@mx.example.org", "root")
-    notice.replace_header("Subject", "Trouble with a DNS list")
+    notice.replace_header("Subject", "DNS list failure on mx")
     text = " ".join(lab.received(ALICE, notice).decode().split())
     lab.on("mx", "systemctl reset-failed")
     for told in (
@@ -100,13 +100,14 @@ def test_mail_that_is_too_large_is_refused_also_without_saying_so() -> None:
 
 
 def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
-    # The same text is known for a day.
+    # The same text, or the same sender, is known for a day.
     mail = lab.message(BOB, ALICE, f"Cheap watches {uuid.uuid4()}")
+    envelope = (TO_ALICE[0], f"MAIL FROM:<{uuid.uuid4()}@example.net>\r\n", TO_ALICE[2])
     data = mail.as_string().replace("\n", "\r\n") + ".\r\n"
 
-    (first,) = lab.wire((*TO_ALICE, "DATA\r\n", data), client=PERMITTED)
+    (first,) = lab.wire((*envelope, "DATA\r\n", data), client=PERMITTED)
     time.sleep(4)
-    (second,) = lab.wire((*TO_ALICE, "DATA\r\n", data), client=PERMITTED)
+    (second,) = lab.wire((*envelope, "DATA\r\n", data), client=PERMITTED)
 
     assert first[5].startswith("451 4.7.1 Try again later"), first
     assert "queued as" in second[5], second
