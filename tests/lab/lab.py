@@ -150,20 +150,6 @@ def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
     return dialogue[rcpt:].splitlines()[1].removeprefix("<**").removeprefix("<-").strip()
 
 
-def wire(
-    *dialogues: Sequence[str], client: str = "198.18.0.20", eager: str = "", hang: int = 0
-) -> list[list[str]]:
-    """What the mail host answers to the peer in these dialogues; tests/lab/wire.py has more."""
-    program = (ROOT / "tests/lab/wire.py").read_text()
-    each = [
-        {"server": ADDRESSES[MX], "client": client, "hang": hang, "eager": eager, "sends": sends}
-        for sends in dialogues
-    ]
-    answer = on("peer", f"python3 -c {shlex.quote(program)}", json.dumps(each))
-    replies: list[list[str]] = json.loads(answer)
-    return replies
-
-
 def send_from_peer(mail: EmailMessage) -> None:
     """Give a message to the other mail server's queue."""
     on("peer", f"sendmail -f {mail['From']} {mail['To']}", mail.as_string())

@@ -1,61 +1,45 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SMTP to the byte, run on a host of the lab by lab.wire().
-
-Reads dialogues in JSON. Each has the client's address, how many connections it lets hang in
-mid-command, what it sends before the greeting and what after it, one reply being read before each
-of that. A text is sent as Latin-1. Prints what the server said in each, reply by reply.
-"""
+"""SMTP from the peer to the mail host, to the byte, and what the mail host logs of it."""
 
 from __future__ import annotations
 
 import json
-import socket
-import sys
-import time
-from typing import Any
+import shlex
+from collections.abc import Sequence
+
+from tests.lab import lab
+
+PROGRAM = lab.ROOT / "tests/lab/wire_program.py"
 
 
-def reply(stream: Any) -> str:
-    """A whole reply, with all its lines; an empty one at the end of the connection."""
-    text = ""
-    try:
-        while line := stream.readline().decode("latin-1"):
-            text += line
-            if line[3:4] != "-":
-                break
-    except OSError as error:
-        return f"{text}{error}"
-    return text.strip()
-
-
-def dialogue(server: str, client: str, hang: int, eager: str, sends: list[str]) -> list[str]:
-    hanging = [socket.create_connection((server, 25), 20, (client, 0)) for _ in range(hang)]
-    for slow in hanging:
-        slow.recv(1000)
-        slow.sendall(b"EH")
-    connection = socket.create_connection((server, 25), 20, (client, 0))
-    connection.sendall(eager.encode("latin-1"))
-    stream = connection.makefile("rb")
-    began = time.monotonic()
-    replies = [reply(stream)]
-    replies[0] += f" after {time.monotonic() - began:.0f} s"
-    try:
-        for text in sends:
-            connection.sendall(text.encode("latin-1"))
-            replies.append(reply(stream))
-        connection.sendall(b"QUIT\r\n")
-    except OSError:
-        pass
-    while last := reply(stream):
-        replies.append(last)
-        # An error is told each time that is read.
-        if last.startswith("221") or not last[:3].isdigit():
-            break
-    for done in (connection, *hanging):
-        done.close()
+def wire(
+    *dialogues: Sequence[str], client: str = "198.18.0.20", eager: str = "", hang: int = 0
+) -> list[list[str]]:
+    """What the mail host answers to the peer in these dialogues; the program has more."""
+    each = [
+        {
+            "server": lab.ADDRESSES[lab.MX],
+            "client": client,
+            "hang": hang,
+            "eager": eager,
+            "sends": sends,
+        }
+        for sends in dialogues
+    ]
+    answer = lab.on("peer", f"python3 -c {shlex.quote(PROGRAM.read_text())}", json.dumps(each))
+    replies: list[list[str]] = json.loads(answer)
     return replies
 
 
-print(json.dumps([dialogue(**each) for each in json.load(sys.stdin)]))
+def cursor() -> str:
+    """The present end of the mail host's log."""
+    log = lab.on("mx", "journalctl -n 0 --show-cursor -u 'postfix*'")
+    return log.split("cursor: ")[1].strip()
+
+
+def log_since(mark: str, word: str) -> list[str]:
+    """The lines with a word in them that Postfix on the mail host has logged since."""
+    log = lab.on("mx", f"journalctl --no-pager -o cat -u 'postfix*' --after-cursor '{mark}'")
+    return [line for line in log.splitlines() if word in line]

@@ -11,6 +11,7 @@ import smtplib
 import pytest
 
 from tests.lab import lab
+from tests.lab.wire import wire
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
@@ -22,7 +23,7 @@ def restart_filter() -> None:
     """It keeps keys in memory."""
     lab.on("mx", "systemctl restart rspamd")
     talk = ("EHLO client.example.net\r\n", "MAIL FROM:<>\r\n")
-    lab.eventually("the filter", lambda: lab.wire(talk)[0][2].startswith("250") or None)
+    lab.eventually("the filter", lambda: wire(talk)[0][2].startswith("250") or None)
 
 
 @pytest.mark.parametrize("port", [lab.SUBMISSIONS, lab.SUBMISSION])

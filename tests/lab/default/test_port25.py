@@ -12,6 +12,7 @@ from email.message import EmailMessage
 import pytest
 
 from tests.lab import lab
+from tests.lab.wire import cursor, log_since, wire
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
@@ -34,24 +35,13 @@ def clients() -> Iterator[None]:
             yield
 
 
-def cursor() -> str:
-    """The present end of the mail host's log."""
-    return lab.on("mx", "journalctl -n 0 --show-cursor -u 'postfix*'").split("cursor: ")[1].strip()
-
-
-def log_since(mark: str, word: str) -> list[str]:
-    """The lines with a word in them that Postfix on the mail host has logged since."""
-    log = lab.on("mx", f"journalctl --no-pager -o cat -u 'postfix*' --after-cursor '{mark}'")
-    return [line for line in log.splitlines() if word in line]
-
-
 # Before the dialogue: DNS lists, the greeting
 
 
 def test_a_client_on_a_dns_list_is_refused_with_one_line_in_the_log() -> None:
     mark = cursor()
 
-    (replies,) = lab.wire(TO_ALICE, client=LISTED)
+    (replies,) = wire(TO_ALICE, client=LISTED)
 
     assert replies[3].startswith(
         "550 5.7.1 Service unavailable; client [198.18.0.66] blocked using"
@@ -61,32 +51,32 @@ def test_a_client_on_a_dns_list_is_refused_with_one_line_in_the_log() -> None:
 
 
 def test_a_client_on_a_list_for_something_else_is_taken() -> None:
-    (replies,) = lab.wire(TO_ALICE, client=LISTED_OTHERWISE)
+    (replies,) = wire(TO_ALICE, client=LISTED_OTHERWISE)
     assert replies[3].startswith("250 2.1.5 "), replies
 
 
 def test_a_client_on_a_list_of_good_senders_is_taken_and_does_not_wait() -> None:
-    (replies,) = lab.wire(TO_ALICE, client=LISTED_AND_ALLOWED)
+    (replies,) = wire(TO_ALICE, client=LISTED_AND_ALLOWED)
     assert replies[0].endswith((" after 0 s", " after 1 s")), replies
     assert replies[3].startswith("250 2.1.5 "), replies
 
 
 def test_a_client_that_the_operator_permits_does_not_wait() -> None:
-    (replies,) = lab.wire(TO_ALICE, client=PERMITTED)
+    (replies,) = wire(TO_ALICE, client=PERMITTED)
     assert replies[0].endswith((" after 0 s", " after 1 s")), replies
     assert replies[3].startswith("250 2.1.5 "), replies
 
 
 def test_a_client_that_the_operator_refuses_is_refused() -> None:
     mark = cursor()
-    (replies,) = lab.wire(TO_ALICE, client=REFUSED)
+    (replies,) = wire(TO_ALICE, client=REFUSED)
     assert replies[3].startswith("550 5.3.2 Service currently unavailable"), replies
     assert len(log_since(mark, "NOQUEUE: reject")) == 1
 
 
 def test_a_client_that_talks_before_the_greeting_is_refused() -> None:
     mark = cursor()
-    (replies,) = lab.wire(TO_ALICE[1:], client=NAMELESS, eager=HELLO)
+    (replies,) = wire(TO_ALICE[1:], client=NAMELESS, eager=HELLO)
     assert any(reply.startswith("550 5.5.1 Protocol error") for reply in replies), replies
     assert len(log_since(mark, "PREGREET")) == 1
 
@@ -117,12 +107,12 @@ def test_the_lists_work() -> None:
     ],
 )
 def test_a_name_that_cannot_be_the_clients_is_refused(hello: str, answer: str) -> None:
-    (replies,) = lab.wire((f"{hello}\r\n", *TO_ALICE[1:]))
+    (replies,) = wire((f"{hello}\r\n", *TO_ALICE[1:]))
     assert replies[3].startswith(answer), replies
 
 
 def test_a_client_without_a_name_is_left_to_the_filter() -> None:
-    (replies,) = lab.wire(TO_ALICE, client=LISTED_OTHERWISE)
+    (replies,) = wire(TO_ALICE, client=LISTED_OTHERWISE)
     assert replies[3].startswith("250 2.1.5 "), replies
 
 
@@ -159,7 +149,7 @@ def test_nothing_is_relayed_in_whatever_form_it_is_asked_for() -> None:
         for sender, recipient in RELAY_PROBES
     ]
 
-    answers = lab.wire(*probes)
+    answers = wire(*probes)
 
     for (_hello, mail, rcpt, _data), replies in zip(probes, answers, strict=True):
         refused = [reply for reply in replies[2:4] if reply.startswith("5")]
@@ -195,7 +185,7 @@ def smuggled() -> dict[str, tuple[EmailMessage, str, list[str]]]:
         inside = f"{commands}From: {BOB}\r\nSubject: {subject}\r\n\r\nbad\r\n.\r\n"
         outside = mail.as_string().replace("\n", "\r\n").removesuffix("\r\n")
         dialogues.append((*TO_ALICE, "DATA\r\n", outside + ENDS[form] + inside))
-    answers = lab.wire(*dialogues)
+    answers = wire(*dialogues)
     return {form: (*cases[form], answers[number]) for number, form in enumerate(ENDS)}
 
 
@@ -223,7 +213,7 @@ def in_header(mail: EmailMessage, folder: str) -> bool:
 
 
 def test_a_message_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
-    (replies,) = lab.wire((HELLO, f"MAIL FROM:<{BOB}> SIZE=52428801\r\n"))
+    (replies,) = wire((HELLO, f"MAIL FROM:<{BOB}> SIZE=52428801\r\n"))
     assert "250-SIZE 52428800" in replies[1]
     assert replies[2] == "552 5.3.4 Message size exceeds fixed limit"
 
@@ -231,7 +221,7 @@ def test_a_message_that_says_it_is_too_large_is_refused_before_it_is_sent() -> N
 def test_a_line_of_a_million_characters_arrives() -> None:
     mail = lab.message(BOB, ALICE)
     text = mail.as_string().replace("\n", "\r\n") + "x" * 1_000_000
-    (replies,) = lab.wire((*TO_ALICE, "DATA\r\n", f"{text}\r\n.\r\n"))
+    (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}\r\n.\r\n"))
     assert "queued as" in replies[5], replies
     assert lab.received(ALICE, mail).count(b"x") >= 1_000_000
 
@@ -248,20 +238,20 @@ def test_a_line_of_a_million_characters_arrives() -> None:
     ],
 )
 def test_what_is_no_command_is_refused(garbage: str, answer: str) -> None:
-    (replies,) = lab.wire((HELLO, garbage))
+    (replies,) = wire((HELLO, garbage))
     assert replies[2].startswith(answer), replies
 
 
 def test_commands_that_come_before_their_turn_are_refused() -> None:
     everything = "".join((*TO_ALICE, "DATA\r\n"))
-    (replies,) = lab.wire(("EHLO a.example.net\r\nMAIL FROM:<>\r\n" + everything,))
+    (replies,) = wire(("EHLO a.example.net\r\nMAIL FROM:<>\r\n" + everything,))
     assert any(reply.startswith(("503 5.5.", "554 5.5.0")) for reply in replies), replies
     assert not any("354" in reply for reply in replies), replies
 
 
 def test_garbage_in_the_place_of_tls_ends_the_connection_and_no_more() -> None:
     mark = cursor()
-    lab.wire(*[(HELLO, "STARTTLS\r\n", "\0garbage\377" * 500)] * 3)
+    wire(*[(HELLO, "STARTTLS\r\n", "\0garbage\377" * 500)] * 3)
     lab.eventually("the log", lambda: log_since(mark, "SSL_accept error") or None)
     assert not log_since(mark, "fatal") and not log_since(mark, "panic")
     assert lab.answer_to(ALICE).startswith("250 2.1.5")
@@ -283,7 +273,7 @@ def test_contents_are_refused_by_the_operators_patterns(
     if part:
         mail.add_attachment(b"MZ", "application", "octet-stream", filename=part)
     text = mail.as_string().replace("\n", "\r\n")
-    (replies,) = lab.wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
+    (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith(answer), replies
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import lab
+from tests.lab.wire import wire
 
 PORT25 = str(Path(__file__).with_name("port25.yml"))
 ALICE = "alice@example.org"
@@ -83,19 +84,19 @@ def test_lists_that_fail_are_told_of() -> None:
 
 
 def test_a_client_without_a_name_is_refused() -> None:
-    (replies,) = lab.wire(TO_ALICE, client=NAMELESS)
+    (replies,) = wire(TO_ALICE, client=NAMELESS)
     assert replies[3].startswith("550 5.7.1 Client host rejected: cannot find your reverse host")
 
 
 @pytest.mark.parametrize("address", ["198.18.0.10", "IPv6:2001:2:0:10::10"])
 def test_a_client_with_the_hosts_address_for_a_name_is_refused(address: str) -> None:
-    (replies,) = lab.wire((f"EHLO [{address}]\r\n", *TO_ALICE[1:]))
+    (replies,) = wire((f"EHLO [{address}]\r\n", *TO_ALICE[1:]))
     assert "Helo command rejected: You are not" in replies[3], replies
 
 
 def test_mail_that_is_too_large_is_refused_also_without_saying_so() -> None:
     text = "Subject: large\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 98 + "\r\n") * 1000
-    (replies,) = lab.wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
+    (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith("552 5.3.4 Error: message file too big"), replies
 
 
@@ -105,17 +106,17 @@ def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
     envelope = (TO_ALICE[0], f"MAIL FROM:<{uuid.uuid4()}@example.net>\r\n", TO_ALICE[2])
     data = mail.as_string().replace("\n", "\r\n") + ".\r\n"
 
-    (first,) = lab.wire((*envelope, "DATA\r\n", data), client=PERMITTED)
+    (first,) = wire((*envelope, "DATA\r\n", data), client=PERMITTED)
     time.sleep(4)
-    (second,) = lab.wire((*envelope, "DATA\r\n", data), client=PERMITTED)
+    (second,) = wire((*envelope, "DATA\r\n", data), client=PERMITTED)
 
     assert first[5].startswith("451 4.7.1 Try again later"), first
     assert "queued as" in second[5], second
 
 
 def test_a_client_that_takes_too_much_is_put_off() -> None:
-    (slow,) = lab.wire(TO_ALICE, client=PERMITTED, hang=3)
-    (much,) = lab.wire(
+    (slow,) = wire(TO_ALICE, client=PERMITTED, hang=3)
+    (much,) = wire(
         ("EHLO a.example.net\r\n", *["MAIL FROM:<>\r\n", "RSET\r\n"] * 5), client=PERMITTED
     )
 
