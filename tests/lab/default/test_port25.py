@@ -243,7 +243,8 @@ def test_what_is_no_command_is_refused(garbage: str, answer: str) -> None:
 
 def test_a_command_of_a_hundred_thousand_characters_is_refused() -> None:
     (replies,) = wire(("EHLO " + "x" * 100_000 + "\r\n", *TO_ALICE[1:]))
-    assert any(reply.startswith("50") for reply in replies), replies
+    # A newer Postfix breaks off at once.
+    assert any(reply.startswith("5") for reply in replies), replies
     assert not any(reply.startswith("250 2.1.5") for reply in replies), replies
 
 
@@ -285,6 +286,12 @@ def test_contents_are_refused_by_the_operators_patterns(
 # Outside
 
 
+def delivery(mail: EmailMessage) -> str:
+    """What the mail host logs of it."""
+    found = lab.eventually("the log", lambda: lab.log_of("mx", mail, "status=sent") or None)
+    return found[0]
+
+
 def test_mail_leaves_by_ipv6_where_that_works_and_else_by_ipv4() -> None:
     first, second = lab.message(ALICE, BOB), lab.message(ALICE, BOB)
     lab.submit(first)
@@ -296,5 +303,4 @@ def test_mail_leaves_by_ipv6_where_that_works_and_else_by_ipv4() -> None:
     finally:
         lab.on("mx", "ip -6 route del unreachable 2001:2:0:20::20/128 metric 1")
     for mail, address in ((first, "2001:2:0:20::20"), (second, "198.18.0.20")):
-        (line,) = lab.log_of("mx", mail, "status=sent")
-        assert f"relay=peer.example.net[{address}]:25" in line, line
+        assert f"relay=peer.example.net[{address}]:25" in delivery(mail)
