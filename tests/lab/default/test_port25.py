@@ -281,26 +281,3 @@ def test_contents_are_refused_by_the_operators_patterns(
     text = mail.as_string().replace("\n", "\r\n")
     (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith(answer), replies
-
-
-# Outside
-
-
-def delivery(mail: EmailMessage) -> str:
-    """What the mail host logs of it."""
-    found = lab.eventually("the log", lambda: lab.log_of("mx", mail, "status=sent") or None)
-    return found[0]
-
-
-def test_mail_leaves_by_ipv6_where_that_works_and_else_by_ipv4() -> None:
-    first, second = lab.message(ALICE, BOB), lab.message(ALICE, BOB)
-    lab.submit(first)
-    lab.received_at_peer(first)
-    lab.on("mx", "ip -6 route add unreachable 2001:2:0:20::20/128 metric 1")
-    try:
-        lab.submit(second)
-        lab.received_at_peer(second)
-    finally:
-        lab.on("mx", "ip -6 route del unreachable 2001:2:0:20::20/128 metric 1")
-    for mail, address in ((first, "2001:2:0:20::20"), (second, "198.18.0.20")):
-        assert f"relay=peer.example.net[{address}]:25" in delivery(mail)
