@@ -1,12 +1,13 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail of the users leaves signed, and without what others need not know of them."""
+"""Mail of the users leaves signed, without what others need not know of them, and by IPv6."""
 
 from __future__ import annotations
 
 import email
 import smtplib
+from email.message import EmailMessage
 
 import pytest
 
@@ -73,3 +74,23 @@ def test_mail_from_an_address_elsewhere_leaves_without_a_signature() -> None:
     mail = lab.message("dave@elsewhere.example", ALICE)
     lab.submit(mail, login=DAVE)
     assert lab.signatures(lab.received(ALICE, mail)) == []
+
+
+def delivery(mail: EmailMessage) -> str:
+    """What the mail host logs of it."""
+    found = lab.eventually("the log", lambda: lab.log_of("mx", mail, "status=sent") or None)
+    return found[0]
+
+
+def test_mail_leaves_by_ipv6_where_that_works_and_else_by_ipv4() -> None:
+    first, second = lab.message(ALICE, BOB), lab.message(ALICE, BOB)
+    lab.submit(first)
+    lab.received_at_peer(first)
+    lab.on("mx", "ip -6 route add unreachable 2001:2:0:20::20/128 metric 1")
+    try:
+        lab.submit(second)
+        lab.received_at_peer(second)
+    finally:
+        lab.on("mx", "ip -6 route del unreachable 2001:2:0:20::20/128 metric 1")
+    for mail, address in ((first, "2001:2:0:20::20"), (second, "198.18.0.20")):
+        assert f"relay=peer.example.net[{address}]:25" in delivery(mail)

@@ -229,7 +229,6 @@ def test_a_line_of_a_million_characters_arrives() -> None:
 @pytest.mark.parametrize(
     ("garbage", "answer"),
     [
-        ("EHLO " + "x" * 100_000 + "\r\n", "5"),
         ("\0\377\0\377\r\n", "5"),
         ("GET / HTTP/1.1\r\n", "221 2.7.0 Error: I can break rules, too. Goodbye."),
         ("VRFY alice@example.org\r\n", "502 5.5.1 VRFY command is disabled"),
@@ -240,6 +239,13 @@ def test_a_line_of_a_million_characters_arrives() -> None:
 def test_what_is_no_command_is_refused(garbage: str, answer: str) -> None:
     (replies,) = wire((HELLO, garbage))
     assert replies[2].startswith(answer), replies
+
+
+def test_a_command_of_a_hundred_thousand_characters_is_refused() -> None:
+    (replies,) = wire(("EHLO " + "x" * 100_000 + "\r\n", *TO_ALICE[1:]))
+    # A newer Postfix breaks off at once.
+    assert any(reply.startswith("5") for reply in replies), replies
+    assert not any(reply.startswith("250 2.1.5") for reply in replies), replies
 
 
 def test_commands_that_come_before_their_turn_are_refused() -> None:
@@ -275,21 +281,3 @@ def test_contents_are_refused_by_the_operators_patterns(
     text = mail.as_string().replace("\n", "\r\n")
     (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith(answer), replies
-
-
-# Outside
-
-
-def test_mail_leaves_by_ipv6_where_that_works_and_else_by_ipv4() -> None:
-    first, second = lab.message(ALICE, BOB), lab.message(ALICE, BOB)
-    lab.submit(first)
-    lab.received_at_peer(first)
-    lab.on("mx", "ip -6 route add unreachable 2001:2:0:20::20/128 metric 1")
-    try:
-        lab.submit(second)
-        lab.received_at_peer(second)
-    finally:
-        lab.on("mx", "ip -6 route del unreachable 2001:2:0:20::20/128 metric 1")
-    for mail, address in ((first, "2001:2:0:20::20"), (second, "198.18.0.20")):
-        (line,) = lab.eventually("the log", lambda m=mail: lab.log_of("mx", m, "status=sent"))
-        assert f"relay=peer.example.net[{address}]:25" in line, line
