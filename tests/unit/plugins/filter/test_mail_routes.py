@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.filter.mail_routes import FilterModule, mail_routes
+from ansible_collections.pillarbox.mail.plugins.filter.mail_addresses import mail_addresses
 
 ALICE, CAROL = "alice@example.org", "carol@example.org"
 DOMAINS: dict[str, Any] = {
@@ -31,7 +31,9 @@ OTHER = {"host": "mail.example.com", "port": 465, "username": "us", "password": 
 
 
 def routes(**settings: Any) -> dict[str, str]:
-    return mail_routes(USERS, DOMAINS, ALICE, "mx.example.org", LISTS, **settings)
+    tables = mail_addresses(USERS, DOMAINS, ALICE, "mx.example.org", LISTS, **settings)
+    found: dict[str, str] = tables["routes"]
+    return found
 
 
 def table(text: str) -> dict[str, str]:
@@ -132,7 +134,3 @@ def test_an_address_with_any_recipient_elsewhere_sends_mail_on(
     address: str, where: str | None
 ) -> None:
     assert table(routes()["sent_on"]).get(address) == where
-
-
-def test_is_a_filter() -> None:
-    assert FilterModule().filters() == {"mail_routes": mail_routes}
