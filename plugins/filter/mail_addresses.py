@@ -83,8 +83,8 @@ _value:
     - C(denied_logins) has by service a table of the logins that it turns away.
     - C(expiries) has the day, a table and a line of it for all that changes when an account
       expires.
-    - C(routes) has the tables by which mail leaves. There C(sender_transports) has the transport of mail that leaves by its envelope sender. A sender
-      that is not in it is not ours.
+    - C(routes) has the tables by which mail leaves. There C(sender_transports) has the transport of
+      mail by its envelope sender. A sender that is not in it is not ours.
     - C(default_transport) is that of senders for which nothing else is said.
     - C(smarthost_passwords) has user name and password by sender, or by server for all other
       senders.
