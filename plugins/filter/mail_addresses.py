@@ -44,6 +44,18 @@ options:
     description: O(pillarbox.mail.mail#role:main:mail_quota).
     type: str
     default: ""
+  smarthosts:
+    description: O(pillarbox.mail.mail#role:main:mail_smarthosts).
+    type: dict
+    default: {}
+  tls_policy:
+    description: O(pillarbox.mail.mail#role:main:mail_tls_policy).
+    type: dict
+    default: {}
+  relay_domains:
+    description: O(pillarbox.mail.mail#role:main:mail_relay_domains).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -71,6 +83,17 @@ _value:
     - C(denied_logins) has by service a table of the logins that it turns away.
     - C(expiries) has the day, a table and a line of it for all that changes when an account
       expires.
+    - C(routes) has the tables by which mail leaves. There C(sender_transports) has the transport of
+      mail by its envelope sender. A sender that is not in it is not ours.
+    - C(default_transport) is that of senders for which nothing else is said.
+    - C(smarthost_passwords) has user name and password by sender, or by server for all other
+      senders.
+    - C(tls_policies) has the level of TLS by destination.
+    - C(relay_domains) has the domains that mail is only handed on for, C(relay_recipients) the
+      addresses there that are taken, C(relay_checks) the domains whose server is asked for them,
+      and C(relay_transports) the servers that MX records do not tell.
+    - C(sent_on) has V(elsewhere) for the addresses from which mail goes on to another server. In a
+      domain where that holds for all the rest, the others are there with V(here).
   type: dict
   sample:
     mailboxes: |
@@ -86,12 +109,26 @@ _value:
     refused_senders: ""
     denied_logins: {imap: "", submission: ""}
     expiries: ""
+    routes:
+      sender_transports: |
+        <> smtp:
+        @example.org smtp:
+        @mx.example.org smtp:
+      default_transport: "smtp:"
+      smarthost_passwords: ""
+      tls_policies: ""
+      relay_domains: ""
+      relay_recipients: ""
+      relay_checks: ""
+      relay_transports: ""
+      sent_on: |
+        team@example.org elsewhere
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses
+from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses, _routes
 
 
 def mail_addresses(
@@ -102,6 +139,9 @@ def mail_addresses(
     aliases: Mapping[str, list[str]] | None = None,
     suspended_text: str = "",
     quota: str = "",
+    smarthosts: _routes.Smarthosts | None = None,
+    tls_policy: Mapping[str, Any] | None = None,
+    relay_domains: _routes.RelayDomains | None = None,
 ) -> dict[str, Any]:
     """Make the tables of the settings."""
     settings = _addresses.Addressing(
@@ -124,7 +164,29 @@ def mail_addresses(
         "refused_senders": _table(_addresses.refused_senders(settings).items()),
         "denied_logins": {service: _table(zip(logins)) for service, logins in denied.items()},
         "expiries": _table(_addresses.expiries(users)),
+        # Not by a filter of its own: to hand it the accounts would take longer than to read them.
+        "routes": _route_tables(settings, smarthosts or {}, tls_policy or {}, relay_domains or {}),
     }
+
+
+def _route_tables(
+    settings: _addresses.Addressing,
+    smarthosts: _routes.Smarthosts,
+    tls_policy: Mapping[str, Any],
+    relayed: _routes.RelayDomains,
+) -> dict[str, str]:
+    tables: dict[str, Mapping[str, str]] = {
+        "sender_transports": _routes.sender_transports(settings, smarthosts),
+        "smarthost_passwords": _routes.smarthost_passwords(smarthosts),
+        "tls_policies": _routes.tls_policies(tls_policy, smarthosts),
+        "relay_domains": dict.fromkeys(relayed, "relayed"),
+        "relay_recipients": _routes.relay_recipients(relayed),
+        "relay_checks": _routes.relay_checks(relayed),
+        "relay_transports": _routes.relay_transports(relayed),
+        "sent_on": _routes.sent_on(settings, relayed),
+    }
+    texts = {name: _table(table.items()) for name, table in tables.items()}
+    return {**texts, "default_transport": _routes.default_transport(smarthosts)}
 
 
 def _table(lines: Iterable[Iterable[str]]) -> str:

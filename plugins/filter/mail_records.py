@@ -26,9 +26,9 @@ options:
     description:
       - The settings of role C(mail) without their prefix C(mail_).
       - C(hostname) and C(domains) are needed. The others have the defaults of the role, and are
-        C(host_addresses), C(backup_mx), C(tlsa_ports), C(tlsa_matching_types), C(dkim_selectors),
-        C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records), C(client_autoconfig)
-        and C(dns.ttl).
+        C(host_addresses), C(backup_mx), C(smarthosts), C(tlsa_ports), C(tlsa_matching_types),
+        C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records),
+        C(client_autoconfig) and C(dns.ttl).
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
         C(acme_challenge) is the only way of validation that it allows, V(dns-01) if left out.
     type: dict

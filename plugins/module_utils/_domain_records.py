@@ -84,10 +84,19 @@ def mx_hosts(settings: Mapping[str, Any], host: str) -> list[tuple[int, str]]:
     return sorted([(MX_PREFERENCE, host), *backups])
 
 
-def spf_record(spf: Mapping[str, Any]) -> str:
+def spf_record(spf: Mapping[str, Any], smarthosts: Iterable[str] = ()) -> str:
     """Return an SPF record (RFC 7208): the MX sends, and whom the settings include."""
-    includes = [f"include:{domain_name(name, underscore=True)}" for name in spf.get("include", ())]
+    names = [domain_name(name, underscore=True) for name in (*spf.get("include", ()), *smarthosts)]
+    includes = [f"include:{name}" for name in dict.fromkeys(names)]
     return " ".join(["v=spf1", "mx", *includes, spf.get("all", "-all")])
+
+
+def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:
+    """Return the domains whose SPF records name the smarthosts by which a domain's mail leaves."""
+    smarthosts = settings["smarthosts"]
+    whole = smarthosts.get(domain, smarthosts.get("*", {}))
+    some = [host for sender, host in smarthosts.items() if sender.endswith(f"@{domain}")]
+    return [host["spf_include"] for host in (whole, *some) if "spf_include" in host]
 
 
 def spf_lookups(text: str) -> int:
@@ -105,7 +114,7 @@ def _mail(
 ) -> Iterator[DesiredRecord]:
     mx = [f"{preference} {server}." for preference, server in mx_hosts(settings, host)]
     yield record(name, "MX", mx, "required", f"where mail for {name} goes")
-    spf = spf_record(domain.get("spf") or {})
+    spf = spf_record(domain.get("spf") or {}, smarthost_includes(settings, name))
     reason = f"SPF, the servers that may send mail from {name}"
     yield record(name, "TXT", [spf], "required", reason)
 

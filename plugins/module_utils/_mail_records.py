@@ -13,7 +13,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._desired_record imp
     DesiredRecord,
     record,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records import domain_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records import (
+    domain_records,
+    smarthost_includes,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys import KeysError
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
 from ansible_collections.pillarbox.mail.plugins.module_utils._tlsa import (
@@ -28,6 +31,7 @@ TLSA_MATCHING_TYPES = (1, 2)
 DEFAULTS: dict[str, Any] = {
     "host_addresses": [],
     "backup_mx": {},
+    "smarthosts": {},
     "tlsa_ports": [25, 465, 587, 993],
     "tlsa_matching_types": list(TLSA_MATCHING_TYPES),
     "dkim_selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
@@ -155,8 +159,10 @@ def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
     record it would fail the DMARC policy that the domain above sets for it.
     """
     if host not in map(domain_name, settings["domains"]):
-        reason = f"SPF, bounces come from {host} itself"
-        yield record(host, "TXT", ["v=spf1 a -all"], "recommended", reason)
+        reason = f"SPF, bounces and forwarded mail come from {host} itself"
+        includes = smarthost_includes(settings, host)
+        terms = ["v=spf1", "a", *(f"include:{name}" for name in includes), "-all"]
+        yield record(host, "TXT", [" ".join(terms)], "recommended", reason)
 
 
 def _dkim(

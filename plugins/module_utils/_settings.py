@@ -54,12 +54,24 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings im
     public_address,
     tls_report_uri,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._dovecot_settings import (
+    DOVECOT_CHECKS,
+    dovecot_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     address,
     domain_name,
     labels,
     normal,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._postfix_settings import (
+    POSTFIX_CHECKS,
+    postfix_contradictions,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._route_settings import (
+    ROUTE_CHECKS,
+    route_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
     TLS_CHECKS,
@@ -136,23 +148,6 @@ def _max_age(where: str, value: Any) -> Iterator[Problem]:
         yield from integer(30, 3650)(where, value)
 
 
-# Below these, Dovecot's service cannot write, or what is there is gone after a restart of the host.
-_NO_PLACE_FOR_MAIL = re.compile(r"/(etc|usr|boot|tmp|run|dev|proc|sys)(/.*)?")
-
-
-def _directory(where: str, value: Any) -> Iterator[Problem]:
-    parts = "(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+"
-    if not isinstance(value, str) or not re.fullmatch(parts, value):
-        yield where, f"must be an absolute path of letters, digits, '.', '_' and '-', not {value!r}"
-    elif _NO_PLACE_FOR_MAIL.fullmatch(value):
-        yield where, f"is {value}, where mail cannot be kept; use one such as /srv/mail"
-
-
-def _optional_directory(where: str, value: Any) -> Iterator[Problem]:
-    if value != "":
-        yield from _directory(where, value)
-
-
 def _sha256(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
         yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
@@ -184,6 +179,7 @@ CHECKS: dict[str, Check] = {
     "mail_scram": boolean,
     "mail_junk_days": integer(0, 3650),
     "mail_trash_days": integer(0, 3650),
+    **ROUTE_CHECKS,
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
@@ -199,12 +195,13 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "acme_sh_server": _acme_server,
     "acme_sh_tsig": fields(_TSIG),
     "acme_sh_renew_days": integer(1, 365),
-    "dovecot_mail_dir": _directory,
-    "dovecot_index_dir": _optional_directory,
+    **DOVECOT_CHECKS,
     "fail2ban_ignoreip": list_of(_network),
     "fail2ban_maxretry": integer(1, 1000),
     "fail2ban_findtime": integer(60, 86400),
     "fail2ban_bantime": integer(60, 31536000),
+    **POSTFIX_CHECKS,
+    "rspamd_greylist_delay": integer(1, 86399),
     "rspamd_dkim_keep_days": integer(7, 3650),
     "rspamd_dkim_revoked_days": integer(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
@@ -245,20 +242,6 @@ def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
 
 
-def _mail_storage(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    form = settings.get("dovecot_mail_format", "maildir")
-    if form == "maildir":
-        return
-    if settings.get("dovecot_index_dir"):
-        yield (
-            "dovecot_index_dir",
-            f"cannot be with dovecot_mail_format {form}, whose indexes hold flags and so belong to"
-            " the mail; leave it empty",
-        )
-    if settings.get("dovecot_mail_layout", "maildir++") != "maildir++":
-        yield "dovecot_mail_layout", f"has no effect with dovecot_mail_format {form}; leave it out"
-
-
 def check(
     settings: Mapping[str, Any],
     roles: Mapping[str, Mapping[str, Any]] | None = None,
@@ -283,7 +266,9 @@ def check(
         *without_verifier(settings),
         *Directory(settings, today or datetime.date.today()).problems(),
         *tls_contradictions(settings),
-        *_mail_storage(settings),
+        *postfix_contradictions(settings),
+        *dovecot_contradictions(settings),
+        *route_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

@@ -260,3 +260,10 @@ def test_an_account_closes_on_its_day_without_a_run() -> None:
     lab.eventually("mail", lambda: lab.answer_to(INTERN).startswith("250 ") or None)
     assert opened(*attempts) == [("imap", INTERN), ("smtp", INTERN)]
     assert "pillarbox-expiry.timer" in lab.on("mx", "systemctl list-timers")
+
+
+def test_dovecot_can_be_restarted_again_and_again() -> None:
+    restart = "systemctl reset-failed dovecot; systemctl restart dovecot"
+    lab.on("mx", f"for n in 1 2 3 4 5 6 7; do {restart} || exit; done")
+    with lab.imap(ALICE):
+        pass

@@ -55,6 +55,21 @@ def test_words_are_found_in_the_text_without_their_accents() -> None:
     assert not found("zurichberg", "restaurant")
 
 
+def test_a_subject_is_found_by_any_words_of_it_however_short() -> None:
+    mail = lab.message(BOB, CAROL)
+    mail.replace_header("Subject", f"{mail['Subject']}: I am in a boat")
+    lab.send_from_peer(mail)
+    lab.received(CAROL, mail)
+
+    with lab.imap(CAROL) as session:
+        session.select("INBOX", readonly=True)
+        for words in ("I am", "am in a boat", "in a", "boat"):
+            _, numbers = session.search(
+                None, f'SUBJECT "{words}"', f'HEADER Message-ID "{mail["Message-ID"]}"'
+            )
+            assert len(numbers[0].split()) == 1, words
+
+
 @contextmanager
 def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
     """A session of a user, by TLS to the name in the certificate."""

@@ -227,6 +227,34 @@ def test_a_host_that_is_a_domain_itself_has_one_spf_record():
     assert spf == [["v=spf1 mx -all"]]
 
 
+@pytest.mark.parametrize(
+    ("smarthosts", "org", "net", "host"),
+    [
+        ({"*": "_a.example"}, ["_a.example"], ["_a.example"], ["_a.example"]),
+        ({"example.org": "a.example"}, ["a.example"], [], []),
+        ({"*": "a.example", "example.org": "b.example"}, ["b.example"], *[["a.example"]] * 2),
+        ({"alice@example.net": "a.example", "*": None}, [], ["a.example"], []),
+        ({"*": "a.example", "al@example.org": "a.example"}, *[["a.example"]] * 3),
+    ],
+)
+def test_spf_includes_the_smarthosts_by_which_the_domains_mail_leaves(smarthosts, org, net, host):
+    settings = with_domain()
+    settings["domains"]["example.net"] = {}
+    settings["smarthosts"] = {
+        sender: {"host": "smtp.example"} | ({"spf_include": name} if name else {})
+        for sender, name in smarthosts.items()
+    }
+    found = table(mail_records(settings))
+    expected = {
+        "example.org": ("mx", org),
+        "example.net": ("mx", net),
+        "mx.example.org": ("a", host),
+    }
+    for name, (itself, includes) in expected.items():
+        terms = ["v=spf1", itself, *(f"include:{include}" for include in includes), "-all"]
+        assert found[name, "TXT"] == [" ".join(terms)]
+
+
 def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
     keys = {"domain": "example.org", "selector": "r1", "dns_name": "r1._domainkey.example.org"}
     records = mail_records(
