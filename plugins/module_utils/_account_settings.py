@@ -74,11 +74,6 @@ def quota(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be a whole number with its unit K, M, G or T, as in 5G, not {value!r}"
 
 
-def default_quota(where: str, value: Any) -> Iterator[Problem]:
-    if value != "":
-        yield from quota(where, value)
-
-
 def text(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not _TEXT.fullmatch(value):
         yield where, "must be one line of at most 400 ASCII characters, as SMTP has no others"

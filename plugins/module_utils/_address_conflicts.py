@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import (
@@ -24,12 +24,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     Problem,
     did_you_mean,
     member,
+    well_formed,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
-    NamesError,
-    address,
-    domain_name,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import address, domain_name
 
 _EXPANSION = 1000  # Postfix's virtual_alias_expansion_limit
 
@@ -46,17 +43,17 @@ class Directory:
         self.today = today
         self.domains: dict[str, Mapping[str, Any]] = {
             name: options
-            for name, options in _mapping(settings.get("mail_domains"), domain_name)
+            for name, options in well_formed(settings.get("mail_domains"), domain_name)
             if isinstance(options, Mapping)
         }
         self.users: dict[str, Account] = {
             name: account
-            for name, account in _mapping(settings.get("mail_users"), address)
+            for name, account in well_formed(settings.get("mail_users"), address)
             if isinstance(account, Mapping)
         }
         self.lists: dict[str, list[str]] = {
             name: _strings(targets)
-            for name, targets in _mapping(settings.get("mail_aliases"), address)
+            for name, targets in well_formed(settings.get("mail_aliases"), address)
         }
         self.postmaster = settings.get("mail_postmaster")
         delimiters = settings.get("mail_recipient_delimiters", "+")
@@ -229,15 +226,6 @@ class Directory:
             yield where, f"{of} {user}, whose state {state} takes no mail, {must}; name another"
         elif "expires" in account:
             yield where, f"{of} {user}, which expires, {must}; name another"
-
-
-def _mapping(value: object, parse: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
-    """Yield what is in a dictionary by the normal form of its keys."""
-    for key, item in value.items() if isinstance(value, Mapping) else ():
-        try:
-            yield parse(key), item
-        except (NamesError, AttributeError):
-            continue
 
 
 def _strings(value: object) -> list[str]:

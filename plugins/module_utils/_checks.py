@@ -112,6 +112,25 @@ def parsed_by(parse: Callable[[str], object]) -> Check:
     return check
 
 
+def empty_or(check: Check) -> Check:
+    """Make a check that also takes an empty string, by which a setting is switched off."""
+
+    def optional(where: str, value: Any) -> Iterator[Problem]:
+        if value != "":
+            yield from check(where, value)
+
+    return optional
+
+
+def well_formed(value: object, parse: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
+    """Yield what is in a dictionary by the normal form of its keys, but what has none."""
+    for key, item in value.items() if isinstance(value, Mapping) else ():
+        try:
+            yield parse(key), item
+        except (NamesError, AttributeError):
+            continue
+
+
 # Functions that make a check of a list or a dictionary.
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Check, Problem
+from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Check, Problem, empty_or
 
 # Below these, Dovecot's service cannot write, or what is there is gone after a restart of the host.
 _NO_PLACE_FOR_MAIL = re.compile(r"/(etc|usr|boot|tmp|run|dev|proc|sys)(/.*)?")
@@ -26,14 +26,9 @@ def _directory(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"is {value}, where mail cannot be kept; use one such as /srv/mail"
 
 
-def _optional_directory(where: str, value: Any) -> Iterator[Problem]:
-    if value != "":
-        yield from _directory(where, value)
-
-
 DOVECOT_CHECKS: dict[str, Check] = {
     "dovecot_mail_dir": _directory,
-    "dovecot_index_dir": _optional_directory,
+    "dovecot_index_dir": empty_or(_directory),
 }
 
 

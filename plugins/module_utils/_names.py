@@ -20,7 +20,7 @@ _LOCAL_PART = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 _DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 
-_DEVICE = re.compile(r"[a-z0-9_-]+")
+_WORD = re.compile(r"[a-z0-9_-]+")
 
 
 class NamesError(Exception):
@@ -115,15 +115,19 @@ def address(text: str) -> str:
     return f"{local.lower()}@{domain_name(domain)}"
 
 
+def _word(name: str, what: str) -> str:
+    if not _WORD.fullmatch(name.lower()):
+        raise NamesError(f"{name!r} is not the name of a {what}: it needs letters, digits, _ or -")
+    return name.lower()
+
+
 def device(name: str) -> str:
     """Return the name of a device in lower case.
 
     Raises:
         NamesError: it is not one.
     """
-    if not _DEVICE.fullmatch(name.lower()):
-        raise NamesError(f"{name!r} is not the name of a device: it needs letters, digits, _ or -")
-    return name.lower()
+    return _word(name, "device")
 
 
 def master(name: str) -> str:
@@ -132,11 +136,7 @@ def master(name: str) -> str:
     Raises:
         NamesError: it is not one.
     """
-    if not _DEVICE.fullmatch(name.lower()):
-        raise NamesError(
-            f"{name!r} is not the name of a master user: it needs letters, digits, _ or -"
-        )
-    return name.lower()
+    return _word(name, "master user")
 
 
 def login(text: str) -> str:

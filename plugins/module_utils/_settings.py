@@ -14,15 +14,15 @@ import datetime
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._account_settings import (
     ALIASES,
     MASTERS,
     account,
-    default_quota,
     delimiters,
+    quota,
     text,
     without_verifier,
 )
@@ -36,6 +36,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     dictionary,
     did_you_mean,
     documented,
+    empty_or,
     fields,
     integer,
     keyed_by,
@@ -44,6 +45,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     one_of,
     parsed_by,
     unresolved,
+    well_formed,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._domain_settings import (
     backup_mx,
@@ -59,7 +61,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dovecot_settings i
     dovecot_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
-    NamesError,
     address,
     domain_name,
     labels,
@@ -169,7 +170,7 @@ CHECKS: dict[str, Check] = {
     "mail_users": keyed_by("address", normal(address), account),
     "mail_aliases": ALIASES,
     "mail_postmaster": parsed_by(lambda name: name and normal(address)(name)),
-    "mail_quota": default_quota,
+    "mail_quota": empty_or(quota),
     "mail_suspended_text": text,
     "mail_recipient_delimiters": delimiters,
     "mail_managesieve": boolean,
@@ -212,17 +213,6 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
 # Checks across settings.
 
 
-def _well_formed(parse: Callable[[str], str], names: object) -> dict[str, object]:
-    """Return the names of a dictionary that are well-formed: normal form to how it was written."""
-    found: dict[str, object] = {}
-    for name in names if isinstance(names, Mapping) else ():
-        try:
-            found[parse(name)] = name
-        except (NamesError, AttributeError):
-            continue
-    return found
-
-
 def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if "mail_hostname" not in settings:
         yield "mail_hostname", "is missing; write the server's name, as in mx.example.org"
@@ -233,10 +223,10 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    users = _well_formed(address, settings.get("mail_users"))
+    users = dict(well_formed(settings.get("mail_users"), address))
     postmaster = settings.get("mail_postmaster")
     if users and isinstance(postmaster, str):
-        known = _well_formed(address, {postmaster: None}).keys() & users.keys()
+        known = dict(well_formed({postmaster: None}, address)).keys() & users.keys()
         if not known:
             advice = did_you_mean(postmaster.lower(), users)
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
