@@ -75,7 +75,8 @@ actions:
   sample: [enable, start]
 """
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
@@ -124,6 +125,22 @@ def read(module: AnsibleModule) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
+def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
+    """The ActiveState of a unit once its reload has ended.
+
+    A Type=notify daemon tells of its reload when ExecReload is long through, so systemctl returns
+    before (systemd.service(5), Type=notify-reload, is what would wait).
+
+    Args:
+        state: reads the ActiveState.
+        seconds: how long to wait at most.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := state()) == "reloading" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -141,7 +158,7 @@ def main() -> None:
     if actions and not module.check_mode:
         for action in actions:
             systemctl(module, action, *([] if action == "daemon-reload" else [unit]))
-        state = read(module).get("ActiveState")
+        state = settled(lambda: read(module).get("ActiveState", ""))
         if state != "active":
             fail(module, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
     if not module.check_mode:

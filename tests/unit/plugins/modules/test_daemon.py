@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.modules.daemon import needed
+from ansible_collections.pillarbox.mail.plugins.modules.daemon import needed, settled
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "NeedDaemonReload": "no"}
 STOPPED = {**RUNNING, "ActiveState": "inactive"}
@@ -43,3 +43,24 @@ def test_does_what_the_state_of_the_unit_needs(
     state: dict[str, str], changed: list[str], restart: bool, actions: list[str]
 ) -> None:
     assert needed(state, changed, restart) == actions
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        (["active"], "active"),
+        # Dovecot tells systemd of its reload a moment after 'systemctl reload' has ended.
+        (["reloading", "reloading", "active"], "active"),
+        (["reloading", "failed"], "failed"),
+        # A unit that systemd starts again and again is not waited for.
+        (["activating", "active"], "activating"),
+        (["inactive"], "inactive"),
+    ],
+)
+def test_waits_until_a_reload_has_ended(states: list[str], found: str) -> None:
+    told = iter(states)
+    assert settled(lambda: next(told)) == found
+
+
+def test_does_not_wait_for_ever() -> None:
+    assert settled(lambda: "reloading", seconds=0.2) == "reloading"
