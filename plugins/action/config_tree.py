@@ -32,8 +32,7 @@ class ActionModule(ActionBase):
         """Return the module's result; task_vars are the variables the templates see."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
-        values = args.pop("values", {})
-        variables = {"ansible_managed": "Ansible managed", **(task_vars or {}), **values}
+        variables = {"ansible_managed": "Ansible managed", **(task_vars or {})}
         role = self._task._role
         if role:
             args.setdefault("name", role.get_name())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mail_addresses
-short_description: Where mail goes from each address, who may write as it, and what is refused
+short_description: Where mail goes from each address, who may write as it, and who may log in
 version_added: 0.1.0
 description:
   - Makes of the settings of the role P(pillarbox.mail.mail#role) the tables that Postfix, Dovecot
@@ -56,6 +56,10 @@ options:
     description: O(pillarbox.mail.mail#role:main:mail_relay_domains).
     type: dict
     default: {}
+  masters:
+    description: O(pillarbox.mail.mail#role:accounts:mail_master_users), checked.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -68,6 +72,7 @@ EXAMPLES = r"""
       example.org: {}
     mail_users:
       alice@example.org:
+        password: correct horse battery staple
         aliases: [a@example.org]
 """
 
@@ -83,6 +88,8 @@ _value:
     - C(denied_logins) has by service a table of the logins that it turns away.
     - C(expiries) has the day, a table and a line of it for all that changes when an account
       expires.
+    - C(logins) has what M(pillarbox.mail.passwd_file) takes. A device has a login of its own, a
+      master user one that begins with C(*).
     - C(routes) has the tables by which mail leaves. There C(sender_transports) has the transport of
       mail by its envelope sender. A sender that is not in it is not ours.
     - C(default_transport) is that of senders for which nothing else is said.
@@ -109,6 +116,7 @@ _value:
     refused_senders: ""
     denied_logins: {imap: "", submission: ""}
     expiries: ""
+    logins: '{"alice@example.org": {"password": "correct horse battery staple"}}'
     routes:
       sender_transports: |
         <> smtp:
@@ -125,6 +133,7 @@ _value:
         team@example.org elsewhere
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -142,6 +151,7 @@ def mail_addresses(
     smarthosts: _routes.Smarthosts | None = None,
     tls_policy: Mapping[str, Any] | None = None,
     relay_domains: _routes.RelayDomains | None = None,
+    masters: _addresses.Accounts | None = None,
 ) -> dict[str, Any]:
     """Make the tables of the settings."""
     settings = _addresses.Addressing(
@@ -164,7 +174,7 @@ def mail_addresses(
         "refused_senders": _table(_addresses.refused_senders(settings).items()),
         "denied_logins": {service: _table(zip(logins)) for service, logins in denied.items()},
         "expiries": _table(_addresses.expiries(users)),
-        # Not by a filter of its own: to hand it the accounts would take longer than to read them.
+        "logins": json.dumps(_addresses.credentials(users, masters)),
         "routes": _route_tables(settings, smarthosts or {}, tls_policy or {}, relay_domains or {}),
     }
 

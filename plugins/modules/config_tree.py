@@ -39,11 +39,6 @@ options:
         Empty directories are ignored.
     type: str
     required: true
-  values:
-    description: What the templates see beside all variables, by name. It is evaluated once, however
-      many templates use it; a variable is evaluated anew at each use.
-    type: dict
-    default: {}
   dest:
     description: Directory on the host that the tree mirrors.
     type: path
@@ -231,7 +226,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "src": {"type": "str", "required": True},
-            "values": {"type": "dict", "default": {}},
             "dest": {"type": "path", "default": "/"},
             "name": {"type": "str"},
             "owner": {"type": "str", "default": "root"},

@@ -29,13 +29,15 @@ options:
     required: true
   users:
     description:
-      - The logins, a dictionary keyed by the name, which is an account's address, or for one of its
-        devices the address with C(+) and the device in it, as in C(alice+phone@example.org). They
-        are written in lower case, domains in A-labels.
-      - The value of each is a dictionary with either C(password), which is hashed, or
+      - The logins as JSON text, an object keyed by the name, which is an account's address, or for
+        one of its devices the address with C(+) and the device in it, as in
+        C(alice+phone@example.org). They are written in lower case, domains in A-labels.
+      - The value of each is an object with either C(password), which is hashed, or
         C(password_hash), which is written as it is and begins with its scheme, as in
         C({ARGON2ID}$argon2id$…). With neither, no password opens it.
-    type: dict
+      - It is text because Ansible hides a text as a whole. In a dictionary it would take each
+        password for a word to be blackened wherever it stands, in the names of accounts too.
+    type: str
     required: true
   scram_path:
     description:
@@ -76,7 +78,9 @@ EXAMPLES = r"""
     scram: true
     owner: root
     group: dovecot
-    users:
+    users: "{{ logins | to_json }}"
+  vars:
+    logins:
       alice@example.org:
         password: "{{ vault_alice }}"
       alice+phone@example.org:
@@ -106,6 +110,7 @@ updated:
   sample: [bob@example.org]
 """
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -128,6 +133,17 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
 )
 
 _KEYS = ({"password"}, {"password_hash"})
+
+
+def parse_users(text: str) -> dict[str, Any]:
+    """Read the option users, never showing what is in it."""
+    try:
+        users = json.loads(text)
+    except ValueError:
+        users = None
+    if not isinstance(users, dict):
+        raise PasswdError('users: is no JSON object; write users: "{{ … | to_json }}"')
+    return users
 
 
 def split_users(users: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -190,7 +206,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     scram = module.params["scram"]
     if scram and not scram_path:
         raise PasswdError("scram needs scram_path, the file for the verifiers")
-    passwords, given = split_users(module.params["users"])
+    passwords, given = split_users(parse_users(module.params["users"]))
     data = {file: read_file(file) for file in (path, scram_path) if file}
     text = {file: (content or b"").decode(errors="replace") for file, content in data.items()}
     current = PasswdFile.parse(text[path], text.get(scram_path, ""))
@@ -234,7 +250,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "users": {"type": "dict", "required": True, "no_log": True},
+            "users": {"type": "str", "required": True, "no_log": True},
             "scram_path": {"type": "path"},
             "scram": {"type": "bool", "default": False},
             "mode": {"type": "raw", "default": "0640"},

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from ansible_collections.pillarbox.mail.plugins.filter.mail_addresses import mail_addresses
-from ansible_collections.pillarbox.mail.plugins.filter.mail_logins import FilterModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import SERVICES
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
@@ -153,7 +153,7 @@ def test_knows_what_changes_on_the_day_an_account_expires() -> None:
 
 
 def test_every_account_and_device_has_a_login() -> None:
-    logins = FilterModule().filters()["mail_logins"](USERS)
+    logins = json.loads(addresses()["logins"])
     assert logins.keys() > USERS.keys()
     assert logins["carol+phone@example.org"] == {"password": "phone"}
     assert logins["carol+scanner@example.org"] == {"password_hash": "{X}scanner"}
@@ -161,5 +161,8 @@ def test_every_account_and_device_has_a_login() -> None:
 
 
 def test_a_master_user_is_no_account() -> None:
-    logins = FilterModule().filters()["mail_logins"](USERS, {"admin": {"password": "master"}})
+    tables = mail_addresses(
+        USERS, DOMAINS, ALICE, "mx.example.org", masters={"admin": {"password": "master"}}
+    )
+    logins = json.loads(tables["logins"])
     assert logins["*admin"] == {"password": "master"}

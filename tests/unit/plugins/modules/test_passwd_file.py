@@ -26,8 +26,9 @@ USERS = {
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    def run(users: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
-        args = {"path": str(tmp_path / "users"), "users": users, "group": "daemon", **options}
+    def run(users: object, check: bool = False, **options: Any) -> dict[str, Any]:
+        text = users if isinstance(users, str) else json.dumps(users)
+        args = {"path": str(tmp_path / "users"), "users": text, "group": "daemon", **options}
         with (
             patch_module_args({**args, "_ansible_check_mode": check, "_ansible_diff": True}),
             pytest.raises(SystemExit),
@@ -221,6 +222,15 @@ def test_says_what_is_wrong_and_changes_nothing(
     assert result["failed"]
     assert reason in result["msg"]
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("users", ["hunter2: {}", ["hunter2"], "hunter2"])
+def test_refuses_what_is_no_json_object_without_showing_it(users: object, run: Run) -> None:
+    assert "users: is no JSON object" in run(users)["msg"]
+
+
+def test_an_account_is_named_though_its_name_is_a_password(run: Run) -> None:
+    assert run({"alice@example.org": {"password": "alice"}})["added"] == ["alice@example.org"]
 
 
 def test_the_library_is_needed_only_to_hash_and_to_verify(
