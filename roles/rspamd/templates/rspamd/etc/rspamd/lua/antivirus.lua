@@ -38,7 +38,8 @@ rspamd_config:register_symbol{
 rspamd_config:register_symbol{
   name = "UNSCANNED",
   type = "postfilter",
-  priority = 0,
+  -- Before all others, such as SENDER_PERMITTED.
+  priority = -1,
   callback = function(task)
     if not task:has_pre_result() and task:cache_get("virus_scan") ~= "done" then
       task:set_pre_result("soft reject", "This mail cannot be scanned for viruses now, try again later")

@@ -71,7 +71,7 @@ def show(redis: list[str]) -> None:
 
 
 def superintend(option: str, queue_ids: list[str]) -> None:
-    # It says itself how many there were.
+    """Release or delete messages; postsuper says itself how many there were."""
     if queue_ids:
         subprocess.run(["postsuper", option, "-"], input="\n".join(queue_ids), text=True, check=True)
 
@@ -100,6 +100,10 @@ def main() -> None:
     if not known and not queue_ids:
         sys.exit(f"pillarbox-held: nothing of {name} is held")
     superintend("-H" if given.command == "release" else "-d", queue_ids)
+    if given.command == "release":
+        # Otherwise they would wait for the next run of the queue.
+        for queue_id in queue_ids:
+            subprocess.run(["postqueue", "-i", queue_id], check=False)
 
 
 if __name__ == "__main__":
