@@ -93,9 +93,7 @@ def test_the_postmaster_is_told_once_and_others_go_on_writing() -> None:
 @pytest.mark.usefixtures("flood")
 def test_a_hold_does_not_end_by_itself_and_a_count_does() -> None:
     send(CAROL)
-    held, counted = lab.on(
-        "mx", f"{REDIS} ttl sent/{INVOICES}; $r ttl sent/{CAROL}"
-    ).split()
+    held, counted = lab.on("mx", f"{REDIS} ttl sent/{INVOICES}; $r ttl sent/{CAROL}").split()
     assert held == "-1"
     assert 3000 < int(counted) <= 3600
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found out about mail is told to who reads it, and what the operator says of senders counts."""
+"""What is found out about mail is told to its reader, and the operator's word on senders counts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def forwarded() -> EmailMessage:
 
 
 def test_the_reader_is_told_what_was_found(forwarded: EmailMessage) -> None:
-    (results,) = headers(lab.received(ALICE, forwarded)).get_all("Authentication-Results")
+    (results,) = headers(lab.received(ALICE, forwarded)).get_all("Authentication-Results", [])
 
     assert results.startswith("mx.example.org;")
     for found in ("spf=pass", "dkim=none", "dmarc=pass (policy=reject) header.from=example.net"):
@@ -78,7 +78,7 @@ def test_what_a_user_says_was_found_is_removed_too() -> None:
 
 
 def test_the_score_is_told(forwarded: EmailMessage) -> None:
-    (score,) = headers(lab.received(ALICE, forwarded)).get_all("X-Spamd-Result")
+    (score,) = headers(lab.received(ALICE, forwarded)).get_all("X-Spamd-Result", [])
     assert score.startswith("default: False [-") and "DMARC_POLICY_ALLOW" in score, score
 
 
@@ -97,8 +97,9 @@ def test_mail_that_goes_on_is_sealed_and_a_seal_is_checked(forwarded: EmailMessa
             found = session.search(None, "SUBJECT", f'"{forwarded["Subject"]}"')[1][0].split()
             if len(found) < 2:
                 return None
-            body: bytes = session.fetch(found[-1].decode(), "(BODY.PEEK[])")[1][0][1]  # type: ignore[index, assignment]
-            return body
+            part = session.fetch(found[-1].decode(), "(BODY.PEEK[])")[1][0]
+        assert isinstance(part, tuple)
+        return bytes(part[1])
 
     twice = lab.eventually("the second copy", back)
     assert "arc=pass" in str(headers(twice)["Authentication-Results"])

@@ -46,7 +46,7 @@ def held() -> dict[str, list[str]]:
 
 
 def beyond(redis: list[str]) -> set[str]:
-    """The accounts and domains that are beyond their limit: their counts do not end by themselves."""
+    """The accounts and domains beyond their limit: their counts do not end by themselves."""
     keys = output_of(*redis, "--scan", "--pattern", f"{COUNTS}*").split()
     counts = [key for key in keys if not key.endswith("/told")]
     return {key.removeprefix(COUNTS) for key in counts if output_of(*redis, "ttl", key) == "-1\n"}
@@ -70,10 +70,11 @@ def show(redis: list[str]) -> None:
             print(f"    {queue_id}  (to see it: postcat -q {queue_id})")
 
 
-def superintend(option: str, queue_ids: list[str]) -> None:
-    """Release or delete messages; postsuper says itself how many there were."""
+def postsuper(option: str, queue_ids: list[str]) -> None:
+    """Release or delete messages; it says itself how many there were."""
     if queue_ids:
-        subprocess.run(["postsuper", option, "-"], input="\n".join(queue_ids), text=True, check=True)
+        ids = "\n".join(queue_ids)
+        subprocess.run(["postsuper", option, "-"], input=ids, text=True, check=True)
 
 
 def main() -> None:
@@ -99,7 +100,7 @@ def main() -> None:
     queue_ids = of(name, held())
     if not known and not queue_ids:
         sys.exit(f"pillarbox-held: nothing of {name} is held")
-    superintend("-H" if given.command == "release" else "-d", queue_ids)
+    postsuper("-H" if given.command == "release" else "-d", queue_ids)
     if given.command == "release":
         # Otherwise they would wait for the next run of the queue.
         for queue_id in queue_ids:
