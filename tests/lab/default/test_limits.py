@@ -105,6 +105,7 @@ def test_what_is_released_by_the_command_in_the_notice_arrives_signed(
     command = re.findall(r"pillarbox-held release \S+", notices(INVOICES)[-1])[0]
     listed = lab.on("mx", "pillarbox-held")
     assert f"{INVOICES}: 2 held\n" in listed, listed
+    assert f" to {BOB}\n" in listed and f" to {BOB} and 11 more\n" in listed, listed
 
     lab.on("mx", command)
 

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from typing import Any
 
 # What lua/limits.lua counts by.
 COUNTS = "sent/"
@@ -35,13 +36,17 @@ def author_of(queue_id: str) -> str:
     return found[1].lower() if found else ""
 
 
-def held() -> dict[str, list[str]]:
-    """The queue IDs of what is held, by account."""
-    messages = map(json.loads, output_of("postqueue", "-j").splitlines())
-    found: dict[str, list[str]] = defaultdict(list)
-    for message in messages:
+# A message as postqueue describes it.
+Message = dict[str, Any]
+
+
+def held() -> dict[str, list[Message]]:
+    """What is held, by account."""
+    found: dict[str, list[Message]] = defaultdict(list)
+    for line in output_of("postqueue", "-j").splitlines():
+        message = json.loads(line)
         if message["queue_name"] == "hold" and (author := author_of(message["queue_id"])):
-            found[author].append(message["queue_id"])
+            found[author].append(message)
     return found
 
 
@@ -52,22 +57,25 @@ def beyond(redis: list[str]) -> set[str]:
     return {key.removeprefix(COUNTS) for key in counts if output_of(*redis, "ttl", key) == "-1\n"}
 
 
-def of(name: str, found: dict[str, list[str]]) -> list[str]:
-    """The queue IDs of an account, or of all accounts of a domain."""
+def of(name: str, found: dict[str, list[Message]]) -> list[Message]:
+    """The messages of an account, or of all accounts of a domain."""
     return [
-        queue_id
-        for account, queue_ids in found.items()
+        message
+        for account, messages in found.items()
         if name in (account, account.rpartition("@")[2])
-        for queue_id in queue_ids
+        for message in messages
     ]
 
 
 def show(redis: list[str]) -> None:
+    """Print whose mail is held, and to whom it is."""
     found = held()
     for name in sorted(beyond(redis) | found.keys()):
         print(f"{name}: {len(of(name, found))} held")
-        for queue_id in found.get(name, ()):
-            print(f"    {queue_id}  (to see it: postcat -q {queue_id})")
+        for message in found.get(name, ()):
+            addresses = [recipient["address"] for recipient in message["recipients"]]
+            others = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+            print(f"    {message['queue_id']} to {addresses[0]}{others}")
 
 
 def postsuper(option: str, queue_ids: list[str]) -> None:
@@ -97,7 +105,7 @@ def main() -> None:
     if given.command == "release":
         # First, so that nothing comes to be held behind the list.
         output_of(*redis, "del", f"{COUNTS}{name}", f"{COUNTS}{name}/told")
-    queue_ids = of(name, held())
+    queue_ids = [message["queue_id"] for message in of(name, held())]
     if not known and not queue_ids:
         sys.exit(f"pillarbox-held: nothing of {name} is held")
     postsuper("-H" if given.command == "release" else "-d", queue_ids)
