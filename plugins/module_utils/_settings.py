@@ -74,6 +74,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._route_settings imp
     ROUTE_CHECKS,
     route_contradictions,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._rspamd_settings import (
+    RSPAMD_CHECKS,
+    rspamd_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls_settings import (
     TLS_CHECKS,
     tls_contradictions,
@@ -143,12 +147,6 @@ def _acme_server(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be the https URL of an ACME directory, not {value!r}"
 
 
-def _max_age(where: str, value: Any) -> Iterator[Problem]:
-    # More often, keys would be replaced before the records of the former ones are gone.
-    if value != 0 or isinstance(value, bool):
-        yield from integer(30, 3650)(where, value)
-
-
 def _sha256(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
         yield where, "must be a SHA-256: 64 hexadecimal digits in lower case, in quotes"
@@ -202,11 +200,7 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
     "fail2ban_findtime": integer(60, 86400),
     "fail2ban_bantime": integer(60, 31536000),
     **POSTFIX_CHECKS,
-    "rspamd_greylist_delay": integer(1, 86399),
-    "rspamd_dkim_keep_days": integer(7, 3650),
-    "rspamd_dkim_revoked_days": integer(1, 3650),
-    "rspamd_dkim_max_age_days": _max_age,
-    "rspamd_learn_after_days": integer(0, 30),
+    **RSPAMD_CHECKS,
 }
 
 
@@ -259,6 +253,7 @@ def check(
         *postfix_contradictions(settings),
         *dovecot_contradictions(settings),
         *route_contradictions(settings),
+        *rspamd_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

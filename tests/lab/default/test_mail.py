@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import email
 import imaplib
 import smtplib
 import uuid
@@ -59,7 +60,7 @@ def test_mail_of_a_user_carries_a_valid_signature_of_each_algorithm() -> None:
     assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
 
 
-def test_a_bounce_is_not_refused_for_the_policy_of_the_domain() -> None:
+def test_a_bounce_is_signed_and_not_refused_for_the_policy_of_the_domain() -> None:
     mail = lab.message(ALICE, f"nobody-{uuid.uuid4()}@example.org")
     mail["Reply-To"] = BOB
 
@@ -68,7 +69,11 @@ def test_a_bounce_is_not_refused_for_the_policy_of_the_domain() -> None:
 
     bounce = lab.message(BOB, BOB)
     bounce.replace_header("Subject", str(mail["Message-ID"]))
-    assert "dmarc=pass" in lab.verdicts(lab.received_at_peer(bounce))
+    arrived = lab.received_at_peer(bounce)
+    assert "dmarc=pass" in lab.verdicts(arrived)
+    assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
+    author = email.message_from_bytes(arrived)["From"]
+    assert author == "Mail server mx.example.org <postmaster@example.org>"
 
 
 def test_users_write_to_each_other() -> None:

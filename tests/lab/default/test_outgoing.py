@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email
 import smtplib
+import uuid
 from email.message import EmailMessage
 
 import pytest
@@ -74,6 +75,19 @@ def test_mail_from_an_address_elsewhere_leaves_without_a_signature() -> None:
     mail = lab.message("dave@elsewhere.example", ALICE)
     lab.submit(mail, login=DAVE)
     assert lab.signatures(lab.received(ALICE, mail)) == []
+
+
+def test_a_bounce_arrives_whatever_it_quotes() -> None:
+    notice = lab.message("postmaster@example.org", ALICE)
+    notice.replace_header("Subject", "Undelivered mail returned to sender")
+    lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject '{notice['Subject']}'")
+    # Held by a pattern of the lab's settings.
+    mail = lab.message(ALICE, f"{uuid.uuid4()}@peer.example.net", "Dear lucky winner")
+    lab.submit(mail)
+
+    lab.on("mx", "postsuper -H ALL hold && postqueue -f")
+
+    assert str(mail["Message-ID"]).encode() in lab.received(ALICE, notice)
 
 
 def delivery(mail: EmailMessage) -> str:

@@ -1,0 +1,48 @@
+-- ClamAV looks into each message as a whole, with all that is nested in it. Not by Rspamd's own module for it: that says
+-- nothing of a message at whose scan it ran out of time, or that clamd did not like, so it would pass.
+local rspamd_logger = require "rspamd_logger"
+local rspamd_util = require "rspamd_util"
+local tcp = require "rspamd_tcp"
+
+rspamd_config:register_symbol{
+  name = "VIRUS",
+  type = "normal",
+  callback = function(task)
+    local content = task:get_content()
+    -- clamd(8), INSTREAM: chunks with their lengths before them, the last one empty.
+    local sent = tcp.request{
+      task = task,
+      host = "/run/clamav/clamd.ctl",
+      timeout = 30,
+      stop_pattern = "\0",
+      data = {"zINSTREAM\0", rspamd_util.pack(">I4", #content), content, rspamd_util.pack(">I4", 0)},
+      callback = function(err, answer)
+        answer = tostring(err or answer)
+        local virus = answer:match("^stream: (.+) FOUND")
+        if virus then
+          task:insert_result("VIRUS", 1.0, virus)
+          task:set_pre_result("reject", "A virus was found: " .. virus)
+        elseif answer:find("^stream: OK") then
+          task:cache_set("virus_scan", "done")
+        else
+          rspamd_logger.errx(task, "clamd: %s", answer)
+        end
+      end,
+    }
+    if not sent then
+      rspamd_logger.errx(task, "clamd: no connection")
+    end
+  end,
+}
+
+rspamd_config:register_symbol{
+  name = "UNSCANNED",
+  type = "postfilter",
+  -- Before all others, such as SENDER_PERMITTED.
+  priority = -1,
+  callback = function(task)
+    if not task:has_pre_result() and task:cache_get("virus_scan") ~= "done" then
+      task:set_pre_result("soft reject", "This mail cannot be scanned for viruses now, try again later")
+    end
+  end,
+}
