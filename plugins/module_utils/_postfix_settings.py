@@ -87,7 +87,8 @@ def _dnsbl(where: str, value: Any) -> Iterator[Problem]:
 # Clients
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """Return an address or network as it is; raise NamesError if it is none."""
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
@@ -140,7 +141,7 @@ _LIMIT = integer(0, 2**31 - 1)
 POSTFIX_CHECKS: dict[str, Check] = {
     "postfix_dnsbls": keyed_by("domain", domain_name, _dnsbl),
     "postfix_dnsbl_threshold": integer(1, 1000),
-    "postfix_clients": keyed_by("address or network", _network, one_of("permit", "reject")),
+    "postfix_clients": keyed_by("address or network", network, one_of("permit", "reject")),
     "postfix_client_connections": _LIMIT,
     "postfix_client_connection_rate": _LIMIT,
     "postfix_client_message_rate": _LIMIT,

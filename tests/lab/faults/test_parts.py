@@ -98,6 +98,27 @@ def test_without_dovecot_mail_is_taken_and_waits_and_no_login_is_called_wrong() 
         pass
 
 
+def test_without_postsrsd_only_forwarded_mail_waits() -> None:
+    # The list has bob himself on it.
+    mail = lab.message(BOB, "team@example.org")
+    with stopped("postsrsd"):
+        lab.send_from_peer(mail)
+        assert "to=<bob@example.net>" in waiting("mx", mail)
+        arrived(mail)
+
+    look_at_the_queues()
+    assert b"Return-Path: <SRS0=" in lab.received_at_peer(mail)
+
+
+def test_without_postfix_mail_waits_at_its_sender() -> None:
+    mail = lab.message(BOB, ALICE)
+    with stopped("postfix"):
+        lab.send_from_peer(mail)
+        assert "Connection refused" in waiting("peer", mail)
+
+    arrived(mail)
+
+
 def test_without_the_resolver_mail_waits_on_both_sides() -> None:
     incoming, outgoing = lab.message(BOB, ALICE), lab.message(ALICE, BOB)
     with stopped("unbound"):
