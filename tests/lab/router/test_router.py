@@ -10,6 +10,7 @@ lab/router.yml says.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from email.message import EmailMessage
 
@@ -84,6 +85,15 @@ def test_mail_from_inside_leaves_signed_over_a_dane_verified_connection() -> Non
     assert lab.verdicts(arrived) >= {"spf=pass", "dmarc=pass"}
     connection = lab.connection_of("mx", mail)
     assert connection.startswith("Verified TLS connection established to peer.example.net[")
+
+
+def test_an_ipv6_network_may_send_too() -> None:
+    commands = "'HELO ns1.example.net' 'MAIL FROM:<bob@example.org>' 'RCPT TO:<bob@example.net>'"
+    dialogue = (
+        f"exec 3<>/dev/tcp/{FROM_OUTSIDE}/25; read -r answer <&3; for command in {commands}; do"
+        ' printf \'%s\\r\\n\' "$command" >&3; read -r answer <&3; done; echo "$answer"'
+    )
+    assert lab.on("internet", f"bash -c {shlex.quote(dialogue)}").startswith("250 2.1.5")
 
 
 @pytest.mark.parametrize("sender", [BOB, CLERK, "<>"])
