@@ -119,8 +119,8 @@ def test_mail_of_the_host_goes_to_the_postmaster_elsewhere() -> None:
     lab.received_at_peer(mail)
 
 
-@pytest.mark.parametrize("networks", [["0.0.0.0/0"], ["::/0"], ["198.18.0.0/1"]])
-def test_a_network_that_is_the_internet_is_refused(networks: list[str]) -> None:
-    run = lab.site("--check", "-e", f"@{lab.ROOT}/lab/router.yml", mail_relay_networks=networks)
+def test_a_network_that_is_the_internet_is_refused() -> None:
+    everybody = {"mail_relay_networks": ["0.0.0.0/0"]}
+    run = lab.site("--check", "-e", f"@{lab.ROOT}/lab/router.yml", **everybody)
     assert run.returncode != 0
-    assert "mail_relay_networks[0]" in run.stdout, run.stdout
+    assert "mail_relay_networks[0]: 0.0.0.0/0 is a good part of the Internet" in run.stdout
