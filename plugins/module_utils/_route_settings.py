@@ -22,6 +22,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     fields,
     integer,
     keyed_by,
+    list_of,
     member,
     one_of,
     parsed_by,
@@ -38,6 +39,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     forward_address,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._postfix_settings import network
 from ansible_collections.pillarbox.mail.plugins.module_utils._routes import ALL_OTHERS, next_hop
 
 LEVELS = ("none", "may", "encrypt", "dane", "dane-only", "verify", "secure")
@@ -47,6 +49,8 @@ _SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
 # A line of a table, "name:password"; Postfix cuts blanks off its ends.
 _USERNAME = re.compile(r"[!-9;-~]+")
 _PASSWORD = re.compile(r"(?! )[ -~]+(?<! )")
+# The shortest prefixes of private networks: 10.0.0.0/8 and fc00::/7.
+_WIDEST = {4: 8, 6: 7}
 _SERVER = re.compile(r"\[(.+)\](?::(\d+))?")
 
 
@@ -144,11 +148,22 @@ def _relay_domain(where: str, value: Any) -> Iterator[Problem]:
         yield member(where, "port"), "has no effect without host; write the server's name"
 
 
+def _relay_network(text: str) -> str:
+    found = ipaddress.ip_network(network(text))
+    if found.prefixlen < _WIDEST[found.version]:
+        raise NamesError(
+            f"{text} is a good part of the Internet, for which this host would be an open relay;"
+            " write your own hosts or networks"
+        )
+    return text
+
+
 ROUTE_CHECKS: dict[str, Check] = {
     "mail_srs": boolean,
     "mail_smarthosts": keyed_by("sender", normal(_sender), _smarthost),
     "mail_tls_policy": keyed_by("destination", normal(_destination), _policy),
     "mail_relay_domains": keyed_by("domain", normal(domain_name), _relay_domain),
+    "mail_relay_networks": list_of(parsed_by(_relay_network)),
 }
 
 
@@ -179,7 +194,7 @@ def _relayed(
     hostname = settings.get("mail_hostname")
     if domain == hostname:
         yield where, "is mail_hostname, whose mail is this server's own; leave it out"
-    elif domain in _well_formed(settings.get("mail_domains")):
+    elif settings.get("mail_users") and domain in _well_formed(settings.get("mail_domains")):
         yield where, "is one of mail_domains, whose mailboxes are here; keep one of them"
     if options.get("host") == hostname:
         yield member(where, "host"), "is mail_hostname itself; write the server with the mailboxes"

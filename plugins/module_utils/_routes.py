@@ -143,7 +143,10 @@ def sent_on(settings: Addressing, relayed: RelayDomains) -> dict[str, str]:
     found = {
         address: "elsewhere"
         for address in ways
-        if any(not _is_ours(way[-1], settings) for way in expansion(address, ways))
+        if any(
+            not _is_ours(way[-1], settings) or way[-1].rpartition("@")[2] in relayed
+            for way in expansion(address, ways)
+        )
     }
     found.update((f"@{domain}", "elsewhere") for domain in relayed)
     here = [

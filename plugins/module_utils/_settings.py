@@ -212,8 +212,12 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield "mail_hostname", "is missing; write the server's name, as in mx.example.org"
     if settings.get("mail_domains", {}) == {}:
         yield "mail_domains", "is missing or empty; write a domain as a key, as in example.org: {}"
-    if settings.get("mail_users", {}) == {}:
-        yield "mail_users", "is empty; the server needs one account at least, for the postmaster"
+    if settings.get("mail_users", {}) == {} and not settings.get("mail_postmaster"):
+        yield (
+            "mail_users",
+            "is empty; write an account, or for a host without mailboxes write to mail_postmaster"
+            " an address on another server",
+        )
 
 
 def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
@@ -224,6 +228,21 @@ def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
         if not known:
             advice = did_you_mean(postmaster.lower(), users)
             yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
+    elif isinstance(postmaster, str) and settings.get("mail_users", {}) == {}:
+        yield from _postmaster_elsewhere(postmaster.rpartition("@")[2], settings)
+
+
+def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield that nobody would get the postmaster's mail on a host without accounts."""
+    domains, relayed = settings.get("mail_domains"), settings.get("mail_relay_domains")
+    here = domain in domains if isinstance(domains, Mapping) else False
+    handed_on = domain in relayed if isinstance(relayed, Mapping) else False
+    if domain and (domain == settings.get("mail_hostname") or here and not handed_on):
+        yield (
+            "mail_postmaster",
+            f"is in {domain}, which has no mailboxes here and is not one of mail_relay_domains;"
+            " write an address on another server",
+        )
 
 
 def check(

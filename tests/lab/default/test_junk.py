@@ -20,7 +20,7 @@ RSPAMC = "rspamc --connect /run/rspamd/controller.sock"
 UNTIL_RSPAMD_ANSWERS = f"until {RSPAMC} stat; do sleep 0.2; done"
 NIGHTLY = "systemctl start pillarbox-junk.service"
 LAST = "/var/lib/pillarbox/junk-learned"
-COMPLAINT = "The spam filter could not be taught on mx"
+COMPLAINT = "pillarbox-junk failed on mx"
 # Where this module keeps its things on the mail host.
 THERE = "/root/test-junk"
 FORGET = (

@@ -72,7 +72,7 @@ def test_lists_that_fail_are_told_of() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service", check=False)
 
     notice = lab.message("root@mx.example.org", "root")
-    notice.replace_header("Subject", "DNS list failure on mx")
+    notice.replace_header("Subject", "pillarbox-dnsbls failed on mx")
     text = " ".join(lab.received(ALICE, notice).decode().split())
     lab.on("mx", "systemctl reset-failed")
     for told in (

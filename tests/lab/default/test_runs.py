@@ -79,7 +79,7 @@ def test_a_renewal_that_fails_is_told_to_the_postmaster_and_the_old_certificate_
         lab.on("mx", "cp /tmp/certificates.json /etc/pillarbox/ && systemctl reset-failed")
     assert lab.on("mx", "cmp /tmp/ecdsa.pem /etc/pillarbox/tls/ecdsa.pem && echo same") == "same\n"
     notice = lab.message("root@mx.example.org", "root")
-    notice.replace_header("Subject", "Renewal of a certificate failed")
+    notice.replace_header("Subject", "pillarbox-certificates failed on mx")
     assert b"issued" in lab.received("alice@example.org", notice)
 
 

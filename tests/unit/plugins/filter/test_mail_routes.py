@@ -113,6 +113,31 @@ def test_a_domain_of_another_server_has_its_recipients_listed_or_asked_for() -> 
     assert table(found["sent_on"])["@club.example"] == "elsewhere"
 
 
+def test_a_domain_of_ours_with_its_mailboxes_elsewhere_keeps_its_senders_and_sends_mail_on() -> (
+    None
+):
+    tables = mail_addresses(
+        {},
+        {"example.org": {}},
+        "ops@example.net",
+        "mx.example.org",
+        {"info@example.org": ["bob@example.org"]},
+        relay_domains={"example.org": {"host": "mail.example.org"}},
+    )
+    assert table(tables["routes"]["sender_transports"])["@example.org"] == "smtp:"
+    assert table(tables["routes"]["sent_on"]) == {
+        "@example.org": "elsewhere",
+        "info@example.org": "elsewhere",
+        **{
+            f"{name}@{domain}": "elsewhere"
+            for name in ("postmaster", "abuse", "hostmaster")
+            for domain in ("example.org", "mx.example.org")
+        },
+        "root@mx.example.org": "elsewhere",
+        "root@localhost": "elsewhere",
+    }
+
+
 @pytest.mark.parametrize(
     ("address", "where"),
     [

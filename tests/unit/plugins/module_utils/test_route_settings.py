@@ -40,6 +40,13 @@ def policy(value: Any, destination: str = "example.net") -> dict[str, Any]:
     return {"mail_tls_policy": {destination: value}}
 
 
+ROUTER: dict[str, Any] = {
+    "mail_users": {},
+    "mail_aliases": {},
+    "mail_postmaster": "ops@example.net",
+}
+
+
 def relay(domain: str = "example.net", **options: Any) -> dict[str, Any]:
     return {"mail_relay_domains": {domain: options}}
 
@@ -73,6 +80,10 @@ def relay(domain: str = "example.net", **options: Any) -> dict[str, Any]:
         {**smarthosts(**LOGIN), **policy("dane-only", "[smtp.example.net]:587")},
         {"mail_relay_domains": {"example.net": {}}},
         relay(host="mx.example.net", port=2525, recipients=["bob@example.net"]),
+        {"mail_relay_networks": ["198.51.100.7", "10.0.0.0/8", "2001:db8::/32", "fc00::/7"]},
+        ROUTER,
+        {**ROUTER, **relay("example.org", host="mail.example.org")},
+        {**ROUTER, **relay("example.org"), "mail_postmaster": "ops@example.org"},
         # Without a password there is nothing to lose.
         {**smarthosts(**HOST), **policy("may", "[smtp.example.net]:587")},
     ],
@@ -84,6 +95,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
 ALL = "mail_smarthosts['*']"
 NET = "mail_tls_policy['example.net']"
 RELAY = "mail_relay_domains['example.net']"
+NETWORK = "mail_relay_networks[0]"
 
 
 @pytest.mark.parametrize(
@@ -149,6 +161,18 @@ RELAY = "mail_relay_domains['example.net']"
         (relay(recipients=["a@example.com"]), f"{RELAY}.recipients[0]: is in example.com; list it"),
         (relay("example.org"), "mail_relay_domains['example.org']: is one of mail_domains, whose"),
         (relay("mx.example.org"), "mail_relay_domains['mx.example.org']: is mail_hostname, whose"),
+        ({"mail_relay_networks": "10.0.0.0/8"}, "mail_relay_networks: must be a list"),
+        ({"mail_relay_networks": ["mx.a.b"]}, f"{NETWORK}: mx.a.b is not an address or network, a"),
+        ({"mail_relay_networks": ["10.0.0.1/24"]}, f"{NETWORK}: 10.0.0.1/24 is not an address or "
+         "network; write 10.0.0.0/24"),
+        *(
+            ({"mail_relay_networks": [network]}, f"{NETWORK}: {network} is a good part of the Int")
+            for network in ("0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3")
+        ),
+        ({**ROUTER, "mail_postmaster": ""}, "mail_users: is empty; write an account, or for a ho"),
+        ({**ROUTER, "mail_postmaster": "ops@example.org"}, "mail_postmaster: is in example.org, w"),
+        ({**ROUTER, "mail_postmaster": "a@mx.example.org"}, "mail_postmaster: is in mx.example."),
+        ({**ROUTER, "mail_postmaster": "ops"}, "mail_postmaster: 'ops' is not an address"),
         (relay("Example.net"), "mail_relay_domains['Example.net']: Example.net has upper-case let"),
     ],
 )  # fmt: skip

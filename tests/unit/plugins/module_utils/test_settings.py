@@ -339,7 +339,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         ("mail_srv_records", "yes", "mail_srv_records: must be true or false, not 'yes'"),
         ("mail_srv_record", True, "mail_srv_record: is unknown; did you mean mail_srv_records?"),
         ("mail_client_autoconfig", 1, "mail_client_autoconfig: must be true or false, not 1"),
-        ("mail_users", {}, "mail_users: is empty; the server needs one account at least"),
+        ("mail_users", {}, "mail_users: is empty; write an account, or for a host w"),
         ("mail_users", [{"name": "alice"}], "mail_users: must be a dictionary keyed by address"),
         ("mail_users", {"alice": {"password": "x"}}, "mail_users.alice: 'alice' is not an address"),
         (

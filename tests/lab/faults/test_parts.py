@@ -1,0 +1,179 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of mail while a part of the server fails, and who is told.
+
+docs/when-things-fail.md promises what is tested here.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.faults.parts import (
+    ALICE,
+    BOB,
+    DATABASE,
+    full_disk,
+    look_at_the_queues,
+    no_answers_from_outside,
+    stopped,
+)
+
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+DAEMONS = (DATABASE, "unbound", "dovecot", "postsrsd", "rspamd", "postfix")
+QUEUE = "/var/spool/postfix"
+
+
+def waiting(host: str, mail: EmailMessage) -> str:
+    """What a host's Postfix says of a message that it has to keep."""
+    return lab.eventually(
+        f"{mail['Subject']} in the queue of {host}",
+        lambda: lab.log_of(host, mail, "status=deferred") or None,
+    )[0]
+
+
+def arrived(mail: EmailMessage) -> bytes:
+    """The message in alice's INBOX, with the queues looked at now and not in minutes."""
+
+    def attempt() -> bytes | None:
+        look_at_the_queues()
+        return lab.find(ALICE, mail)
+
+    return lab.eventually(f"{mail['Subject']} in the INBOX", attempt)
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_that_dies_starts_again_and_root_is_told(daemon: str) -> None:
+    former = f"doveadm expunge -u {ALICE} mailbox INBOX subject '{daemon} failed'"
+    lab.on("mx", f"{former}; systemctl kill --signal=KILL {daemon}")
+
+    lab.eventually(
+        f"{daemon} to be there again",
+        lambda: lab.on("mx", f"systemctl is-active {daemon}", check=False) == "active\n" or None,
+    )
+    notice = lab.message("root@mx.example.org", ALICE)
+    notice.replace_header("Subject", f"{daemon} failed on mx")
+    assert f"{daemon}.service: Main process exited".encode() in arrived(notice)
+
+
+def test_without_the_filter_mail_waits_at_its_sender_and_is_then_filtered() -> None:
+    mail, spam = lab.message(BOB, ALICE), lab.message(BOB, ALICE, GTUBE)
+    with stopped("rspamd"):
+        for each in (mail, spam):
+            lab.send_from_peer(each)
+        for each in (mail, spam):
+            assert "4.7.5" in waiting("peer", each) or "4.3.0" in waiting("peer", each)
+
+    assert b"Authentication-Results: mx.example.org" in arrived(mail)
+    refused = lab.eventually("the refusal", lambda: lab.log_of("peer", spam, "bounced") or None)
+    assert "554 5.7.1" in refused[0]
+
+
+def test_without_the_database_mail_arrives_filtered() -> None:
+    mail, spam = lab.message(BOB, ALICE), lab.message(BOB, ALICE, GTUBE)
+    with stopped(DATABASE):
+        for each in (mail, spam):
+            lab.send_from_peer(each)
+        assert b"Authentication-Results: mx.example.org" in arrived(mail)
+        lab.eventually("the refusal", lambda: lab.log_of("peer", spam, "bounced") or None)
+
+
+def test_without_dovecot_mail_is_taken_and_waits_and_no_login_is_called_wrong() -> None:
+    mail = lab.message(BOB, ALICE)
+    with stopped("dovecot"):
+        lab.send_from_peer(mail)
+        assert "private/dovecot-lmtp" in waiting("mx", mail)
+        # Not 535, for which programs ask their users for another password.
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            lab.submit(lab.message(ALICE, BOB))
+
+    arrived(mail)
+    with lab.submission(lab.SUBMISSIONS):
+        pass
+
+
+def test_without_postsrsd_only_forwarded_mail_waits() -> None:
+    # The list has bob himself on it.
+    mail = lab.message(BOB, "team@example.org")
+    with stopped("postsrsd"):
+        lab.send_from_peer(mail)
+        assert "to=<bob@example.net>" in waiting("mx", mail)
+        arrived(mail)
+
+    look_at_the_queues()
+    assert b"Return-Path: <SRS0=" in lab.received_at_peer(mail)
+
+
+def test_without_postfix_mail_waits_at_its_sender() -> None:
+    mail = lab.message(BOB, ALICE)
+    with stopped("postfix"):
+        lab.send_from_peer(mail)
+        assert "Connection refused" in waiting("peer", mail)
+
+    arrived(mail)
+
+
+def test_without_the_resolver_mail_waits_on_both_sides() -> None:
+    incoming, outgoing = lab.message(BOB, ALICE), lab.message(ALICE, BOB)
+    with stopped("unbound"):
+        lab.send_from_peer(incoming)
+        lab.submit(outgoing)
+        assert "450 4.1.8" in waiting("peer", incoming)
+        assert "Host not found, try again" in waiting("mx", outgoing)
+
+    arrived(incoming)
+    assert lab.signatures(lab.received_at_peer(outgoing)) == [("e1", True), ("r1", True)]
+
+
+def test_without_answers_from_the_dns_honest_mail_is_not_taken_for_junk() -> None:
+    # A bounce, by whose sender nobody can tell; with a header that newsletters have, and spam.
+    mail = lab.message(BOB, ALICE)
+    mail.replace_header("To", "undisclosed-recipients:;")
+    with no_answers_from_outside():
+        lab.on("peer", f"sendmail -f '<>' {ALICE}", mail.as_string())
+        assert "451 4.7.1 The DNS gives no answers" in waiting("peer", mail)
+
+    arrived(mail)
+
+
+def test_with_no_room_in_the_queue_mail_waits_at_its_sender() -> None:
+    mail = lab.message(BOB, ALICE)
+    with full_disk(QUEUE, "90M", "postfix", shared="private rspamd"):
+        lab.send_from_peer(mail)
+        assert "452 4.3.1" in waiting("peer", mail)
+        lab.on("mx", f"rm {QUEUE}/fill")
+        arrived(mail)
+
+
+def test_with_no_room_for_mailboxes_mail_is_taken_and_waits() -> None:
+    mail = lab.message(BOB, ALICE)
+    with full_disk("/var/vmail", "20M", "dovecot"):
+        lab.send_from_peer(mail)
+        assert "451 4.2.0" in waiting("mx", mail)
+        lab.on("mx", "rm /var/vmail/fill")
+        arrived(mail)
+
+
+def test_mail_that_came_while_the_clock_was_ahead_is_sent_when_it_is_right_again() -> None:
+    assert "pillarbox-clock.service" in lab.on(
+        "mx", "systemctl show -P Triggers pillarbox-clock.timer"
+    )
+    assert lab.on("mx", "systemctl is-active pillarbox-clock.timer") == "active\n"
+    mail = lab.message(BOB, ALICE)
+    with stopped("dovecot"):
+        lab.send_from_peer(mail)
+        queue_id = waiting("mx", mail).partition(":")[0]
+        lab.on("mx", f"touch -d +1hour $(find {QUEUE}/deferred -name {queue_id})")
+    # Postfix itself would look at it in an hour.
+    assert lab.find(ALICE, mail) is None
+
+    # The trigger is systemd's, and a container has no clock of its own to set.
+    lab.on("mx", "systemctl start pillarbox-clock.service")
+
+    lab.received(ALICE, mail)
