@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-GUIDES = ("accounts", "filtering", "mailboxes", "relaying")
+GUIDES = ("accounts", "filtering", "mailboxes", "relaying", "tls")
 LAB = yaml.safe_load((ROOT / "lab/group_vars/mail_servers.yml").read_text())
 EXAMPLES = [
     (guide, yaml.safe_load(block))

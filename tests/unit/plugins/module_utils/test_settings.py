@@ -96,6 +96,8 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         {"mail_tlsa_ports": []},
         {"mail_tls_names": ["mail.example.org", "imap.example.net"]},
         {"mail_tls_source": "self_signed"},
+        {"mail_tls_profile": "strict"},
+        {"mail_tls_profile": "compatible"},
         {
             "mail_tls_source": "files",
             "mail_tls_algorithms": ["ecdsa"],
@@ -446,6 +448,8 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_tlsa_ports[1]: must be a whole number from 1 to 65535, not '465'",
         ),
         ("mail_tlsa_ports", None, "mail_tlsa_ports: must be a list"),
+        ("mail_tls_profile", "old", "mail_tls_profile: must be one of strict, modern, compatible"),
+        ("mail_tls_profile", True, "mail_tls_profile: must be one of strict, modern, compatible"),
         ("mail_tls_source", "acme.sh", "mail_tls_source: must be one of acme, files, self_signed"),
         ("mail_tls_source", None, "mail_tls_source: must be one of acme, files, self_signed"),
         ("mail_tls_names", "mail.example.org", "mail_tls_names: must be a list"),
