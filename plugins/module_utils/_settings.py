@@ -178,6 +178,7 @@ CHECKS: dict[str, Check] = {
     "mail_full_text_search": boolean,
     "mail_master_users": MASTERS,
     "mail_scram": boolean,
+    "mail_client_certificates": one_of("none", "required", "sufficient"),
     "mail_junk_days": integer(0, 3650),
     "mail_trash_days": integer(0, 3650),
     **ROUTE_CHECKS,

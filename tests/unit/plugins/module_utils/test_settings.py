@@ -97,6 +97,7 @@ def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
         {"mail_tls_names": ["mail.example.org", "imap.example.net"]},
         {"mail_tls_source": "self_signed"},
         {"mail_tls_profile": "strict"},
+        {"mail_client_certificates": "required"},
         {"mail_tls_profile": "compatible"},
         {
             "mail_tls_source": "files",
@@ -449,6 +450,11 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         ),
         ("mail_tlsa_ports", None, "mail_tlsa_ports: must be a list"),
         ("mail_tls_profile", "old", "mail_tls_profile: must be one of strict, modern, compatible"),
+        (
+            "mail_client_certificates",
+            False,
+            "mail_client_certificates: must be one of none, required, sufficient, not False",
+        ),
         ("mail_tls_profile", True, "mail_tls_profile: must be one of strict, modern, compatible"),
         ("mail_tls_source", "acme.sh", "mail_tls_source: must be one of acme, files, self_signed"),
         ("mail_tls_source", None, "mail_tls_source: must be one of acme, files, self_signed"),
