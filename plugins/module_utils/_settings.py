@@ -185,6 +185,7 @@ CHECKS: dict[str, Check] = {
     **TLS_CHECKS,
     "mail_dkim_selectors": dkim_selectors,
     "mail_mta_sts": mta_sts,
+    "mail_mta_sts_outbound": boolean,
     "mail_tls_rpt_rua": list_of(tls_report_uri),
     "mail_srv_records": boolean,
     "mail_client_autoconfig": boolean,

@@ -16,7 +16,9 @@ import dns.name
 import dns.rdata
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / "roles/tls_policy/templates/usr/local/lib/pillarbox/dane.py"
+PROGRAM = (
+    Path(__file__).parents[3] / "roles/tls_policy/templates/dane/usr/local/lib/pillarbox/dane.py"
+)
 SPEC = importlib.util.spec_from_file_location("dane", PROGRAM)
 assert SPEC
 assert SPEC.loader

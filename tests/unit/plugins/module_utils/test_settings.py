@@ -455,6 +455,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             False,
             "mail_client_certificates: must be one of none, required, sufficient, not False",
         ),
+        ("mail_mta_sts_outbound", "enforce", "mail_mta_sts_outbound: must be true or false, not"),
         ("mail_tls_profile", True, "mail_tls_profile: must be one of strict, modern, compatible"),
         ("mail_tls_source", "acme.sh", "mail_tls_source: must be one of acme, files, self_signed"),
         ("mail_tls_source", None, "mail_tls_source: must be one of acme, files, self_signed"),

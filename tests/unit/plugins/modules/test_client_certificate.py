@@ -106,7 +106,10 @@ def test_an_account_has_one_certificate_until_it_is_revoked(tmp_path: Path, run:
     [
         ({"state": "absent"}, "account is missing: say whose certificates are to be revoked"),
         ({"account": ALICE}, "export and passphrase are missing: alice@example.org has no"),
-        ({"account": ALICE, "passphrase": "hunter2"}, "passphrase is too short: take 12 characters"),
+        (
+            {"account": ALICE, "passphrase": "hunter2"},
+            "passphrase is too short: take 12 characters",
+        ),
         ({"account": ALICE, "days": 0}, "days must be from 1 to 3650"),
     ],
 )

@@ -116,7 +116,8 @@ def is_verified(destination: str) -> bool:
                     return True
             except Unknown as error:
                 unknown = error
-    except (dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong):
+    except dns.exception.DNSException:
+        # What is no name has no records.
         return False
     if unknown:
         raise unknown
