@@ -8,27 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
 from tests.lab import lab
 
-TLS = str(Path(__file__).with_name("tls.yml"))
 ALICE = "alice@example.org"
 # Its policy names another server than that with the TLSA records.
 BY_DANE = "bob@example.net"
 BY_POLICY = "bob@policy.example.net"
 NEITHER = "bob@relay.example.net"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def policies() -> Iterator[None]:
-    run = lab.playbook(TLS, mail_mta_sts_outbound=True, mail_tls_policy={})
-    assert run.returncode == 0, run.stdout
-    yield
-    run = lab.playbook(TLS)
-    assert run.returncode == 0, run.stdout
+pytestmark = pytest.mark.usefixtures("compatible_with_policies")
 
 
 @contextmanager
@@ -79,14 +70,16 @@ def test_a_domain_with_neither_goes_as_before() -> None:
 
 def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
     by_dane, other = lab.message(ALICE, BY_DANE), lab.message(ALICE, NEITHER)
-    lab.on("mx", "systemctl stop postfix-mta-sts-resolver.service")
+    # To stop at once, as it would wait for Postfix to end its connections.
+    daemon = "postfix-mta-sts-resolver.service"
+    lab.on("mx", f"systemctl kill --signal=KILL {daemon}; systemctl stop {daemon}")
     try:
         for mail in (by_dane, other):
             lab.submit(mail)
         lab.received_at_peer(by_dane)
         told = deferral(other)
     finally:
-        lab.on("mx", "systemctl start postfix-mta-sts-resolver.service")
+        lab.on("mx", f"systemctl start {daemon}")
     assert "dsn=4." in told, told
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(other)

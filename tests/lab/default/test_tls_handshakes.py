@@ -1,25 +1,16 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which handshakes each TLS profile takes, and what becomes of mail without TLS."""
+"""Which handshakes the TLS profiles take."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.lab import lab
+from tests.lab.default.conftest import Have
 from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
-from tests.lab.wire import wire
 
-TLS = str(Path(__file__).with_name("tls.yml"))
-ALICE, BOB = "alice@example.org", "bob@example.net"
-# At a server of the same host that has a certificate and no TLSA records.
-BOB_WITHOUT_DANE = "bob@relay.example.net"
 POP3S, SIEVE = 995, 4190
 STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", SIEVE: "sieve"}
 PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S, SIEVE]
@@ -72,7 +63,8 @@ def is_done(output: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def modern() -> dict[tuple[int, str], str]:
+def modern(have: Have) -> dict[tuple[int, str], str]:
+    have()
     return handshakes(PORTS, [*HANDSHAKES])
 
 
@@ -108,102 +100,8 @@ def test_tls_1_2_has_the_extended_master_secret(
     assert "Extended master secret: yes" in modern[port, "TLS 1.2 of today"]
 
 
-@contextmanager
-def profile(name: str, **settings: Any) -> Iterator[None]:
-    """Have a TLS profile for a while."""
-    run = lab.playbook(TLS, mail_tls_profile=name, **settings)
-    assert run.returncode == 0, run.stdout
-    yield
-
-
-@contextmanager
-def peer_without_tls() -> Iterator[None]:
-    """Have the other mail server offer no TLS for a while."""
-    lab.on("peer", "postconf smtpd_tls_security_level=none && postfix reload")
-    try:
-        yield
-    finally:
-        lab.on("peer", "postconf smtpd_tls_security_level=may && postfix reload")
-
-
-@pytest.fixture(scope="module")
-def other_profiles() -> Iterator[None]:
-    """Bring the default back when all is done."""
-    yield
-    run = lab.playbook(TLS)
-    assert run.returncode == 0, run.stdout
-
-
-@pytest.mark.usefixtures("other_profiles")
+@pytest.mark.usefixtures("compatible_with_policies")
 def test_compatible_takes_cbc_and_nothing_else_that_is_refused_by_default() -> None:
-    with profile("compatible"):
-        found = handshakes([SMTP, IMAPS], [*REFUSED, *TAKEN])
+    found = handshakes([SMTP, IMAPS], [*REFUSED, *TAKEN])
     done = {handshake for handshake, output in found.items() if is_done(output)}
     assert done == {(port, name) for port in (SMTP, IMAPS) for name in ("CBC", *TAKEN)}
-
-
-@pytest.fixture(scope="module")
-def strict(other_profiles: None) -> Iterator[None]:
-    # Without a word of the operator's about any destination.
-    with profile("strict", mail_tls_policy={".peer.example.net": "none"}):
-        yield
-
-
-@pytest.mark.usefixtures("strict")
-def test_strict_refuses_mail_of_a_client_without_tls() -> None:
-    (replies,) = wire(("EHLO client.example.net\r\n", f"MAIL FROM:<{BOB}>\r\n"))
-    assert replies[2].startswith("530 5.7.0 Must issue a STARTTLS command first"), replies
-
-
-@pytest.mark.usefixtures("strict")
-def test_strict_takes_mail_by_tls_and_lets_forwarded_mail_through() -> None:
-    mail = lab.message(BOB, "team@example.org")
-    lab.send_from_peer(mail)
-    lab.received(ALICE, mail)
-    assert b"Return-Path: <SRS0=" in lab.received_at_peer(mail)
-
-
-@pytest.mark.usefixtures("strict")
-@pytest.mark.parametrize(
-    ("recipient", "connection"), [(BOB, "Verified TLS"), (BOB_WITHOUT_DANE, "TLS")]
-)
-def test_strict_sends_by_dane_or_by_any_tls(recipient: str, connection: str) -> None:
-    mail = lab.message(ALICE, recipient)
-    lab.submit(mail)
-    lab.received_at_peer(mail)
-    assert f"{connection} connection established to " in lab.connection_of("mx", mail)
-
-
-@pytest.mark.usefixtures("strict")
-def test_strict_keeps_mail_for_a_server_without_tls_and_says_why() -> None:
-    mail = lab.message(ALICE, BOB_WITHOUT_DANE)
-    with peer_without_tls():
-        lab.submit(mail)
-        deferred = lab.eventually(
-            "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
-        )
-    assert "TLS is required, but was not offered by host relay.example.net" in deferred[0]
-    lab.on("mx", "postqueue -f")
-    lab.received_at_peer(mail)
-
-
-@pytest.mark.usefixtures("strict")
-def test_strict_mail_waits_while_nobody_tells_of_dane() -> None:
-    mail = lab.message(ALICE, BOB)
-    lab.on("mx", "systemctl stop pillarbox-dane.service")
-    try:
-        lab.submit(mail)
-        deferred = lab.eventually(
-            "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
-        )
-    finally:
-        lab.on("mx", "systemctl start pillarbox-dane.service")
-    assert "dsn=4." in deferred[0], deferred
-    lab.on("mx", "postqueue -f")
-    lab.received_at_peer(mail)
-
-
-@pytest.mark.usefixtures("strict")
-def test_strict_still_goes_by_the_operators_word_for_all_below_a_domain() -> None:
-    level = "postmap -q www.peer.example.net regexp:/etc/postfix/tls_policies_below"
-    assert lab.on("mx", level) == "none\n"
