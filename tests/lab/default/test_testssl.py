@@ -31,9 +31,8 @@ def findings() -> dict[int, list[dict[str, str]]]:
     for port in PORTS:
         starttls = f"-t {STARTTLS[port]}" if port in STARTTLS else ""
         how = f"--fast --warnings off --openssl-timeout 10 --add-ca {CA} --ip {ADDRESSES[MX]}"
-        script.append(
-            f"testssl {how} --jsonfile {port}.json {CHECKS[port]} {starttls} {MX}:{port} >{port} 2>&1 &"
-        )
+        what = f"--jsonfile {port}.json {CHECKS[port]} {starttls} {MX}:{port}"
+        script.append(f"testssl {how} {what} >{port} 2>&1 &")
     script += ["wait", *(f"echo @@; cat {port}.json || cat {port}" for port in PORTS)]
     outputs = lab.on("peer", "\n".join(script), timeout=280).split("@@\n")[1:]
     return {port: json.loads(output) for port, output in zip(PORTS, outputs, strict=True)}
