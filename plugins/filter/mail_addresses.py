@@ -95,7 +95,8 @@ _value:
     - C(default_transport) is that of senders for which nothing else is said.
     - C(smarthost_passwords) has user name and password by sender, or by server for all other
       senders.
-    - C(tls_policies) has the level of TLS by destination.
+    - C(tls_policies) has the level of TLS by destination, C(tls_policies_below) by pattern what it
+      has for all domains below one.
     - C(relay_domains) has the domains that mail is only handed on for, C(relay_recipients) the
       addresses there that are taken, C(relay_checks) the domains whose server is asked for them,
       and C(relay_transports) the servers that MX records do not tell.
@@ -125,6 +126,7 @@ _value:
       default_transport: "smtp:"
       smarthost_passwords: ""
       tls_policies: ""
+      tls_policies_below: ""
       relay_domains: ""
       relay_recipients: ""
       relay_checks: ""
@@ -196,7 +198,11 @@ def _route_tables(
         "sent_on": _routes.sent_on(settings, relayed),
     }
     texts = {name: _table(table.items()) for name, table in tables.items()}
-    return {**texts, "default_transport": _routes.default_transport(smarthosts)}
+    return {
+        **texts,
+        "default_transport": _routes.default_transport(smarthosts),
+        "tls_policies_below": _routes.tls_policies_below(tls_policy),
+    }
 
 
 def _table(lines: Iterable[Iterable[str]]) -> str:

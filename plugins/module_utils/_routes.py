@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. The settings are those that passe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -89,6 +90,16 @@ def tls_policies(policies: Mapping[str, Any], smarthosts: Smarthosts) -> dict[st
             level, match = policy["level"], policy.get("match", [])
         found[destination] = f"{level} match={':'.join(match)}" if match else level
     return found
+
+
+def tls_policies_below(policies: Mapping[str, Any]) -> str:
+    """Return the policies for all domains below one, as regexp_table(5), the longest first."""
+    below = {
+        name: policy for name, policy in tls_policies(policies, {}).items() if name.startswith(".")
+    }
+    return "".join(
+        f"/{re.escape(name)}$/ {below[name]}\n" for name in sorted(below, key=len, reverse=True)
+    )
 
 
 def _kept_senders(settings: Addressing) -> Iterator[str]:

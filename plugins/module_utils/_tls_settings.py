@@ -71,6 +71,7 @@ def _provided(where: str, value: Any) -> Iterator[Problem]:
 
 
 TLS_CHECKS: dict[str, Check] = {
+    "mail_tls_profile": one_of("strict", "modern", "compatible"),
     "mail_tls_source": one_of("acme", "files", "self_signed"),
     "mail_tls_provided": keyed_by("algorithm", _algorithm, _provided),
     "mail_tls_names": list_of(parsed_by(normal(domain_name))),

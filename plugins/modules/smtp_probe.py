@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Goes through an SMTP dialogue up to the recipient and then leaves, so nothing is delivered.
     Every lookup table, restriction and filter that has a say until then must work.
+  - By TLS where the server offers it, without a look at its certificate.
   - Waits as long as the server is not ready or answers with a temporary error.
 author:
   - The pillarbox.mail developers (@pillarbox)
@@ -84,6 +85,10 @@ def probe(host: str, port: int, recipient: str) -> str:
         # The name in EHLO is the client's: a local one, that no restriction has to do with.
         with smtplib.SMTP(host, port, local_hostname="localhost.localdomain", timeout=20) as server:
             accepted(server.ehlo())
+            if server.has_extn("starttls"):
+                # A server may take mail by TLS only. Its certificate is not looked at.
+                server.starttls()
+                accepted(server.ehlo())
             accepted(server.mail("<>"))
             return accepted(server.rcpt(recipient))
     except smtplib.SMTPException as error:

@@ -71,15 +71,6 @@ def test_the_host_resolves_through_a_validating_resolver_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_tls_before_1_2_is_refused(port: int) -> None:
-    # SECLEVEL=0, or the client itself would not offer it.
-    answer = client(port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-    # Dovecot 2.3 hangs up without an alert.
-    assert "alert protocol version" in answer or "unexpected eof" in answer, answer
-    assert "New, (NONE)" in answer, answer
-
-
-@pytest.mark.parametrize("port", PORTS)
 def test_the_certificate_is_the_cas_and_for_the_hosts_name(port: int) -> None:
     root = (lab.STATE / "tls" / "pebble-root.pem").read_text()
     lab.on("peer", "cat >/tmp/pebble-root.pem", root)

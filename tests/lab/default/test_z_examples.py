@@ -33,6 +33,7 @@ PLUGINS = {
 }
 POWERDNS = ("127.0.0.153", 8081)  # the port that octoDNS takes when none is said
 SECRETS_AND_ADDRESSES: dict[str, Any] = {
+    "vault_alice_certificate": "a passphrase for the file",
     "vault_alice": lab.password("alice@example.org"),
     "vault_alice_phone": "a password for the phone",
     "vault_bob_hash": "{SHA512-CRYPT}$6$c2FsdHNhbHQ$" + "a" * 86,

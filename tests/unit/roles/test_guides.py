@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-GUIDES = ("accounts", "filtering", "mailboxes", "relaying")
+GUIDES = ("accounts", "filtering", "mailboxes", "relaying", "tls")
 LABS = [
     yaml.safe_load((ROOT / "lab" / name).read_text())
     for name in ("group_vars/mail_servers.yml", "router.yml")

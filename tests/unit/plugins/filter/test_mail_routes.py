@@ -91,6 +91,17 @@ def test_a_smarthost_has_to_show_a_certificate_unless_the_policy_says_otherwise(
     }
 
 
+def test_policies_for_all_below_a_domain_are_patterns_the_longest_first() -> None:
+    policies = {
+        "example.com": "verify",
+        ".example.com": "secure",
+        ".mail.example.com": {"level": "secure", "match": [".example.net"]},
+    }
+    assert routes(tls_policy=policies)["tls_policies_below"] == (
+        "/\\.mail\\.example\\.com$/ secure match=.example.net\n/\\.example\\.com$/ secure\n"
+    )
+
+
 def test_a_domain_of_another_server_has_its_recipients_listed_or_asked_for() -> None:
     found = routes(
         relay_domains={

@@ -1,0 +1,241 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: client_certificate
+short_description: Issue and revoke the certificates by which users log in
+version_added: 0.1.0
+description:
+  - Has a certificate authority (CA) on the mail host, whose key only root can read and which never
+    leaves it, and issues certificates to accounts.
+  - Which certificates are good is in C(certificates.json), by fingerprint. One that is not in it,
+    or that is revoked there, is refused with the next message.
+author:
+  - The pillarbox.mail developers (@pillarbox)
+requirements:
+  - python3-cryptography on the mail host
+options:
+  path:
+    description:
+      - The directory of the CA. If it is missing it is made, but its own parent must exist.
+    type: path
+    required: true
+  hostname:
+    description: The name of the mail server, which is part of the name of a new CA.
+    type: str
+    required: true
+  account:
+    description: The account that is to have a certificate, or none. Without it there is only a CA.
+    type: str
+  state:
+    description:
+      - V(present) issues a certificate if the account has no valid one.
+      - V(absent) revokes all that it has.
+    type: str
+    choices: [present, absent]
+    default: present
+  days:
+    description: For how many days a new certificate is valid.
+    type: int
+    default: 365
+  export:
+    description:
+      - Where a new certificate and its key are written on the host, in PKCS#12. The key is kept
+        nowhere else.
+    type: path
+  passphrase:
+    description: What encrypts that file, 12 characters or more.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Works before python3-cryptography is installed.
+  diff_mode:
+    support: full
+    description: Shows accounts and fingerprints, never a key.
+  idempotent:
+    support: full
+    description: An account with a valid certificate gets no other.
+"""
+
+EXAMPLES = r"""
+- name: Have a CA for the certificates of users
+  pillarbox.mail.client_certificate:
+    path: /etc/pillarbox/clients
+    hostname: mx.example.org
+
+- name: Issue one to Alice
+  pillarbox.mail.client_certificate:
+    path: /etc/pillarbox/clients
+    hostname: mx.example.org
+    account: alice@example.org
+    export: /root/alice.p12
+    passphrase: "{{ vault_alice_certificate }}"
+
+- name: Revoke that of Bob
+  pillarbox.mail.client_certificate:
+    path: /etc/pillarbox/clients
+    hostname: mx.example.org
+    account: bob@example.org
+    state: absent
+"""
+
+RETURN = r"""
+ca:
+  description: The file with the CA's own certificate.
+  returned: success
+  type: str
+  sample: /etc/pillarbox/clients/ca.pem
+fingerprints:
+  description: The SHA-256 of the account's valid certificates. In check mode, not of a new one.
+  returned: success
+  type: list
+  elements: str
+  sample: ["3F:0A:…"]
+issued:
+  description: Whether a certificate was issued.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._client_ca import (
+    dump_issued,
+    issue,
+    load_issued,
+    make_authority,
+    valid,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
+    KeysError,
+    create_directory,
+    read_file,
+    replace_file,
+    require_cryptography,
+)
+
+# What encrypts the key on its way; shorter ones are guessed.
+SHORTEST = 12
+
+
+def protect(module: AnsibleModule, path: str, mode: str) -> bool:
+    """Give a file to root with this mode; return whether that changes anything."""
+    owner = {"owner": "root", "group": "root", "mode": mode}
+    attributes = module.load_file_common_arguments(owner, path=path)
+    changed: bool = module.set_fs_attributes_if_different(attributes, False)
+    return changed
+
+
+def check(params: dict[str, Any]) -> None:
+    """Raise KeysError for options that cannot issue."""
+    if not params["account"] and params["state"] == "absent":
+        raise KeysError("account is missing: say whose certificates are to be revoked")
+    if params["passphrase"] is not None and len(params["passphrase"]) < SHORTEST:
+        raise KeysError(f"passphrase is too short: take {SHORTEST} characters or more")
+    if not 1 <= params["days"] <= 3650:
+        raise KeysError("days must be from 1 to 3650")
+
+
+def authority(module: AnsibleModule, now: datetime) -> tuple[tuple[bytes, bytes], bool]:
+    """Return the CA's key and certificate, made if missing, and whether that was a change."""
+    path = module.params["path"]
+    key_file, certificate_file = os.path.join(path, "ca.key"), os.path.join(path, "ca.pem")
+    key, certificate = read_file(key_file), read_file(certificate_file)
+    if certificate is None:
+        if module.check_mode:
+            return (b"", b""), True
+        key, certificate = make_authority(module.params["hostname"], now)
+        if not os.path.isdir(path):
+            create_directory(path, lambda made: protect(module, made, "0755"))
+        # The certificate last: without it, a key that is there was never used.
+        replace_file(key_file, key, lambda made: protect(module, made, "0600"))
+        replace_file(certificate_file, certificate, lambda made: protect(module, made, "0644"))
+        return (key, certificate), True
+    if key is None:
+        raise KeysError(
+            f"{key_file} is missing and {certificate_file} is there: restore the key, or move"
+            " ca.pem and certificates.json away to begin anew"
+        )
+    changed = [protect(module, key_file, "0600"), protect(module, certificate_file, "0644")]
+    return (key, certificate), any(changed)
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the CA and the account's certificates to the wanted state."""
+    params = module.params
+    path, account = params["path"], params["account"]
+    register = os.path.join(path, "certificates.json")
+    now = datetime.now(UTC).replace(microsecond=0)
+    if not module.check_mode:
+        require_cryptography()
+    pair, changed = authority(module, now)
+    known = read_file(register)
+    issued = load_issued(known)
+    before = valid(issued, account, now) if account else []
+    new = bool(account) and params["state"] == "present" and not before
+    if new and not module.check_mode:
+        if not params["export"] or not params["passphrase"]:
+            raise KeysError(f"export and passphrase are missing: {account} has no certificate yet")
+        certificate = issue(pair, account, now, params["days"], params["passphrase"])
+        issued[certificate.fingerprint] = {
+            "account": account,
+            "until": certificate.until.isoformat(),
+            "revoked": None,
+        }
+        replace_file(
+            params["export"], certificate.pkcs12, lambda made: protect(module, made, "0600")
+        )
+    if params["state"] == "absent":
+        for fingerprint in before:
+            issued[fingerprint]["revoked"] = now.isoformat()
+    if not module.check_mode and dump_issued(issued) != known:
+        replace_file(register, dump_issued(issued), lambda made: protect(module, made, "0644"))
+        changed = True
+    after = valid(issued, account, now) if account else []
+    lines = [f"{account}: {fingerprint}\n" for fingerprint in after]
+    if new and module.check_mode:
+        lines = [f"{account}: a new certificate\n"]
+    return {
+        "changed": changed or new or before != after or known is None,
+        "ca": os.path.join(path, "ca.pem"),
+        "fingerprints": after,
+        "issued": new,
+        "diff": {
+            "before": "".join(f"{account}: {fingerprint}\n" for fingerprint in before),
+            "after": "".join(lines),
+        },
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "hostname": {"type": "str", "required": True},
+            "account": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "days": {"type": "int", "default": 365},
+            "export": {"type": "path"},
+            "passphrase": {"type": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        check(module.params)
+        os.umask(0o077)
+        module.exit_json(**run(module))
+    except (KeysError, OSError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

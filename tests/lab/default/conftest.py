@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states that the tests of TLS have the mail host in.
+
+A run takes long, so a state serves several files of tests, and is made only if the host is not in
+it. Any order of the tests works; that of their names needs the fewest runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import lab
+
+PLAYBOOK = str(Path(__file__).with_name("tls.yml"))
+Have = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def have() -> Iterator[Have]:
+    """Give the host these settings on top of the inventory's, and its own again in the end."""
+    present: dict[str, Any] = {}
+
+    def have(**settings: Any) -> None:
+        nonlocal present
+        if settings != present:
+            run = lab.playbook(PLAYBOOK, **settings)
+            assert run.returncode == 0, run.stdout
+            present = settings
+
+    yield have
+    have()
+
+
+@pytest.fixture
+def default(have: Have) -> None:
+    have()
+
+
+@pytest.fixture
+def compatible_with_policies(have: Have) -> None:
+    have(mail_tls_profile="compatible", mail_mta_sts_outbound=True, mail_tls_policy={})
+
+
+@pytest.fixture
+def certificate_required(have: Have) -> None:
+    have(mail_client_certificates="required")
+
+
+@pytest.fixture
+def strict_or_by_certificate(have: Have) -> None:
+    have(
+        mail_tls_profile="strict",
+        mail_client_certificates="sufficient",
+        # No word about any destination of the tests.
+        mail_tls_policy={".peer.example.net": "none"},
+    )

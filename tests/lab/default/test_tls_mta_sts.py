@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mail goes by the MTA-STS policies of other domains, and by DANE before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+
+import pytest
+
+from tests.lab import lab
+
+ALICE = "alice@example.org"
+# Its policy names another server than that with the TLSA records.
+BY_DANE = "bob@example.net"
+BY_POLICY = "bob@policy.example.net"
+NEITHER = "bob@relay.example.net"
+
+pytestmark = pytest.mark.usefixtures("compatible_with_policies")
+
+
+@contextmanager
+def the_certificate_of_the_policy() -> Iterator[None]:
+    """Have the peer show at port 25 a certificate by the lab's CA for relay.example.net."""
+    chain = "postconf smtpd_tls_chain_files=/etc/postfix/{}.pem && postfix reload"
+    lab.on("peer", chain.format("relay"))
+    try:
+        yield
+    finally:
+        lab.on("peer", chain.format("tls"))
+
+
+def deferral(mail: EmailMessage) -> str:
+    lines = lab.eventually(
+        "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
+    )
+    return lines[0]
+
+
+def test_a_domain_with_tlsa_records_goes_by_dane_whatever_its_policy_says() -> None:
+    assert "mx.other.example" in lab.on(
+        "mx", "postmap -q example.net socketmap:inet:127.0.0.1:8461:"
+    )
+    mail = lab.message(ALICE, BY_DANE)
+    lab.submit(mail)
+    lab.received_at_peer(mail)
+    assert lab.connection_of("mx", mail).startswith("Verified TLS connection")
+
+
+def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_when_it_is() -> None:
+    # That of the peer itself, which only DANE vouches for.
+    mail = lab.message(ALICE, BY_POLICY)
+    lab.submit(mail)
+    assert "Server certificate not" in deferral(mail)
+
+    with the_certificate_of_the_policy():
+        lab.on("mx", "postqueue -f")
+        lab.received_at_peer(mail)
+    assert lab.connection_of("mx", mail).startswith("Verified TLS connection")
+
+
+def test_a_domain_with_neither_goes_as_before() -> None:
+    mail = lab.message(ALICE, NEITHER)
+    lab.submit(mail)
+    lab.received_at_peer(mail)
+
+
+def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
+    by_dane, other = lab.message(ALICE, BY_DANE), lab.message(ALICE, NEITHER)
+    # To stop at once, as it would wait for Postfix to end its connections.
+    daemon = "postfix-mta-sts-resolver.service"
+    lab.on("mx", f"systemctl kill --signal=KILL {daemon}; systemctl stop {daemon}")
+    try:
+        for mail in (by_dane, other):
+            lab.submit(mail)
+        lab.received_at_peer(by_dane)
+        told = deferral(other)
+    finally:
+        lab.on("mx", f"systemctl start {daemon}")
+    assert "dsn=4." in told, told
+    lab.on("mx", "postqueue -f")
+    lab.received_at_peer(other)
