@@ -32,17 +32,6 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-@pytest.fixture(autouse=True)
-def anybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let whoever runs the tests own the files."""
-    real = client_certificate.AnsibleModule.load_file_common_arguments
-
-    def mine(self: Any, params: Any, path: Any = None) -> Any:
-        return real(self, {**params, "owner": None, "group": None}, path=path)
-
-    monkeypatch.setattr(client_certificate.AnsibleModule, "load_file_common_arguments", mine)
-
-
 def openssl(*arguments: str) -> str:
     return subprocess.run(
         ["openssl", *arguments], check=True, capture_output=True, text=True
