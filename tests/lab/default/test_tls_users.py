@@ -14,53 +14,12 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
+from tests.lab.certificates import certificate, in_a_mail_program, send
 from tests.lab.default.conftest import Have
 from tests.lab.lab import MX, SUBMISSION, SUBMISSIONS
 
 ALICE, BOB, DAVE = "alice@example.org", "bob@example.net", "dave@example.org"
 FRANK, LOBBY = "frank@example.org", "lobby@example.org"
-
-
-def certificate(
-    directory: Path, account: str, state: str = "present"
-) -> subprocess.CompletedProcess[str]:
-    """Have the certificate of an account issued, or revoked, as an administrator does."""
-    run = lab.playbook(
-        "pillarbox.mail.client_certificate",
-        "-vvv",
-        "--diff",
-        mail_client_certificates="required",
-        client_certificate_account=account,
-        client_certificate_state=state,
-        client_certificate_dir=str(directory),
-    )
-    assert run.returncode == 0, run.stdout
-    return run
-
-
-def in_a_mail_program(directory: Path, account: str) -> Path:
-    """The key and the certificate, taken out of PKCS#12 with openssl."""
-    pem = directory / f"{account}.pem"
-    password = f"file:{directory}/{account}.password"
-    command = ["openssl", "pkcs12", "-in", f"{directory}/{account}.p12", "-nodes", "-out", str(pem)]
-    subprocess.run([*command, "-passin", password], check=True, capture_output=True)
-    return pem
-
-
-def send(mail: EmailMessage, pem: Path | None, login: str | None, port: int = SUBMISSIONS) -> None:
-    context = lab.trusting_the_ca()
-    if pem:
-        context.load_cert_chain(pem)
-    session: smtplib.SMTP
-    if port == SUBMISSIONS:
-        session = smtplib.SMTP_SSL(MX, port, "client.example.org", timeout=20, context=context)
-    else:
-        session = smtplib.SMTP(MX, port, "client.example.org", timeout=20)
-        session.starttls(context=context)
-    with session:
-        if login:
-            session.login(login, lab.password(login))
-        session.send_message(mail)
 
 
 def refusal(mail: EmailMessage, pem: Path | None, login: str | None) -> str:

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users' certificates, as an administrator has them issued and a mail program uses them."""
+
+from __future__ import annotations
+
+import smtplib
+import subprocess
+from email.message import EmailMessage
+from pathlib import Path
+
+from tests.lab import lab
+from tests.lab.lab import MX, SUBMISSIONS
+
+
+def certificate(
+    directory: Path, account: str, state: str = "present", *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Have the certificate of an account issued, or revoked, as an administrator does."""
+    run = lab.playbook(
+        "pillarbox.mail.client_certificate",
+        "-vvv",
+        "--diff",
+        *arguments,
+        mail_client_certificates="required",
+        client_certificate_account=account,
+        client_certificate_state=state,
+        client_certificate_dir=str(directory),
+    )
+    assert run.returncode == 0, run.stdout
+    return run
+
+
+def in_a_mail_program(directory: Path, account: str) -> Path:
+    """The key and the certificate, taken out of PKCS#12 with openssl."""
+    pem = directory / f"{account}.pem"
+    password = f"file:{directory}/{account}.password"
+    command = ["openssl", "pkcs12", "-in", f"{directory}/{account}.p12", "-nodes", "-out", str(pem)]
+    subprocess.run([*command, "-passin", password], check=True, capture_output=True)
+    return pem
+
+
+def send(mail: EmailMessage, pem: Path | None, login: str | None, port: int = SUBMISSIONS) -> None:
+    """Send a message with a certificate, logged in by password, or both."""
+    context = lab.trusting_the_ca()
+    if pem:
+        context.load_cert_chain(pem)
+    session: smtplib.SMTP
+    if port == SUBMISSIONS:
+        session = smtplib.SMTP_SSL(MX, port, "client.example.org", timeout=20, context=context)
+    else:
+        session = smtplib.SMTP(MX, port, "client.example.org", timeout=20)
+        session.starttls(context=context)
+    with session:
+        if login:
+            session.login(login, lab.password(login))
+        session.send_message(mail)

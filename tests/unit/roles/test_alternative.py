@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scenario alternative leaves no setting at its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+# What other scenarios are for, or one run hands to another.
+ELSEWHERE = {
+    # renewal
+    "mail_tls_source",
+    "mail_tls_provided",
+    "acme_sh_challenge",
+    "acme_sh_webroot",
+    "acme_sh_ca_bundle",
+    # dns, with the APIs of other providers
+    "acme_sh_dns_api",
+    # rotation
+    "rspamd_dkim_rotate",
+    "rspamd_dkim_compromised",
+    # default, as a host has mail in one format only, and ClamAV takes a gigabyte
+    "dovecot_mail_format",
+    "rspamd_antivirus",
+    # without it, mail that is forwarded would not pass SPF, which is tested
+    "mail_srs",
+}
+
+
+def options() -> dict[str, Any]:
+    """The default of each setting that users make."""
+    found = {}
+    for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
+        for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
+            for name, option in entry.get("options", {}).items():
+                if "default" in option and not name.startswith("dns_"):
+                    found[name] = option["default"]
+    return found
+
+
+def test_another_word_for_each_setting() -> None:
+    settings: dict[str, Any] = {}
+    for name in ("group_vars/mail_servers.yml", "alternative.yml"):
+        settings.update(yaml.safe_load((ROOT / "lab" / name).read_text()))
+    defaults = options()
+    same = {name for name, value in defaults.items() if settings.get(name, value) == value}
+    assert len(defaults) > 70
+    assert same == ELSEWHERE
