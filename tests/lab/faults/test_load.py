@@ -40,6 +40,8 @@ class Outage(NamedTuple):
     """What one stop of a part did to the mail of the time."""
 
     part: str
+    arriving: int
+    leaving: int
     seconds: float
     waiting_at_peer: int
     waiting_at_mx: int
@@ -88,7 +90,9 @@ def outage(number: int, part: str) -> Outage:
 
         lab.eventually(f"empty queues after {part}", all_gone, patience=60)
         drained = time.monotonic() - started
-        return Outage(part, started - start, *waiting, outgoing.result(), drained)
+        return Outage(
+            part, INCOMING, len(ours), started - start, *waiting, outgoing.result(), drained
+        )
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +152,7 @@ def test_the_outages_are_measured(outages: list[Outage]) -> None:
     figures = "".join(
         f"measured: {it.part} stopped for {it.seconds:.1f} s: waiting at the sender"
         f" {it.waiting_at_peer}, in the queue {it.waiting_at_mx}, submissions put off {it.put_off};"
-        f" all delivered {it.drained_after:.1f} s after its start\n"
+        f" {it.arriving} in, {it.leaving} out delivered {it.drained_after:.1f} s after its start\n"
         for it in outages
     )
     (lab.LOGS / f"{lab.SCENARIO}-measured.log").write_text(figures)
