@@ -5,7 +5,18 @@ from __future__ import annotations
 
 import sys
 
-from tests.lab.lab import COLLECTIONS, use_names
+import pytest
+
+from tests.lab.lab import COLLECTIONS, SCENARIO, use_names
 
 sys.path.append(str(COLLECTIONS))  # for tests that run a module in this process
 use_names()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out on Debian 12 what would be seen there as on Debian 13; see CONTRIBUTING.md."""
+    if SCENARIO != "bookworm":
+        return
+    again = [item for item in items if item.get_closest_marker("once")]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in again]

@@ -91,6 +91,11 @@ def reboot(host: str) -> None:
     subprocess.run([str(ROOT / "bin" / "lab"), "reboot", host], check=True, timeout=120)
 
 
+def stop_filter() -> None:
+    """End Rspamd at once; by itself it waits a quarter of a minute for its milter sessions."""
+    on("mx", "systemctl kill -s KILL rspamd.service; systemctl stop rspamd.service")
+
+
 def password(address: str) -> str:
     """The password that the lab's inventory gives a user."""
     return (STATE / "secrets" / f"password-{address}").read_text().strip()

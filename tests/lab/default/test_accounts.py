@@ -209,6 +209,7 @@ def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
     assert b"5.2.2" in lab.received_at_peer(bounce)
 
 
+@pytest.mark.once
 def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_kept() -> None:
     inventory = yaml.safe_load((lab.ROOT / "lab/group_vars/mail_servers.yml").read_text())
     users = inventory["mail_users"]

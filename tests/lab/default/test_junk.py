@@ -175,8 +175,7 @@ def test_a_move_succeeds_without_rspamd_and_the_nightly_run_learns_what_was_miss
     place(ham, "Junk")
     assert bayes(ham[0]) > 1
     lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject '{COMPLAINT}'")
-    # At once, without waiting for milter sessions.
-    lab.on("mx", "systemctl kill -s KILL rspamd.service; systemctl stop rspamd.service")
+    lab.stop_filter()
     try:
         move(spam, "INBOX", "Junk")
         move(ham, "Junk", "INBOX")

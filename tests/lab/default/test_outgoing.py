@@ -23,7 +23,8 @@ KEYS = "/var/lib/rspamd/dkim"
 
 def restart_filter() -> None:
     """It keeps keys in memory."""
-    lab.on("mx", "systemctl restart rspamd")
+    lab.stop_filter()
+    lab.on("mx", "systemctl start rspamd")
     talk = ("EHLO client.example.net\r\n", "MAIL FROM:<>\r\n")
     lab.eventually("the filter", lambda: wire(talk)[0][2].startswith("250") or None)
 

@@ -56,6 +56,7 @@ def changed_settings() -> Iterator[None]:
     assert run.returncode == 0, run.stdout
 
 
+@pytest.mark.once
 def test_a_pattern_that_is_none_is_refused() -> None:
     run = lab.playbook(PORT25, "--check", postfix_header_checks=["/^Subject: (spam/ REJECT"])
     assert run.returncode != 0 and "Unmatched ( or \\(" in run.stdout, run.stdout

@@ -68,6 +68,7 @@ def test_mail_waits_where_the_policy_is_not_met() -> None:
     lab.on("mx", f"postsuper -d {deferred[0].partition(':')[0]}")
 
 
+@pytest.mark.once
 def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_shown_nowhere() -> None:
     smarthost = {"host": "relay.example.net", "username": "mx", "password": SECRET}
     everybody = {"*": {**smarthost, "spf_include": "_spf.example.net"}}

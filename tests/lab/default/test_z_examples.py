@@ -26,6 +26,8 @@ import yaml
 from tests.lab import lab
 from tests.lab.dns import apis, fake_ovh
 
+pytestmark = pytest.mark.once
+
 PLUGINS = {
     f"{kind}/{path.stem}": path
     for kind in ("modules", "filter")

@@ -343,15 +343,17 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
     message = f"update of zone ({'|'.join(zones)}) unanswered .*run again to finish"
     with bind.stopped(), pytest.raises(DnsError, match=message):
         provider.apply(plans)
-    for zone, old, some in zip(zones, before, wanted, strict=True):
-        (plan,) = bind.provider().plan(some)
-        assert len(plan.changes) in (0, 2), plan.changes
-        assert len(plan.changes) == 0 or bind.zone_lines(zone) == old
-    bring(bind.provider(), [record for some in wanted for record in some])
-    for zone, old in zip(zones, before, strict=True):
+    differences = []
+    for zone in zones:
         spf = f'{zone}. 300 IN TXT "v=spf1 -all"'
         mx = f"{zone}. 3600 IN MX 10 mx.example.org."
-        assert set(old) ^ set(bind.zone_lines(zone)) == {spf, spf.replace("-all", "mx -all"), mx}
+        differences.append({spf, spf.replace("-all", "mx -all"), mx})
+    for zone, old, difference in zip(zones, before, differences, strict=True):
+        # In one look, as the server may only now take up what it was sent.
+        assert set(old) ^ set(bind.zone_lines(zone)) in (set(), difference)
+    bring(bind.provider(), [record for some in wanted for record in some])
+    for zone, old, difference in zip(zones, before, differences, strict=True):
+        assert set(old) ^ set(bind.zone_lines(zone)) == difference
 
 
 def test_a_zone_that_is_refused_leaves_the_others_old_or_new(bind, records):

@@ -90,6 +90,7 @@ def test_we_verify_the_hashes_of_libsodium() -> None:
         nacl.pwhash.argon2id.str(b"password", opslimit=1, memlimit=8192).decode().rstrip("\0"),
         "$argon2id$v=19$m=4194304,t=9999,p=1$c29tZXNhbHQAAAAAAAAAAA$" + "A" * 43,
     ],
+    ids=["none", "half", "weak", "costly"],
 )
 def test_hashes_that_are_not_ours_are_made_anew(stored: str) -> None:
     assert not Argon2id().verify(stored, b"password")

@@ -182,6 +182,7 @@ def test_a_program_of_others_is_not_replaced(host: Host) -> None:
         (archive(("tool-1/tool", "", 0o644)), "no program tool"),
         (b"no archive", "gzip"),
     ],
+    ids=["beside", "at the root", "other files", "no program", "no archive"],
 )
 def test_an_archive_that_does_not_fit_changes_nothing(
     host: Host, content: bytes, told: str
