@@ -37,9 +37,16 @@ def have() -> Iterator[Have]:
     have()
 
 
-@pytest.fixture
-def default(have: Have) -> None:
-    have()
+# The fixtures that have the host in one of the states below.
+STATES = {"certificate_required", "compatible_with_policies", "issued", "strict_or_by_certificate"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_state(have: Have, request: pytest.FixtureRequest) -> None:
+    """All other files of tests find the host with the inventory's settings."""
+    tests = [test for test in request.session.items if test.path == request.path]
+    if not any(STATES & set(getattr(test, "fixturenames", ())) for test in tests):
+        have()
 
 
 @pytest.fixture

@@ -239,6 +239,17 @@ def test_a_line_of_a_million_characters_arrives() -> None:
     assert lab.received(ALICE, mail).count(b"x") >= 1_000_000
 
 
+def test_parts_within_parts_without_end_are_refused_and_harm_nobody() -> None:
+    mail = lab.message(BOB, ALICE).as_string().partition("Content-Type:")[0].replace("\n", "\r\n")
+    nested = "".join(
+        f'Content-Type: multipart/mixed; boundary="{level}"\r\n\r\n--{level}\r\n'
+        for level in range(1000)
+    )
+    (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{mail}{nested}\r\n.\r\n"))
+    assert replies[5].startswith("5"), replies
+    assert lab.answer_to(ALICE).startswith("250 2.1.5")
+
+
 @pytest.mark.parametrize(
     ("garbage", "answer"),
     [
