@@ -133,7 +133,11 @@ def in_between(before: dict[str, Any]) -> EmailMessage:
 
 
 def test_mail_waits_while_the_new_dovecot_has_no_configuration(in_between: EmailMessage) -> None:
-    assert lab.on("mx", "systemctl is-active dovecot", check=False) == "failed\n"
+    state = "systemctl is-active dovecot"
+    lab.eventually(
+        "the end of its tries to start",
+        lambda: lab.on("mx", state, check=False) == "failed\n" or None,
+    )
 
     waits = "status=deferred"
     lab.eventually(
