@@ -1,13 +1,14 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Domain names and mail addresses in the one form that DNS and the daemons compare.
+"""Domain names, mail addresses and networks in the one form that DNS and the daemons compare.
 
 This module util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable
@@ -168,6 +169,23 @@ def forward_address(text: str) -> str:
     if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
         raise NamesError(f"{text!r} is not an address, as in alice@example.org")
     return f"{local}@{domain_name(domain)}"
+
+
+def network(text: str) -> str:
+    """Return the address or network that a text is.
+
+    Raises:
+        NamesError: it is none.
+    """
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        try:
+            right = f"; write {ipaddress.ip_network(text, strict=False)}"
+        except ValueError:
+            right = ", as in 192.0.2.10 or 2001:db8::/32"
+        raise NamesError(f"{text} is not an address or network{right}") from error
+    return text
 
 
 def normal(parse: Callable[[str], str]) -> Callable[[str], str]:

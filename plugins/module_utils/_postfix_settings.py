@@ -8,7 +8,6 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,7 +21,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
     list_of,
     one_of,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
+    NamesError,
+    domain_name,
+    network,
+)
 
 # What header_checks(5) can do that needs no further transport, and loses no mail without a word.
 ACTIONS = (
@@ -82,26 +85,6 @@ def _dnsbl(where: str, value: Any) -> Iterator[Problem]:
     if value == {}:
         yield where, "is empty; write what the list's answers weigh, as in {127.0.0.[2..11]: 3}"
     yield from _ANSWERS(where, value)
-
-
-# Clients
-
-
-def network(text: str) -> str:
-    """Return the address or network that a text is.
-
-    Raises:
-        NamesError: it is none.
-    """
-    try:
-        ipaddress.ip_network(text)
-    except ValueError as error:
-        try:
-            right = f"; write {ipaddress.ip_network(text, strict=False)}"
-        except ValueError:
-            right = ", as in 192.0.2.10 or 2001:db8::/32"
-        raise NamesError(f"{text} is not an address or network{right}") from error
-    return text
 
 
 # Contents

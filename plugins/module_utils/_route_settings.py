@@ -37,9 +37,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     domain_name,
     forward_address,
+    network,
     normal,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._postfix_settings import network
 from ansible_collections.pillarbox.mail.plugins.module_utils._routes import ALL_OTHERS, next_hop
 
 LEVELS = ("none", "may", "encrypt", "dane", "dane-only", "verify", "secure")

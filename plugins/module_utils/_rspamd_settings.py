@@ -26,9 +26,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     forward_address,
+    network,
     normal,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._postfix_settings import network
 
 
 def _score(where: str, value: Any) -> Iterator[Problem]:

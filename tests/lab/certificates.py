@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import smtplib
 import subprocess
 from email.message import EmailMessage
 from pathlib import Path
 
 from tests.lab import lab
-from tests.lab.lab import MX, SUBMISSIONS
+from tests.lab.lab import SUBMISSIONS
 
 
 def certificate(
@@ -43,16 +42,7 @@ def in_a_mail_program(directory: Path, account: str) -> Path:
 
 def send(mail: EmailMessage, pem: Path | None, login: str | None, port: int = SUBMISSIONS) -> None:
     """Send a message with a certificate, logged in by password, or both."""
-    context = lab.trusting_the_ca()
-    if pem:
-        context.load_cert_chain(pem)
-    session: smtplib.SMTP
-    if port == SUBMISSIONS:
-        session = smtplib.SMTP_SSL(MX, port, "client.example.org", timeout=20, context=context)
-    else:
-        session = smtplib.SMTP(MX, port, "client.example.org", timeout=20)
-        session.starttls(context=context)
-    with session:
+    with lab.submission(port, pem) as session:
         if login:
             session.login(login, lab.password(login))
         session.send_message(mail)

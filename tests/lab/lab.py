@@ -117,13 +117,15 @@ def imap(address: str, secret: str | None = None) -> imaplib.IMAP4_SSL:
     return session
 
 
-def submission(port: int) -> smtplib.SMTP:
+def submission(port: int, certificate: Path | None = None) -> smtplib.SMTP:
     """A connection to a submission port, encrypted and not yet logged in."""
-    client = "client.example.org"
+    client, context = "client.example.org", trusting_the_ca()
+    if certificate:
+        context.load_cert_chain(certificate)
     if port == SUBMISSIONS:
-        return smtplib.SMTP_SSL(MX, port, client, timeout=20, context=trusting_the_ca())
+        return smtplib.SMTP_SSL(MX, port, client, timeout=20, context=context)
     session = smtplib.SMTP(MX, port, client, timeout=20)
-    session.starttls(context=trusting_the_ca())
+    session.starttls(context=context)
     return session
 
 
@@ -199,6 +201,15 @@ def log_of(host: str, mail: EmailMessage, word: str) -> list[str]:
         line.partition(":")[0] for line in log if f"message-id={mail['Message-ID']}" in line
     }
     return [line for line in log if word in line and line.partition(":")[0] in queue_ids]
+
+
+def deferral(host: str, mail: EmailMessage) -> str:
+    """What a host's Postfix says of a message that it has to keep."""
+    lines = eventually(
+        f"{mail['Subject']} in the queue of {host}",
+        lambda: log_of(host, mail, "status=deferred") or None,
+    )
+    return lines[0]
 
 
 def connection_of(host: str, mail: EmailMessage) -> str:

@@ -222,7 +222,7 @@ def test_mail_waits_at_the_sender_while_the_filter_is_stopped() -> None:
     lab.stop_filter()
     try:
         lab.send_from_peer(mail)
-        lab.eventually("the deferral", lambda: lab.log_of("peer", mail, "status=deferred") or None)
+        lab.deferral("peer", mail)
     finally:
         lab.on("mx", "systemctl start rspamd")
     lab.eventually(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.message import EmailMessage
 
 import pytest
 
@@ -33,13 +32,6 @@ def the_certificate_of_the_policy() -> Iterator[None]:
         lab.on("peer", chain.format("tls"))
 
 
-def deferral(mail: EmailMessage) -> str:
-    lines = lab.eventually(
-        "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
-    )
-    return lines[0]
-
-
 def test_a_domain_with_tlsa_records_goes_by_dane_whatever_its_policy_says() -> None:
     assert "mx.other.example" in lab.on(
         "mx", "postmap -q example.net socketmap:inet:127.0.0.1:8461:"
@@ -54,7 +46,7 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
     # That of the peer itself, which only DANE vouches for.
     mail = lab.message(ALICE, BY_POLICY)
     lab.submit(mail)
-    assert "Server certificate not" in deferral(mail)
+    assert "Server certificate not" in lab.deferral("mx", mail)
 
     with the_certificate_of_the_policy():
         lab.on("mx", "postqueue -f")
@@ -77,7 +69,7 @@ def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
         for mail in (by_dane, other):
             lab.submit(mail)
         lab.received_at_peer(by_dane)
-        told = deferral(other)
+        told = lab.deferral("mx", other)
     finally:
         lab.on("mx", f"systemctl start {daemon}")
     assert "dsn=4." in told, told

@@ -56,10 +56,8 @@ def test_keeps_mail_for_a_server_without_tls_and_says_why() -> None:
     mail = lab.message(ALICE, BOB_WITHOUT_DANE)
     with peer_without_tls():
         lab.submit(mail)
-        deferred = lab.eventually(
-            "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
-        )
-    assert "TLS is required, but was not offered by host relay.example.net" in deferred[0]
+        deferred = lab.deferral("mx", mail)
+    assert "TLS is required, but was not offered by host relay.example.net" in deferred
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(mail)
 
@@ -69,12 +67,10 @@ def test_mail_waits_while_nobody_tells_of_dane() -> None:
     lab.on("mx", "systemctl stop pillarbox-dane.service")
     try:
         lab.submit(mail)
-        deferred = lab.eventually(
-            "the deferral", lambda: lab.log_of("mx", mail, "status=deferred") or None
-        )
+        deferred = lab.deferral("mx", mail)
     finally:
         lab.on("mx", "systemctl start pillarbox-dane.service")
-    assert "dsn=4." in deferred[0], deferred
+    assert "dsn=4." in deferred, deferred
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(mail)
 

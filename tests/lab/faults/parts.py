@@ -18,9 +18,10 @@ DATABASE = "valkey-server"
 @contextmanager
 def stopped(unit: str) -> Iterator[None]:
     """One of the daemons is not there, as when somebody has stopped it."""
-    # Rspamd would wait 16 s for the sessions that Postfix keeps with it.
-    hard = f"systemctl stop --no-block {unit}; systemctl kill --signal=KILL {unit};"
-    lab.on("mx", f"{hard if unit == 'rspamd' else ''} systemctl stop {unit}")
+    if unit == "rspamd":
+        lab.stop_filter()
+    else:
+        lab.on("mx", f"systemctl stop {unit}")
     try:
         yield
     finally:

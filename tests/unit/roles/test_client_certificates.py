@@ -5,27 +5,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = (
-    Path(__file__).parents[3]
-    / "roles/client_certificates/templates/usr/local/lib/pillarbox/client_certificates.py"
-)
-SPEC = importlib.util.spec_from_file_location("client_certificates", PROGRAM)
-assert SPEC
-assert SPEC.loader
-program = importlib.util.module_from_spec(SPEC)
-sys.modules["client_certificates"] = program
-# What Python compiles beside it would be taken for a template.
-before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-SPEC.loader.exec_module(program)
-sys.dont_write_bytecode = before
+from .programs import load
+
+program = load("client_certificates/templates/usr/local/lib/pillarbox/client_certificates.py")
 
 ALICE, BOB, GONE = "alice@example.org", "bob@example.org", "gone@example.org"
 OWNERS = {"AA": ALICE, "BB": BOB, "CC": GONE}

@@ -5,28 +5,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import dns.name
 import dns.rdata
 import pytest
 
-PROGRAM = (
-    Path(__file__).parents[3] / "roles/tls_policy/templates/dane/usr/local/lib/pillarbox/dane.py"
-)
-SPEC = importlib.util.spec_from_file_location("dane", PROGRAM)
-assert SPEC
-assert SPEC.loader
-dane = importlib.util.module_from_spec(SPEC)
-# What Python compiles beside it would be taken for a template.
-before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-SPEC.loader.exec_module(dane)
-sys.dont_write_bytecode = before
+from .programs import load
+
+dane = load("tls_policy/templates/dane/usr/local/lib/pillarbox/dane.py")
 
 DIGEST = "00" * 32
 # Name and type: the records, "insecure" before them, "fails", or the name that it is an alias of.

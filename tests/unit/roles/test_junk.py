@@ -5,25 +5,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-PROGRAM = (
-    Path(__file__).parents[3] / "roles/rspamd/templates/rspamd/usr/local/lib/pillarbox/junk.py"
-)
-SPEC = importlib.util.spec_from_file_location("junk", PROGRAM)
-assert SPEC
-assert SPEC.loader
-junk = importlib.util.module_from_spec(SPEC)
-# What Python compiles beside it would be taken for a template.
-before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-SPEC.loader.exec_module(junk)
-sys.dont_write_bytecode = before
+from .programs import load
+
+junk = load("rspamd/templates/rspamd/usr/local/lib/pillarbox/junk.py")
 
 DAY = 86400
 
