@@ -37,7 +37,7 @@ postfix:
   Candidate: 3.7.11-0+deb12u1
   Version table:
      3.7.11-0+deb12u1 500
-        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        500 http://deb.example.org/debian bookworm/main amd64 Packages
 acme.sh:
   Installed: (none)
   Candidate: (none)
