@@ -1,8 +1,13 @@
-{{ ansible_managed | comment }}
-"""See that each DNS list that Postfix asks lists 127.0.0.2 and not 127.0.0.1 (RFC 5782 section 5).
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that each DNS list that Postfix asks is in service (RFC 5782 section 5).
 
-A list that ended answers for nobody or for everybody; one that refuses this host's queries says so in its answers.
+It must list 127.0.0.2 and not 127.0.0.1. A list that was shut down answers for nobody or for
+everybody; one that refuses this host's queries says so in its answers.
 """
+
+from __future__ import annotations
 
 import subprocess
 import sys
@@ -10,12 +15,12 @@ import sys
 import dns.exception
 import dns.resolver
 
-# Answers that no list of addresses gives for one: "127.0.0.1", and what many say to who asks too much.
+# Answers that no list gives for an address: "127.0.0.1", and what many give when asked too much.
 ERRORS = ("127.0.0.1", "127.255.255.")
 
 
-def answers(address, dnsbl):
-    """What a list says of an address; nothing if it does not list it."""
+def answers(address: str, dnsbl: str) -> list[str]:
+    """Return what a list says of an address; nothing if it does not list it."""
     name = ".".join(reversed(address.split("."))) + f".{dnsbl}."
     try:
         return [str(answer) for answer in dns.resolver.resolve(name, "A", lifetime=10)]
@@ -23,31 +28,43 @@ def answers(address, dnsbl):
         return []
 
 
-def trouble(dnsbl):
-    """What is wrong with a list, nothing when all is well."""
+def trouble(dnsbl: str) -> str:
+    """Return what is wrong with a list, nothing if all is well."""
     try:
         listed, others = answers("127.0.0.2", dnsbl), answers("127.0.0.1", dnsbl)
     except dns.exception.Timeout:
         return "does not answer"
     except dns.exception.DNSException as error:
         return f"does not answer ({error})"
-    strange = [answer for answer in listed + others if answer.startswith(ERRORS) or answer[:4] != "127."]
+    strange = [
+        answer
+        for answer in listed + others
+        if answer.startswith(ERRORS) or not answer.startswith("127.")
+    ]
     if strange:
-        return f"answers {', '.join(strange)}, which means that it refuses this host's queries or is gone"
+        return (
+            f"answers {', '.join(strange)}, which means that it refuses this host's queries"
+            " or is gone"
+        )
     if others:
         return f"lists 127.0.0.1, and so perhaps everybody ({', '.join(others)})"
     return "" if listed else "does not list 127.0.0.2, and so perhaps nobody"
 
 
-def main():
+def main() -> int:
     sites = subprocess.run(
-        ["/usr/sbin/postconf", "-h", "postscreen_dnsbl_sites"], stdout=subprocess.PIPE, text=True, check=True
+        ["/usr/sbin/postconf", "-h", "postscreen_dnsbl_sites"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     ).stdout
-    found = {dnsbl: trouble(dnsbl) for dnsbl in sorted({site.partition("=")[0] for site in sites.split()})}
+    dnsbls = sorted({site.partition("=")[0] for site in sites.split()})
+    found = {dnsbl: trouble(dnsbl) for dnsbl in dnsbls}
     for dnsbl, what in found.items():
         if what:
             print(f"{dnsbl} {what}. Look at its web site, or take it from postfix_dnsbls.")
-    sys.exit(any(found.values()))
+    return int(any(found.values()))
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())
