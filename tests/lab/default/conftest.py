@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
+from tests.lab.bogus import TAMPERED
 
 PLAYBOOK = str(Path(__file__).with_name("tls.yml"))
 Have = Callable[..., None]
@@ -64,6 +65,7 @@ def strict_or_by_certificate(have: Have) -> None:
     have(
         mail_tls_profile="strict",
         mail_client_certificates="sufficient",
-        # No word about any destination of the tests.
-        mail_tls_policy={".peer.example.net": "none"},
+        # No word about any other destination of the tests.
+        mail_tls_policy={".peer.example.net": "none", f"[mx.address.{TAMPERED}]:25": "encrypt"},
+        mail_smarthosts={"carol@example.org": {"host": f"mx.address.{TAMPERED}", "port": 25}},
     )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import lab
+from tests.lab.bogus import check_that_only_bogus_answers_keep_mail_waiting
 
 ALICE = "alice@example.org"
 # Its policy names another server than that with the TLSA records.
@@ -75,3 +76,7 @@ def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
     assert "dsn=4." in told, told
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(other)
+
+
+def test_only_bogus_answers_keep_mail_waiting() -> None:
+    check_that_only_bogus_answers_keep_mail_waiting(ALICE)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lab import lab
+from tests.lab.bogus import check_that_it_waits, check_that_only_bogus_answers_keep_mail_waiting
 from tests.lab.wire import wire
 
 ALICE, BOB = "alice@example.org", "bob@example.net"
@@ -18,6 +19,10 @@ ALICE, BOB = "alice@example.org", "bob@example.net"
 BOB_WITHOUT_DANE = "bob@relay.example.net"
 
 pytestmark = pytest.mark.usefixtures("strict_or_by_certificate")
+
+
+# Her smarthost has an address that DNSSEC finds bogus.
+CAROL = "carol@example.org"
 
 
 @contextmanager
@@ -73,6 +78,16 @@ def test_mail_waits_while_nobody_tells_of_dane() -> None:
     assert "dsn=4." in deferred, deferred
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(mail)
+
+
+def test_only_bogus_answers_keep_mail_waiting() -> None:
+    check_that_only_bogus_answers_keep_mail_waiting(ALICE)
+
+
+def test_mail_waits_while_the_address_of_its_smarthost_is_bogus() -> None:
+    mail = lab.message(CAROL, BOB)
+    lab.submit(mail)
+    check_that_it_waits(mail)
 
 
 def test_still_goes_by_the_operators_word_for_all_below_a_domain() -> None:
