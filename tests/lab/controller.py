@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mail host as a controller, made by the commands that the guides show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.lab import lab
+
+HOME = "/root/controller"
+# In the inventory, what docs/first-server.md says, for the lab's own host.
+LOCAL = "mail_servers: {hosts: {mx: {ansible_connection: local}}}"
+
+
+def documented(guide: str, start: str, end: str) -> str:
+    """The commands in a part of a guide, what apt installs first; it asks nothing."""
+    text = (lab.ROOT / guide).read_text().partition(start)[2].partition(end)[0]
+    install = re.findall(r"`(apt install [^`]+)`", text)
+    commands = "\n".join(install + re.findall(r"^    (.+)$", text, re.MULTILINE))
+    return commands.replace("apt install", "apt-get install -qq -y")
+
+
+def send_checkout() -> None:
+    """Copy what a controller needs to the mail host: the checkout, an inventory, its secrets."""
+    without = ["--exclude-vcs", "--exclude=./.cache", "--exclude=./.venv"]
+    _send(lab.ROOT, *without, ".", ".cache/lab/secrets", ".cache/lab/acme.sh.sha256")
+    lab.on("mx", f"cat >{HOME}/local.yml", LOCAL)
+
+
+def send_packages(directory: Path) -> None:
+    """Copy the Python packages in requirements.txt there, as pip has no way out of the lab."""
+    version = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python = lab.on("mx", f'python3 -c "{version}"').strip()
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
+    options = [f"--python-version={python}", f"--dest={directory / 'packages'}"]
+    requirements = ["--requirement", str(lab.ROOT / "requirements.txt")]
+    subprocess.run([*pip, *options, *requirements], check=True, timeout=300)
+    _send(directory, "packages")
+
+
+def _send(directory: Path, *names: str) -> None:
+    tar = subprocess.run(
+        ["tar", "-C", str(directory), "-c", *names], stdout=subprocess.PIPE, check=True
+    )
+    unpack = f"mkdir -p {HOME} && tar -C {HOME} -x"
+    ssh = ["ssh", "-F", str(lab.STATE / "ssh_config"), "mx", unpack]
+    subprocess.run(ssh, input=tar.stdout, check=True, timeout=60)
+
+
+def run(commands: str) -> str:
+    """What commands print in a new shell, which ends with the first one that fails."""
+    shell = f"export DEBIAN_FRONTEND=noninteractive PIP_NO_INDEX=1 PIP_FIND_LINKS={HOME}/packages"
+    return lab.on("mx", "bash -e", f"{shell}\ncd {HOME}\n{commands}\n", timeout=300)
+
+
+def remove() -> None:
+    lab.on("mx", f"rm -rf {HOME} ~/.ansible/collections")
