@@ -129,7 +129,8 @@ POSTFIX_CHECKS: dict[str, Check] = {
     "postfix_dnsbls": keyed_by("domain", domain_name, _dnsbl),
     "postfix_dnsbl_threshold": integer(1, 1000),
     "postfix_clients": keyed_by("address or network", network, one_of("permit", "reject")),
-    "postfix_client_connections": _LIMIT,
+    # Postfix may start five processes for each.
+    "postfix_client_connections": integer(0, 10_000),
     "postfix_client_connection_rate": _LIMIT,
     "postfix_client_message_rate": _LIMIT,
     "postfix_client_recipient_rate": _LIMIT,

@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.bogus import check_that_only_bogus_answers_keep_mail_waiting
+from tests.lab.exposure import exposed
 
 ALICE = "alice@example.org"
 # Its policy names another server than that with the TLSA records.
@@ -53,6 +54,10 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
         lab.on("mx", "postqueue -f")
         lab.received_at_peer(mail)
     assert lab.connection_of("mx", mail).startswith("Verified TLS connection")
+
+
+def test_neither_daemon_is_exposed() -> None:
+    assert exposed("pillarbox-dane", "postfix-mta-sts-resolver") == {}
 
 
 def test_a_domain_with_neither_goes_as_before() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import lab
+from tests.lab.exposure import exposed
 
 PORT25 = str(Path(__file__).with_name("port25.yml"))
 ALICE = "alice@example.org"
@@ -85,6 +86,10 @@ def test_a_large_message_is_looked_at_to_its_end() -> None:
     mail.add_attachment(EICAR.encode(), "application", "zip", filename="invoice.pdf")
     with pytest.raises(smtplib.SMTPDataError, match="A virus was found: Eicar-Test"):
         lab.submit(mail)
+
+
+def test_neither_clamav_nor_its_updates_are_exposed() -> None:
+    assert exposed("clamav-daemon", "clamav-freshclam") == {}
 
 
 def test_mail_is_put_off_while_clamd_is_dead() -> None:

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No daemon may do what it has no use for. That each can do its work is for all other tests."""
+
+from __future__ import annotations
+
+from tests.lab import lab
+from tests.lab.exposure import exposed
+
+
+def test_no_daemon_is_exposed() -> None:
+    # Debian 12 runs Postfix in the second one, and keeps what Rspamd knows in Redis.
+    postfix, database = (
+        lab.on("mx", f"systemctl is-active -q {other} && echo {other} || echo {one}").strip()
+        for one, other in (("postfix", "postfix@-"), ("valkey-server", "redis-server"))
+    )
+    daemons = (postfix, database, "dovecot", "fail2ban", "postsrsd", "rspamd", "unbound")
+    assert exposed(*daemons) == {}
+
+
+def test_no_job_is_exposed() -> None:
+    files = "cd /etc/systemd/system; ls -d pillarbox-*.service | sed 's/@/@dovecot/; s/.service//'"
+    jobs = lab.on("mx", files).split()
+    assert {"pillarbox-certificates", "pillarbox-junk"} <= set(jobs)
+    assert exposed(*jobs) == {}

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A network with a thousand connections to each port keeps nobody else out."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.lab import lab
+
+ALICE, CAROL, DAVE = "alice@example.org", "carol@example.org", "dave@example.org"
+BOB = "bob@example.net"
+POP3S, MANAGESIEVE = 995, 4190
+TLS_FIRST = (lab.SUBMISSIONS, lab.IMAPS, POP3S)
+LOGIN_PORTS = (lab.SUBMISSIONS, lab.SUBMISSION, lab.IMAPS)
+PORTS = (lab.SMTP, lab.SUBMISSION, MANAGESIEVE, *TLS_FIRST)
+
+PROGRAM = lab.ROOT / "tests/lab/flood_program.py"
+# All addresses of both are the peer's, by which the mail host reaches them.
+ATTACKERS = {
+    "-4": ("198.18.5.0/24", "198.18.0.20", "198.18.0.10"),
+    "-6": ("2001:2:5::/48", "2001:2:0:20::20", "2001:2:0:10::10"),
+}
+EACH = 1000
+
+
+def greeting(port: int) -> float:
+    """Seconds until the server says its first word to somebody from elsewhere."""
+    began = time.monotonic()
+    with socket.create_connection((lab.MX, port), timeout=20) as connection:
+        if port in TLS_FIRST:
+            with lab.trusting_the_ca().wrap_socket(connection, server_hostname=lab.MX) as stream:
+                assert stream.recv(1000)
+        else:
+            assert connection.recv(1000)
+    return time.monotonic() - began
+
+
+def login(port: int) -> float:
+    """Seconds that a user takes to log in."""
+    began = time.monotonic()
+    if port == lab.IMAPS:
+        lab.imap(ALICE).shutdown()
+    else:
+        with lab.submission(port) as session:
+            session.login(ALICE, lab.password(ALICE))
+    return time.monotonic() - began
+
+
+def usual(measure: Callable[[int], float], ports: Iterable[int]) -> dict[int, float]:
+    """What is measured at each port, as a rule: other tests run on this machine, too."""
+    return {port: statistics.median(measure(port) for _ in range(5)) for port in ports}
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[int, float]:
+    return usual(login, LOGIN_PORTS)
+
+
+@pytest.fixture(scope="module")
+def flood(before: dict[int, float]) -> Iterator[None]:
+    """Both networks have opened all their connections, and open them again when they end."""
+    lab.on("peer", "cat >/run/flood.py", PROGRAM.read_text())
+    try:
+        for version, (network, peer, server) in ATTACKERS.items():
+            lab.on("mx", f"ip {version} route add {network} via {peer}")
+            lab.on("peer", f"ip {version} route add local {network} dev lo")
+            command = f"python3 /run/flood.py {server} {network} {EACH} {' '.join(map(str, PORTS))}"
+            # For two minutes, should nobody end it. Less important than the others on this machine.
+            limits = "-p LimitNOFILE=20000 -p RuntimeMaxSec=120 -p Nice=10"
+            lab.on(
+                "peer",
+                f"systemd-run --collect -p Type=notify {limits} --unit flood{version} {command}",
+            )
+        yield
+    finally:
+        for version, (network, peer, _) in ATTACKERS.items():
+            lab.on("peer", f"systemctl stop flood{version}", check=False)
+            lab.on("peer", f"ip {version} route del local {network} dev lo", check=False)
+            lab.on("mx", f"ip {version} route del {network} via {peer}", check=False)
+
+
+@pytest.mark.usefixtures("flood")
+def test_everybody_else_is_greeted_within_a_second() -> None:
+    late = {port: taken for port, taken in usual(greeting, PORTS).items() if taken > 1.0}
+    assert not late
+
+
+@pytest.mark.usefixtures("flood")
+def test_everybody_else_logs_in_as_fast_as_before(before: dict[int, float]) -> None:
+    now = usual(login, LOGIN_PORTS)
+    assert all(now[port] < before[port] + 0.5 for port in LOGIN_PORTS), (before, now)
+
+
+@pytest.mark.usefixtures("flood")
+def test_everybody_elses_mail_arrives() -> None:
+    mail = lab.message(BOB, ALICE)
+    lab.send_from_peer(mail)
+    lab.received(ALICE, mail)
+
+
+@pytest.mark.usefixtures("flood")
+def test_an_office_behind_one_address_works() -> None:
+    with ExitStack() as office:
+        for user in (ALICE, CAROL, DAVE):
+            for _ in range(6):
+                office.enter_context(lab.imap(user)).select("INBOX", readonly=True)
+            for port in (lab.SUBMISSIONS, lab.SUBMISSION):
+                for _ in range(3):
+                    session = office.enter_context(lab.submission(port))
+                    session.login(user, lab.password(user))
+                    assert session.noop()[0] == 250
