@@ -19,6 +19,7 @@ from email import policy
 from email.errors import InvalidBase64LengthDefect
 from email.message import Message
 from email.parser import BytesParser
+from typing import Any
 
 import Milter
 
@@ -28,10 +29,16 @@ LONGEST_LINE = 998
 ENCODING = "Content-Transfer-Encoding"
 MIME = ("MIME-Version", "Content-Type", ENCODING)
 ENCODINGS = ("7bit", "8bit", "binary", "quoted-printable", "base64")
+# Signed as they are encoded (RFC 1847 section 2.1), or only a fragment.
+KEPT = ("multipart/signed", "message/partial")
 # The author of a signature has decided on the encoding.
 SIGNATURES = ("dkim-signature", "arc-seal")
 # Headers stay as they are written, and lines end as in SMTP.
 AS_WRITTEN = policy.compat32.clone(linesep="\r\n", max_line_length=0, mangle_from_=False)
+
+
+class BrokenError(Exception):
+    """Something in the message makes it impossible to write it again as it was."""
 
 
 def is_fragile(data: bytes) -> bool:
@@ -40,7 +47,14 @@ def is_fragile(data: bytes) -> bool:
 
 
 def has_long_line(data: bytes) -> bool:
-    return any(len(line.rstrip(b"\r")) > LONGEST_LINE for line in data.split(b"\n"))
+    start, with_line_end = 0, LONGEST_LINE + len("\r\n")
+    while len(data) - start > LONGEST_LINE:
+        # Lines that are short enough are passed over several at a time.
+        end = data.rfind(b"\n", start, start + with_line_end)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def fold(name: str, value: str) -> str:
@@ -63,7 +77,7 @@ def fold(name: str, value: str) -> str:
 
 
 def encode(part: Message, body: bytes) -> None:
-    """Encode a text so that it can still be read, unless base64 is shorter, and all else by that."""
+    """Encode a text so that it can still be read, and by base64 what is no text or is shorter so."""
     special = len(body) - len(re.sub(rb"[^\t\r\n -<>-~]", b"", body))
     if part.get_content_maintype() == "text" and special * 6 <= len(body):
         name, text = "quoted-printable", binascii.b2a_qp(body, istext=True)
@@ -90,30 +104,30 @@ def body_of(part: Message) -> bytes:
 
 
 def recode(part: Message) -> bool:
-    """Encode all that is fragile in a message or a part of one. Returns whether nothing else is."""
+    """Encode what is fragile in a message or a part of one. Returns whether nothing is any more."""
     encoding = str(part.get(ENCODING, "7bit")).strip().lower()
-    if part.get_content_type() == "multipart/signed":
-        # Its own signature covers the encoding too (RFC 1847 section 2.1).
+    content: Any = part.get_payload()
+    if part.get_content_type() in KEPT:
         return not is_fragile(body_of(part))
     if part.is_multipart():
-        done = all([recode(inner) for inner in part.get_payload()])
+        done = all([recode(inner) for inner in content])
         if done and encoding in ("8bit", "binary"):
             part.replace_header(ENCODING, "7bit")
         return done
+    if part.get_content_maintype() == "multipart":
+        # Without its boundaries. It must not be encoded as a whole (RFC 2045 section 6.4).
+        if not content.isascii():
+            raise BrokenError
+        return not has_long_line(content.encode())
     if not is_fragile(body_of(part)):
         return True
-    if encoding not in ENCODINGS or is_container(part):
+    if encoding not in ENCODINGS:
         return False
-    body = part.get_payload(decode=True)
+    content = part.get_payload(decode=True)
     if any(isinstance(defect, InvalidBase64LengthDefect) for defect in part.defects):
         return False
-    encode(part, body)
+    encode(part, content)
     return True
-
-
-def is_container(part: Message) -> bool:
-    """Whether it must not be encoded as a whole (RFC 2045 section 6.4)."""
-    return part.get_content_maintype() in ("message", "multipart")
 
 
 def recoded(fields: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
@@ -121,16 +135,19 @@ def recoded(fields: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     text = head.encode("ascii", "surrogateescape") + b"\r\n" + body
     message = BytesParser(policy=policy.compat32).parsebytes(text)
-    recode(message)
+    try:
+        recode(message)
+    except BrokenError:
+        return fields, body
     if ENCODING in message and "MIME-Version" not in message:
         message["MIME-Version"] = "1.0"
     return dict(message.raw_items()), body_of(message)
 
 
-class Recoder(Milter.Base):  # type: ignore[misc]
+class Recoder(Milter.Base):
     """A session with Postfix, which brings one message or several."""
 
-    @Milter.noreply
+    @Milter.noreply  # type: ignore[untyped-decorator]
     def envfrom(self, sender: str, *options: str) -> int:
         self.fields: dict[str, str] = {}
         self.seen: Counter[str] = Counter()
@@ -138,7 +155,7 @@ class Recoder(Milter.Base):  # type: ignore[misc]
         self.chunks: list[bytes] = []
         return int(Milter.CONTINUE)
 
-    @Milter.noreply
+    @Milter.noreply  # type: ignore[untyped-decorator]
     def header(self, name: str, value: str) -> int:
         self.seen[name.lower()] += 1
         for known in MIME:
@@ -149,7 +166,7 @@ class Recoder(Milter.Base):  # type: ignore[misc]
             self.long.append((name, self.seen[name.lower()], folded))
         return int(Milter.CONTINUE)
 
-    @Milter.noreply
+    @Milter.noreply  # type: ignore[untyped-decorator]
     def body(self, chunk: bytes) -> int:
         self.chunks.append(chunk)
         return int(Milter.CONTINUE)
@@ -173,7 +190,7 @@ class Recoder(Milter.Base):  # type: ignore[misc]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A milter that encodes what would not stay as it is.")
+    parser = argparse.ArgumentParser(description="A milter that encodes fragile mail.")
     parser.add_argument("port", type=int, help="where it listens, on the loopback interface")
     port = parser.parse_args().port
     Milter.factory = Recoder
