@@ -145,7 +145,6 @@ SIGNED += mixed(part("text/plain; charset=utf-8", "8bit", GERMAN), b"Content-Typ
     "body",
     [
         SIGNED,
-        part("message/partial; id=a", "8bit", GERMAN),
         part("text/plain", "x-own", GERMAN),
         part("text/plain", "base64", b"A" * 1001),
         b"Content-Type: multipart/mixed\r\n\r\n" + GERMAN,

@@ -29,8 +29,6 @@ LONGEST_LINE = 998
 ENCODING = "Content-Transfer-Encoding"
 MIME = ("MIME-Version", "Content-Type", ENCODING)
 ENCODINGS = ("7bit", "8bit", "binary", "quoted-printable", "base64")
-# Signed as they are encoded (RFC 1847 section 2.1), or only a fragment.
-KEPT = ("multipart/signed", "message/partial")
 # The author of a signature has decided on the encoding.
 SIGNATURES = ("dkim-signature", "arc-seal")
 # Headers stay as they are written, and lines end as in SMTP.
@@ -77,7 +75,7 @@ def fold(name: str, value: str) -> str:
 
 
 def encode(part: Message, body: bytes) -> None:
-    """Encode a text so that it can still be read, and by base64 what is no text or is shorter so."""
+    """Encode a text so that it can still be read, if base64 is not shorter."""
     special = len(body) - len(re.sub(rb"[^\t\r\n -<>-~]", b"", body))
     if part.get_content_maintype() == "text" and special * 6 <= len(body):
         name, text = "quoted-printable", binascii.b2a_qp(body, istext=True)
@@ -107,7 +105,8 @@ def recode(part: Message) -> bool:
     """Encode what is fragile in a message or a part of one. Returns whether nothing is any more."""
     encoding = str(part.get(ENCODING, "7bit")).strip().lower()
     content: Any = part.get_payload()
-    if part.get_content_type() in KEPT:
+    if part.get_content_type() == "multipart/signed":
+        # By somebody else, as it is encoded (RFC 1847 section 2.1).
         return not is_fragile(body_of(part))
     if part.is_multipart():
         done = all([recode(inner) for inner in content])
