@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import smtplib
 import uuid
 from collections.abc import Iterator
@@ -177,7 +178,7 @@ def fill(account: str, size: int) -> None:
     """Put a message of about so many kB into a mailbox."""
     mail = lab.message(BOB, account, "x" * 998 + "\n")
     mail.set_content(("x" * 76 + "\n") * (size * 1000 // 77))
-    lab.on("mx", f"sendmail -f '' {account}", mail.as_string())
+    lab.on("mx", f"sendmail -f '' {shlex.quote(account)}", mail.as_string())
     lab.eventually("the filling", lambda: kept(account, mail) or None)
 
 

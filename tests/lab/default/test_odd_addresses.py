@@ -29,9 +29,9 @@ BOB = "bob@example.net"
 
 
 def send(recipient: str, author: str = BOB) -> EmailMessage:
-    """A message from the other mail server, past the words of a shell."""
+    """A message from the other mail server."""
     mail = lab.message(author, recipient)
-    lab.on("peer", f"sendmail -f {shlex.quote(author)} {shlex.quote(recipient)}", mail.as_string())
+    lab.send_from_peer(mail)
     return mail
 
 
