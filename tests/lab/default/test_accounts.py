@@ -105,7 +105,9 @@ def test_an_account_that_may_not_send_still_receives(account: str) -> None:
 def kept(account: str, mail: object) -> str:
     """Where the host keeps a message of an account, whoever may log in."""
     subject = str(mail["Subject"])  # type: ignore[index]
-    return lab.on("mx", f"doveadm search -u {account} mailbox INBOX subject '{subject}'")
+    return lab.on(
+        "mx", f"doveadm search -u {shlex.quote(account)} mailbox INBOX subject '{subject}'"
+    )
 
 
 @pytest.mark.parametrize(

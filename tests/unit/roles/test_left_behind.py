@@ -45,8 +45,8 @@ def told(tmp_path: Path, *domains: str) -> str:
         }
         for domain in domains
     ]
-    variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": {"path": str(tmp_path)}}
-    variables["mail_dns"]["provider"] = "zonefile"
+    dns = {"provider": "zonefile", "path": str(tmp_path)}
+    variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": dns}
     (tmp_path / "variables.json").write_text(json.dumps(variables))
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     done = subprocess.run(
