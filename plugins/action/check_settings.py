@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Unresolved
+from ansible_collections.pillarbox.mail.plugins.module_utils import _contested
+from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Problem, Unresolved
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings import check
 
 _ROLES = Path(__file__).parents[2] / "roles"
-# What the role mail itself fixes (paths and sockets) has names that begin alike.
-_FIXED = _ROLES / "mail/vars/main.yml"
+# What the role mail computes has names that begin like those of settings.
+_COMPUTED = _ROLES / "mail/vars/main.yml"
+# The hosts of site.yml.
+_GROUP = "mail_servers"
 
 
 class ActionModule(ActionBase):
@@ -31,13 +34,16 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         roles = self._options_of_roles()
         settings = self._task.args.get("settings")
+        problems: list[Problem] = []
         if settings is None:
             settings = self._settings_of(task_vars or {}, roles)
+            problems = [*self._overridden(task_vars or {}), *self._contested(task_vars or {})]
         errors = (
             check(settings, roles)
             if isinstance(settings, Mapping)
             else ["settings: must be a dictionary of settings by name"]
         )
+        errors = sorted([*errors, *(f"{where}: {what}" for where, what in problems)])
         result.update(changed=False, errors=errors)
         if errors:
             many = "One setting is" if len(errors) == 1 else f"{len(errors)} settings are"
@@ -55,12 +61,39 @@ class ActionModule(ActionBase):
 
     def _settings_of(self, task_vars: dict[str, Any], roles: Iterable[str]) -> dict[str, Any]:
         prefixes = tuple(f"{role}_" for role in ("mail", *roles))
-        fixed = self._loader.load_from_file(str(_FIXED))
+        computed = self._computed()
         return {
             name: self._resolve(value)
             for name, value in task_vars.items()
-            if name.startswith(prefixes) and name not in fixed
+            if name.startswith(prefixes) and name not in computed
         }
+
+    def _computed(self) -> set[str]:
+        return set(self._loader.load_from_file(str(_COMPUTED)))
+
+    def _overridden(self, task_vars: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what the inventory sets in vain, as the variables of a role take precedence."""
+        own = task_vars["hostvars"].raw_get(task_vars["inventory_hostname"])
+        for name in sorted(self._computed() & own.keys()):
+            yield name, "is no setting but computed from others, so it cannot be set; leave it out"
+
+    def _contested(self, task_vars: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what other mail servers claim too, also those that --limit leaves out."""
+        host = task_vars["inventory_hostname"]
+        names = dict.fromkeys([host, *task_vars["groups"].get(_GROUP, [])])
+        hosts = {name: self._claims(task_vars["hostvars"][name]) for name in names}
+        return _contested.contested(host, hosts)
+
+    @staticmethod
+    def _claims(variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings by which hosts can get into each other's way."""
+        claims = {}
+        for name in _contested.SETTINGS:
+            try:
+                claims[name] = variables.get(name)
+            except AnsibleError:
+                continue  # said of that host itself
+        return claims
 
     def _resolve(self, value: Any) -> Any:
         """Evaluate a variable leaf by leaf, so that one that fails does not hide the others."""

@@ -15,9 +15,18 @@ from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-# Narrower than RFC 5321's dot-string on purpose: these are the characters that Dovecot lets into a
-# user name (auth_username_chars), and none of them means anything in a path or a passwd-file.
-_LOCAL_PART = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+# Of a dot-atom (RFC 5322 section 3.2.3) all that means nothing in a table, path or command of any
+# daemon. Dovecot lets the same into a user name (auth_username_chars, in accounts.conf).
+_LOCAL_PART = re.compile(r"[a-z0-9_'&=^~-]+(\.[a-z0-9_'&=^~-]+)*")
+_MISREAD = {
+    **dict.fromkeys("!%", "which old mail routes have in them, and Postfix follows those"),
+    **dict.fromkeys("${}", "with which variables are written"),
+    **dict.fromkeys("*?", "which stands for any other characters where doveadm takes a user"),
+    **dict.fromkeys("`|", "with which shells run commands"),
+    "#": "with which tables begin a comment",
+    "/": "which separates directories, and each account has one of its name",
+    "+": "which separates a sub-address or the name of a device",
+}
 
 _DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 
@@ -98,10 +107,10 @@ def selector(name: str) -> str:
 
 
 def address(text: str) -> str:
-    """Return an account's address in lower case, its domain in A-labels.
+    """Return an address of this server in lower case, its domain in A-labels.
 
     Raises:
-        NamesError: it is not an address, or one that no account can have.
+        NamesError: it is not an address, or one that no account or alias can have.
     """
     local, at, domain = text.rpartition("@")
     if not (at and local):
@@ -109,9 +118,11 @@ def address(text: str) -> str:
     if len(local) > 64:
         raise NamesError(f"{text} has more than 64 characters before the @ (RFC 5321 section 4.5)")
     if not _LOCAL_PART.fullmatch(local.lower()):
+        bad = next((character for character in local if character in _MISREAD), None)
+        fault = f"has {bad} before the @, {_MISREAD[bad]}; " if bad else ""
         raise NamesError(
-            f"{text!r} cannot be an account: before the @ only letters, digits, '_', '-' and inner"
-            " dots are possible ('+' separates a sub-address)"
+            f"{text!r} cannot be an address of this server: {fault}possible are ASCII letters,"
+            " digits, any of _-'&=^~ and inner dots"
         )
     return f"{local.lower()}@{domain_name(domain)}"
 
@@ -160,12 +171,15 @@ def login(text: str) -> str:
 def forward_address(text: str) -> str:
     """Return an address anywhere, to which mail is sent on, with its domain in A-labels.
 
-    Others may have any local part that RFC 5321 allows without quotes; only they know its case.
+    Others may have any local part that RFC 5321 allows without quotes; only they know its case. But
+    with # at its beginning, the line of a table would be a comment.
 
     Raises:
-        NamesError: it is not an address.
+        NamesError: it is not an address, or begins with #.
     """
     local, at, domain = text.rpartition("@")
+    if local.startswith("#"):
+        raise NamesError(f"{text!r} begins with #, with which tables begin a comment")
     if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
         raise NamesError(f"{text!r} is not an address, as in alice@example.org")
     return f"{local}@{domain_name(domain)}"

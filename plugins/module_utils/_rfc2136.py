@@ -34,6 +34,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import (
     look,
     rdataset,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._zonetarget import refuse_nowhere
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonewait import (
     Duties,
     reachable,
@@ -78,6 +79,7 @@ class Rfc2136:
         plans = look(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
             refuse_alias(plan, str(self.primary))
+        refuse_nowhere(self.primary, plans)
         return plans
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:

@@ -17,6 +17,10 @@ description:
   - An unknown variable whose name begins with that of a role that has options, as C(mail_) or
     C(postfix_), is an error too, for it is most likely a misspelt one. What a task registered is
     not.
+  - So is a variable of the inventory that the roles compute, such as C(mail_tls_ciphers), as the
+    value there would be ignored.
+  - Two hosts of the inventory group C(mail_servers) may not have a domain or a name in common,
+    since each would replace the other's DNS records. This holds with C(--limit), too.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:

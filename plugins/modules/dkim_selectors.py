@@ -34,6 +34,7 @@ options:
     description:
       - The domains, as O(pillarbox.mail.mail#role:main:mail_domains) has them. Of those that are
         parked and those that are not in it, the keys stay as they are.
+      - A domain that is not in it, and none of whose keys has a file any more, leaves the ledger.
       - Required for the first call.
     type: dict
   selectors:
@@ -257,7 +258,7 @@ def write(module: AnsibleModule, path: str, text: str) -> None:
 
 
 def begin(
-    params: dict[str, Any], before: str, policy: Policy, now: datetime
+    params: dict[str, Any], known: list[Key], policy: Policy, now: datetime
 ) -> tuple[list[Key], list[Key]]:
     """Return the keys as they shall be before records are published, and those that send mail."""
     declared = declared_selectors(params["domains"], params["selectors"])
@@ -265,7 +266,7 @@ def begin(
     rotate = [name for name in params["rotate"] if name not in parked]
     if params["compromised"] and not params["rotate"]:
         raise DkimLifeError("compromised needs rotate: name the domains whose keys were stolen")
-    keys = prepare(parse(before), declared, now, policy, rotate, params["compromised"])
+    keys = prepare(known, declared, now, policy, rotate, params["compromised"])
     return keys, [key for key in keys if key.domain in declared]
 
 
@@ -291,7 +292,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     of_call: dict[str, Any]
     if params["prepared"] is None:
         before = read(params["path"])
-        keys, own = begin(params, before, policy, now)
+        ledger = parse(before)
+        left = {*params["domains"], *(k.domain for k in ledger if os.path.lexists(file(k)))}
+        known = [key for key in ledger if key.domain in left]
+        keys, own = begin(params, known, policy, now)
         of_call = {"present": files(own, FUTURE, ACTIVE, RETIRED), "gone": files(own, GONE)}
     else:
         earlier = [from_dict(item) for item in params["prepared"]]

@@ -159,7 +159,8 @@ def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
 
 def send_from_peer(mail: EmailMessage) -> None:
     """Give a message to the other mail server's queue."""
-    on("peer", f"sendmail -f {mail['From']} {mail['To']}", mail.as_string())
+    words = ["sendmail", "-f", str(mail["From"]), str(mail["To"])]
+    on("peer", shlex.join(words), mail.as_string())
 
 
 def find(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes | None:

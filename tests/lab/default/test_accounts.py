@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import smtplib
 import uuid
 from collections.abc import Iterator
@@ -104,7 +105,9 @@ def test_an_account_that_may_not_send_still_receives(account: str) -> None:
 def kept(account: str, mail: object) -> str:
     """Where the host keeps a message of an account, whoever may log in."""
     subject = str(mail["Subject"])  # type: ignore[index]
-    return lab.on("mx", f"doveadm search -u {account} mailbox INBOX subject '{subject}'")
+    return lab.on(
+        "mx", f"doveadm search -u {shlex.quote(account)} mailbox INBOX subject '{subject}'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ def fill(account: str, size: int) -> None:
     """Put a message of about so many kB into a mailbox."""
     mail = lab.message(BOB, account, "x" * 998 + "\n")
     mail.set_content(("x" * 76 + "\n") * (size * 1000 // 77))
-    lab.on("mx", f"sendmail -f '' {account}", mail.as_string())
+    lab.on("mx", f"sendmail -f '' {shlex.quote(account)}", mail.as_string())
     lab.eventually("the filling", lambda: kept(account, mail) or None)
 
 

@@ -398,3 +398,25 @@ def test_does_not_wait_for_the_primary_itself(bind, records):
     provider = bind.provider(secondaries_port=bind.port)
     plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
     provider.wait(plans, 0)  # nothing was applied, and nobody but the primary has to serve it
+
+
+@pytest.mark.parametrize("target", ["nowhere.ZONE", "alias.ZONE", "_dmarc.ZONE"])
+def test_a_host_without_an_address_is_refused_before_anything_is_sent(bind, records, target):
+    zone = bind.zone()
+    provider = bind.provider()
+    target = target.replace("ZONE", zone)
+    for rdtype, value in (("MX", f"10 {target}."), ("SRV", f"0 1 993 {target}.")):
+        with pytest.raises(DnsError, match=f"has no address of {target}, the host that {zone} "):
+            provider.plan(records((zone, rdtype, [value])))
+    assert provider.updates_sent == 0
+
+
+def test_a_host_whose_address_comes_with_it_or_that_another_server_knows_is_not_refused(
+    bind, records
+):
+    zone = bind.zone()
+    new, elsewhere = f"new.{zone}", f"host.child.{zone}"
+    wanted = records(
+        (zone, "MX", [f"10 {new}.", f"20 {elsewhere}."]), (new, "AAAA", ["2001:db8::1"])
+    )
+    assert all(plan.changed for plan in bind.provider().plan(wanted))

@@ -67,6 +67,16 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
     assert lab.on("mx", LIST) == before
 
 
+def test_a_host_name_without_an_address_is_told_before_anything_is_touched() -> None:
+    before = lab.on("mx", LIST)
+
+    told = refusal(mail_hostname="imap.example.org")
+
+    assert "198.18.0.53 has no address of imap.example.org" in told, told
+    assert "mail_host_addresses" in told, told
+    assert lab.on("mx", LIST) == before
+
+
 def test_an_unsupported_release_is_refused_before_anything_is_touched() -> None:
     lab.on("mx", "cp -a /usr/lib/os-release /tmp/ && cp -a /etc/debian_version /tmp/")
     eleven = "sed -Ei 's/1[0-9]/11/; s/bookworm|trixie/bullseye/' /usr/lib/os-release"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
 
 COLLECTIONS = Path(_settings.__file__).parents[5]
 PLAY = Path(sys.executable).with_name("ansible-playbook")
+ONE_HOST = "mx ansible_host=192.0.2.1 ansible_connection=ssh\n"
+TWO_HOSTS = f"""
+[mail_servers]
+{ONE_HOST}
+mx2 ansible_host=192.0.2.2 ansible_connection=ssh
+"""
 PLAYBOOK = """
 - hosts: mx
   gather_facts: false
@@ -22,15 +29,19 @@ PLAYBOOK = """
 
 
 def run(
-    tmp_path: Path, variables: str, playbook: str = PLAYBOOK
+    tmp_path: Path,
+    variables: str,
+    playbook: str = PLAYBOOK,
+    arguments: Sequence[str] = (),
+    inventory: str = ONE_HOST,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook for a host that cannot be reached."""
+    """Run a playbook for hosts that cannot be reached."""
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
-    (tmp_path / "inventory").write_text("mx ansible_host=192.0.2.1 ansible_connection=ssh\n")
+    (tmp_path / "inventory").write_text(inventory)
     (tmp_path / "play.yml").write_text(playbook)
     return subprocess.run(
-        [PLAY, "-vvv", "-i", "inventory", "-e", "mail_target=mx", "play.yml"],
+        [PLAY, "-vvv", "-i", "inventory", "-e", "mail_target=mx", *arguments, "play.yml"],
         cwd=tmp_path,
         env={
             **{
@@ -180,3 +191,36 @@ def test_settings_can_be_given(tmp_path: Path, argument: str, expected: str) -> 
     done = run(tmp_path, "{}", f"{PLAYBOOK}        settings: {argument}\n")
     assert done.returncode == 2
     assert expected in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"], ["--limit=mx"]])
+def test_a_domain_of_two_hosts_is_told_with_both_of_them(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    variables = """
+mail_hostname: "{{ inventory_hostname }}.example.org"
+mail_domains: "{{ {served: {}} }}"
+served: example.org
+mail_users: {alice@example.org: {password: "{{ vault_alice }}"}}
+vault_alice: "{{ 'hunter2' if inventory_hostname == 'mx' else nobody_knows }}"
+"""
+    playbook = PLAYBOOK.replace("mx", "mail_servers")
+    done = run(tmp_path, variables, playbook, arguments, TWO_HOSTS)
+    assert done.returncode == 2
+    assert "- mail_domains['example.org']: example.org belongs to both mx and mx2," in done.stdout
+    assert "hunter2" not in done.stdout
+
+
+def test_a_value_for_what_is_computed_is_refused(tmp_path: Path) -> None:
+    """The role's own value takes precedence over the inventory's, which would be ignored."""
+    variables = """
+mail_hostname: mx.example.org
+mail_domains: {example.org: {}}
+mail_users: {alice@example.org: {password: hunter2}}
+mail_tls_ciphers: ALL
+"""
+    role = "    - ansible.builtin.import_role: {name: pillarbox.mail.mail}\n      when: false\n"
+    done = run(tmp_path, variables, PLAYBOOK + role)
+    assert done.returncode == 2
+    assert "One setting is wrong" in done.stdout
+    assert "- mail_tls_ciphers: is no setting but computed from others" in done.stdout

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
     address,
     domain_name,
+    forward_address,
     labels,
     normal,
     selector,
@@ -109,6 +111,24 @@ def test_brings_addresses_into_one_form(written: str, normal: str) -> None:
 def test_refuses_addresses_that_no_account_can_have(text: str) -> None:
     with pytest.raises(NamesError):
         address(text)
+
+
+@pytest.mark.parametrize("local", ["o'brien", "r&d", "x=y", "^_^", "~user", "-_-", "a'.&b"])
+def test_an_address_may_have_all_that_no_daemon_misreads(local: str) -> None:
+    assert address(f"{local}@example.org") == f"{local}@example.org"
+
+
+@pytest.mark.parametrize("character", "!#$%*+/?`{|}")
+def test_what_some_daemon_would_misread_is_refused_with_the_reason(character: str) -> None:
+    reason = rf"cannot be an address of this server: has {re.escape(character)} before the @, w.*; "
+    with pytest.raises(NamesError, match=reason):
+        address(f"a{character}b@example.org")
+
+
+def test_an_address_elsewhere_may_have_more_but_nothing_that_makes_a_line_a_comment() -> None:
+    assert forward_address("a!#$%*/?`{|}b@example.net") == "a!#$%*/?`{|}b@example.net"
+    with pytest.raises(NamesError, match="begins with #"):
+        forward_address("#1@example.net")
 
 
 def test_a_name_in_its_normal_form_passes() -> None:

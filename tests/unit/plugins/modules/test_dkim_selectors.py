@@ -138,3 +138,24 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
 def test_what_cannot_be_is_refused(run: Run, options: dict[str, Any], message: str) -> None:
     refused = run(**{**FIRST, **options})
     assert refused["failed"] and message in refused["msg"]
+
+
+def test_a_domain_that_left_the_settings_is_forgotten_once_its_keys_are_deleted(
+    ledger: Path, run: Run, tmp_path: Path
+) -> None:
+    own = {**FIRST, "key_directory": str(tmp_path)}
+    two = {**own, "domains": {"example.org": {}, "shop.example.org": {}}}
+    first = run(**two)
+    files = [Path(key["path"]) for key in first["present"]]
+    for file in files:
+        file.touch()
+
+    kept = run(**own)
+    assert not kept["changed"]
+    assert {key["domain"] for key in kept["selectors"]} == {"example.org", "shop.example.org"}
+
+    for file in files:
+        file.unlink()
+    assert run(check=True, **own)["changed"]
+    assert {key["domain"] for key in run(**own)["selectors"]} == {"example.org"}
+    assert not run(**own)["changed"]

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role dns says of domains that were taken out of the settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+
+COLLECTIONS = Path(_settings.__file__).parents[5]
+PLAY = Path(sys.executable).with_name("ansible-playbook")
+SETTINGS = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": sys.executable,
+    "mail_hostname": "mx.example.org",
+    "mail_domains": {"example.org": {}},
+    "mail_users": {"alice@example.org": {"password": "hunter2"}},
+    "mail_managesieve": False,
+    "mail_srv_records": False,
+}
+PLAYBOOK = """
+- hosts: mx
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: pillarbox.mail.dns}
+"""
+
+
+def told(tmp_path: Path, *domains: str) -> str:
+    """What a run says on a host that has keys of these domains."""
+    keys = [
+        {
+            "domain": domain,
+            "selector": "r1",
+            "type": "rsa",
+            "state": "active",
+            "dns_name": f"r1._domainkey.{domain}",
+            "path": f"/keys/{domain}.r1.key",
+        }
+        for domain in domains
+    ]
+    dns = {"provider": "zonefile", "path": str(tmp_path)}
+    variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": dns}
+    (tmp_path / "variables.json").write_text(json.dumps(variables))
+    (tmp_path / "play.yml").write_text(PLAYBOOK)
+    done = subprocess.run(
+        [PLAY, "-i", "mx,", "-e", "@variables.json", "play.yml"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_HOME": str(tmp_path / "home"),
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Path) -> None:
+    said = told(tmp_path, "example.org", "shop.example.org", "example.net")
+    for domain in ("shop.example.org", "example.net"):
+        for left in (
+            f"{domain} is no longer one of mail_domains",
+            f"in the DNS, {domain} MX",
+            f"in the DNS, {domain} TXT",
+            f"in the DNS, _dmarc.{domain} TXT",
+            f"in the DNS, r1._domainkey.{domain} TXT",
+            f"on mx, /keys/{domain}.r1.key",
+        ):
+            assert left in said
+    assert "docs/dns.md" in said
+    assert "SRV" not in said and "mx.example.org" not in said and "/keys/example.org" not in said
+
+
+def test_while_all_domains_are_served_nothing_is_said(tmp_path: Path) -> None:
+    assert "no longer" not in told(tmp_path, "example.org")
