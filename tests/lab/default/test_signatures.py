@@ -111,8 +111,12 @@ def test_a_bounce_that_quotes_a_long_line_arrives_verified() -> None:
     bounce.replace_header("Subject", str(mail["Message-ID"]))
     arrived = lab.received_at_peer(bounce)
     assert lab.signatures(arrived) == VALID
-    quoted = email.message_from_bytes(arrived).get_payload()[-1].get_payload()[0]
-    assert isinstance(quoted, Message) and text_of(quoted) == LINE.strip().encode()
+    (quoted,) = (
+        part.get_payload(0)
+        for part in email.message_from_bytes(arrived).walk()
+        if part.get_content_type() == "message/rfc822"
+    )
+    assert isinstance(quoted, Message) and text_of(quoted) == LINE.encode()
 
 
 def test_mail_that_others_have_signed_goes_on_as_it_came() -> None:
@@ -126,3 +130,14 @@ def test_mail_that_others_have_signed_goes_on_as_it_came() -> None:
         assert arrived.replace(b"\r\n", b"\n").endswith(f"\n\nGrüße\n{LINE}\n".encode())
         verdict, _, why = dkim.arc_verify(arrived, dnsfunc=lab.txt_record)
         assert verdict == dkim.CV_Pass, why
+
+
+def test_mail_leaves_signed_while_nothing_encodes_it() -> None:
+    lab.on("mx", "systemctl stop pillarbox-recode.service")
+    try:
+        mail = submit(f"From: {ALICE}\n", LINE.encode())
+    finally:
+        lab.on("mx", "systemctl start pillarbox-recode.service")
+
+    arrived = lab.received_at_peer(mail)
+    assert lab.signatures(arrived) == VALID and LINE.encode() in arrived
