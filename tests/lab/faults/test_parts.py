@@ -26,7 +26,7 @@ from tests.lab.faults.parts import (
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
-DAEMONS = (DATABASE, "unbound", "dovecot", "postsrsd", "rspamd", "postfix")
+DAEMONS = (DATABASE, "unbound", "dovecot", "postsrsd", "rspamd", "pillarbox-recode", "postfix")
 QUEUE = "/var/spool/postfix"
 
 
@@ -100,6 +100,17 @@ def test_without_postsrsd_only_forwarded_mail_waits() -> None:
 
     look_at_the_queues()
     assert b"Return-Path: <SRS0=" in lab.received_at_peer(mail)
+
+
+def test_without_what_encodes_mail_it_leaves_signed_as_it_was_written() -> None:
+    mail, line = lab.message(ALICE, BOB), "a word " * 430
+    mail.set_payload(line)
+    with stopped("pillarbox-recode"):
+        lab.submit(mail)
+        sent = lab.received_at_peer(mail)
+
+    assert line.strip().encode() in sent
+    assert lab.signatures(sent) == [("e1", True), ("r1", True)]
 
 
 def test_without_postfix_mail_waits_at_its_sender() -> None:
