@@ -81,6 +81,7 @@ _value:
   description:
     - Tables as text. Each line has an address and after a space what belongs to it.
     - C(mailboxes) has the quota of each account, C(unlimited) if there is none.
+    - C(userdb) has the same by the names that Dovecot looks for.
     - C(forwards) has the addresses that mail goes on to from each that is no account; C(@domain) is
       what is left of a domain.
     - C(senders) has the accounts that may write as an address.
@@ -105,6 +106,8 @@ _value:
   type: dict
   sample:
     mailboxes: |
+      alice@example.org 5G
+    userdb: |
       alice@example.org 5G
     forwards: |
       postmaster@example.org alice@example.org
@@ -140,6 +143,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses, _routes
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import passwd_keys
 
 
 def mail_addresses(
@@ -165,11 +169,10 @@ def mail_addresses(
         suspended_text,
     )
     denied = _addresses.denied_logins(users)
+    quotas = {name: account.get("quota") or quota or "unlimited" for name, account in users.items()}
     return {
-        "mailboxes": _table(
-            (address, account.get("quota") or quota or "unlimited")
-            for address, account in users.items()
-        ),
+        "mailboxes": _table(quotas.items()),
+        "userdb": _table((key, most) for name, most in quotas.items() for key in passwd_keys(name)),
         "forwards": _table((a, ",".join(to)) for a, to in _addresses.forwards(settings).items()),
         "senders": _table((a, ",".join(by)) for a, by in _addresses.senders(settings).items()),
         "refused_recipients": _table(_addresses.refused_recipients(settings).items()),

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import passwd_keys
+
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
 # What an account or a device logs in for; all but the last read mail or say how it is filed. Each
@@ -164,7 +166,7 @@ def denied_logins(users: Accounts) -> dict[str, list[str]]:
             continue
         for name, services in logins(address, account).items():
             for service in services:
-                found[service].append(name)
+                found[service].extend(passwd_keys(name))
     return found
 
 
@@ -175,7 +177,8 @@ def expiries(users: Accounts) -> Iterator[tuple[str, str, str]]:
             continue
         day = str(account["expires"])
         for name in logins(address, account):
-            yield day, "logins", name
+            for key in passwd_keys(name):
+                yield day, "logins", key
         # What takes no mail already goes on saying why.
         if account.get("state", "active") in RECEIVING:
             for name in own_addresses(address, account):

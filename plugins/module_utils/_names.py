@@ -168,6 +168,15 @@ def login(text: str) -> str:
     return address(f"{user}@{domain}").replace("@", f"+{device(name)}@")
 
 
+def passwd_keys(name: str) -> tuple[str, ...]:
+    """Return the names under which Dovecot finds a login or account in a passwd-file.
+
+    It looks for one with a backslash before each apostrophe (auth_request_str_escape in 2.3 and
+    2.4), but lists all accounts by the names that are there.
+    """
+    return (name, name.replace("'", "\\'")) if "'" in name else (name,)
+
+
 def forward_address(text: str) -> str:
     """Return an address anywhere, to which mail is sent on, with its domain in A-labels.
 

@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ansible_collections.pillarbox.mail.plugins.module_utils import _scram
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import passwd_keys
 
 try:
     import argon2
@@ -159,7 +160,7 @@ class PasswdFile:
             name, second, third = [*line.split(":"), "", ""][:3]
             if name == "# seal":
                 file.seals[second] = third
-            elif not name.startswith("#") and second:
+            elif not name.startswith("#") and second and "\\" not in name:
                 file.hashes[name] = second
         if scram:
             file.verifiers = cls.parse(scram).hashes
@@ -181,7 +182,7 @@ def _lines(secrets: Mapping[str, str]) -> str:
     for login, stored in sorted(secrets.items()):
         account = account_of(login)
         extra = f"user={account}" if account != login else ""
-        lines.append(f"{login}:{stored}::::::{extra}\n")
+        lines += [f"{key}:{stored}::::::{extra}\n" for key in passwd_keys(login)]
     return "".join(lines)
 
 

@@ -17,6 +17,8 @@ description:
     the TTL. A TXT value there is ours if it has the version tag of a listed one, such as
     C(v=spf1); a CAA value, if it has the property and the CA of a listed one.
   - The SOA record and the NS records of a zone itself are refused.
+  - With O(provider=rfc2136), so is an MX or SRV record that names a host in one of the zones which
+    has no A or AAAA record, neither there nor among O(records).
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:

@@ -119,8 +119,8 @@ def test_it_is_warned_when_its_mailbox_is_nearly_full() -> None:
 
 def test_once_it_has_expired_it_logs_in_no_more_and_takes_no_mail() -> None:
     before = lab.on("mx", "cat /etc/pillarbox/expiries")
-    expiries = f"2026-01-01 logins {ODD}\n2026-01-01 recipients {ODD} 550 5.2.1 Closed\n"
-    lab.on("mx", "cat >>/etc/pillarbox/expiries", expiries)
+    # The day comes sooner than the clock could be moved.
+    lab.on("mx", "sed -i /brien/s/2099-08-01/$(date +%F)/ /etc/pillarbox/expiries")
     try:
         lab.on("mx", "systemctl start pillarbox-expiry.service")
         with pytest.raises(imaplib.IMAP4.error):

@@ -166,3 +166,16 @@ def test_a_master_user_is_no_account() -> None:
     )
     logins = json.loads(tables["logins"])
     assert logins["*admin"] == {"password": "master"}
+
+
+def test_dovecots_tables_have_an_apostrophe_with_and_without_a_backslash() -> None:
+    users = {
+        "o'brien@example.org": {"password": "x", "services": ["imap"], "expires": "2027-01-31"}
+    }
+    tables = mail_addresses(users, DOMAINS, ALICE, "mx.example.org")
+    both = ["o'brien@example.org", r"o\'brien@example.org"]
+    assert tables["mailboxes"] == f"{both[0]} unlimited\n"
+    assert tables["userdb"] == "".join(f"{key} unlimited\n" for key in both)
+    assert tables["denied_logins"]["submission"].splitlines() == both
+    logins = [line for line in tables["expiries"].splitlines() if " logins " in line]
+    assert logins == [f"2027-01-31 logins {key}" for key in both]

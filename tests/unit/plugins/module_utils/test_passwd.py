@@ -310,3 +310,14 @@ def test_refuses_other_hashes_without_showing_them(stored: object, reason: str) 
     assert reason in fault
     assert "hunter2" not in fault
     assert "ARGON2ID, ARGON2I, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT" in fault
+
+
+def test_an_apostrophe_is_found_in_both_ways_in_which_dovecot_looks() -> None:
+    """It lists accounts by the names that are there, and looks for one with a backslash."""
+    passwords = {"o'brien@example.org": "secret", "o'brien+phone@example.org": "another"}
+    first = update("", passwords)
+    found = dict(line.split(":", 1) for line in first.text.splitlines() if line[0] != "#")
+    assert found["o'brien@example.org"] == found[r"o\'brien@example.org"]
+    assert found[r"o\'brien+phone@example.org"].endswith("::::::user=o'brien@example.org")
+    again = update(first.text, passwords)
+    assert (again.update.needed, again.text) == (False, first.text)
