@@ -177,6 +177,13 @@ def protect(
     return changed
 
 
+def lent(ring: str, algorithms: list[str]) -> list[str]:
+    """Return the algorithms whose key is served until each of those wanted has a certificate."""
+    served = {name: os.path.join(ring, f"{name}.pem") for name in MADE}
+    own = [name for name, path in served.items() if os.path.isfile(path) > os.path.islink(path)]
+    return [] if set(algorithms) <= set(own) else own
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the ring to the wanted state."""
     ring: str = module.params["path"]
@@ -203,6 +210,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         module.params["hold"],
         datetime.now(UTC).replace(microsecond=0),
         own and {algorithm: spki_sha256(key.public_key()) for algorithm, key in own.items()},
+        lent(ring, module.params["algorithms"]),
     )
     chains = {
         os.path.join(ring, f"{algorithm}-provided.pem"): module.params["provided"][algorithm][

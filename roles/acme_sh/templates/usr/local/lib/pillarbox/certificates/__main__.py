@@ -60,28 +60,33 @@ class Host:
     def renew(self, check: bool, force: bool) -> dict[str, Any]:
         """Obtain and serve each certificate that is due; with check only say which are.
 
+        A key that senders may not know yet waits, which is no failure: a later run goes on.
+
         Raises CertificateError for the first that failed, when all others are in service.
         """
         gate = Gate(self.ring, self.config)
         due: dict[str, str] = {}
         waiting: dict[str, str] = {}
         for algorithm in self.algorithms:
-            reason = self._why_due(algorithm, force)
-            if reason and self._role(algorithm) == "next":
-                waiting[algorithm] = gate.why_closed(algorithm, "next") or ""
-            if reason and not waiting.get(algorithm):
-                due[algorithm] = reason
-        waiting = {name: why for name, why in waiting.items() if why}
+            if reason := self._why_due(algorithm, force):
+                if why := self._why_waiting(gate, algorithm, check):
+                    waiting[algorithm] = why
+                else:
+                    due[algorithm] = reason
         report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
         if check:
             return report
         self.ring.remember()
+        for algorithm in waiting:
+            if self.ring.served(algorithm) is None:
+                self.ring.lend(algorithm, self.ring.paired())
         closed = {name: gate.why_closed(name, self._role(name)) for name in due}
         pairs: dict[str, bytes] = {}
         failure: CertificateError | None = None
         for algorithm, why in closed.items():
             try:
-                if why and not gate.is_last_call(algorithm):
+                last_call = self._role(algorithm) == "current" and gate.is_last_call(algorithm)
+                if why and not last_call:
                     raise CertificateError(why)
                 pairs[algorithm] = self._pair(algorithm, self._role(algorithm))
             except CertificateError as error:
@@ -145,7 +150,7 @@ class Host:
         if name in self.ring.memory.seen:
             words.append(f"on all name servers since {self.ring.memory.seen[name]}")
         opens = self.ring.opens(algorithm, role)
-        if role == "next" and opens:
+        if opens and (role == "next" or not served):
             words.append(f"may be served from {opens.isoformat()} on")
         if role == "previous" and name in self.ring.memory.retired:
             words.append(f"not in use since {self.ring.memory.retired[name]}")
@@ -155,6 +160,24 @@ class Host:
         """The key that is to be served: a provided one is the next until the gate opens."""
         provided = self.config["source"] == "files"
         return "next" if provided and self.ring.key_file(algorithm, "next").exists() else "current"
+
+    def _is_new(self, algorithm: str) -> bool:
+        """Whether the key to be served is one that nobody was served before."""
+        first = self.ring.served(algorithm) is None and bool(self.ring.paired())
+        return first or self._role(algorithm) == "next"
+
+    def _why_waiting(self, gate: Gate, algorithm: str, check: bool) -> str | None:
+        """Say why a new key must wait, or None when it may be served, or when waiting cannot help.
+
+        The key of an algorithm that was added, or one that the user provided.
+        """
+        role = self._role(algorithm)
+        if not self._is_new(algorithm):
+            return None
+        if check and not self.ring.key_file(algorithm, role).exists():
+            return f"the {algorithm} key is published first" if gate.is_known() else None
+        why = gate.why_closed(algorithm, role)
+        return None if why and gate.is_overdue(algorithm, role) else why
 
     def _why_due(self, algorithm: str, force: bool) -> str | None:
         key_file = self.ring.key_file(algorithm, self._role(algorithm))

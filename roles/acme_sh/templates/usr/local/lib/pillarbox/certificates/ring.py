@@ -6,7 +6,9 @@
 ALGORITHM-current.key    the key in use
 ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
 ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
-ALGORITHM.pem            what is served: the key in use and its chain, so that one rename swaps both
+ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both;
+                         while an algorithm waits for its first certificate, a link to the other's,
+                         as the daemons' configuration names the file all the time
 ring.json                Memory, as JSON
 """
 
@@ -23,6 +25,7 @@ from typing import Any
 from dane import Answer, is_everywhere
 from pair import CertificateError, digest, key_spki
 
+ALGORITHMS = ("ecdsa", "rsa")
 # How the name of a file begins while it is written, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
 
@@ -103,7 +106,29 @@ class Ring:
         return self.directory / f"{algorithm}.pem"
 
     def served(self, algorithm: str) -> bytes | None:
-        return read(self.served_file(algorithm))
+        """The pair of an algorithm, None while it has none of its own."""
+        file = self.served_file(algorithm)
+        return None if file.is_symlink() else read(file)
+
+    def paired(self) -> list[str]:
+        """The algorithms with a pair of their own, also those that are not wanted any more."""
+        return [algorithm for algorithm in ALGORITHMS if self.served(algorithm) is not None]
+
+    def lend(self, algorithm: str, lenders: list[str]) -> None:
+        """Let another algorithm's pair stand in for the missing one of this algorithm.
+
+        Postfix and Dovecot take the same pair twice as one (SSL_CTX_use_certificate(3)). Without a
+        lender there is no file.
+        """
+        file = self.served_file(algorithm)
+        target = next((f"{lender}.pem" for lender in lenders if lender != algorithm), None)
+        if target is None:
+            file.unlink(missing_ok=True)
+        elif not file.is_symlink() or os.readlink(file) != target:
+            link = self.directory / f"{TEMPORARY}{algorithm}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+            os.replace(link, file)
 
     def serves(self, algorithm: str, role: str) -> bool:
         """Whether the key in a role is the one that is served."""

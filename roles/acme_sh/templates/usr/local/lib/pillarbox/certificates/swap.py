@@ -91,18 +91,20 @@ class Swap:
 
     def _put_back(self) -> None:
         """Serve the former pairs, which stay until the daemons have loaded them."""
-        for algorithm in self._unfinished():
-            old, new = self._old(algorithm), self._new(algorithm)
-            served = self.ring.served_file(algorithm)
-            new.unlink(missing_ok=True)
-            if old.stat().st_size:
-                # A link has room on a full disk too.
-                os.link(old, new)
-                os.replace(new, served)
-                # rename(2) leaves it where both were one file, as after a kill right here.
-                new.unlink(missing_ok=True)
+        unfinished = self._unfinished()
+        new = [name for name in unfinished if not self._old(name).stat().st_size]
+        lenders = [name for name in self.ring.paired() if name not in new]
+        for algorithm in unfinished:
+            waiting = self._new(algorithm)
+            waiting.unlink(missing_ok=True)
+            if algorithm in new:
+                self.ring.lend(algorithm, lenders)
             else:
-                served.unlink(missing_ok=True)
+                # A link has room on a full disk too.
+                os.link(self._old(algorithm), waiting)
+                os.replace(waiting, self.ring.served_file(algorithm))
+                # rename(2) leaves it where both were one file, as after a kill right here.
+                waiting.unlink(missing_ok=True)
         self._reload()
         self.commit()
 
