@@ -23,7 +23,7 @@ description:
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
-  - python3-cryptography on the mail host, where there is a key to read or to make
+  - python3-cryptography on the mail host, except in check mode
 options:
   path:
     description:
@@ -53,7 +53,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Works before python3-cryptography is installed as long as there is no key to read.
+    description: Works before python3-cryptography is installed.
   diff_mode:
     support: full
     description: Shows type, role and fingerprint, never a key.

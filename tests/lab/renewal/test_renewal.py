@@ -57,7 +57,9 @@ def published() -> set[str]:
 def served_by(port: int, signature: str) -> str:
     """The SHA-256 of the key that a port serves to a client with one kind of signature, or ""."""
     starttls = "-starttls smtp" if port == 25 else ""
-    command = f"openssl s_client -connect {MX}:{port} {starttls} -tls1_2 -sigalgs {signature}+SHA256"
+    command = (
+        f"openssl s_client -connect {MX}:{port} {starttls} -tls1_2 -sigalgs {signature}+SHA256"
+    )
     public = "openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER"
     key = f"{command} </dev/null 2>/dev/null | {public} | openssl dgst -sha256 -r"
     return lab.on("peer", f"set -o pipefail; {key}", check=False).partition(" ")[0]

@@ -299,3 +299,20 @@ def test_a_bare_host_needs_no_library_in_check_mode(
     monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
     assert run(tmp_path / "pillarbox" / "keys", check=True)["changed"]
     assert "install python3-cryptography" in run(tmp_path)["msg"]
+
+
+def test_a_check_of_a_restored_host_needs_none_either(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"algorithms": ["ecdsa", "rsa"]}
+    run(tmp_path, **options)
+    before = contents(tmp_path)
+    wanted = run(tmp_path, **options)
+    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    predicted = run(tmp_path, check=True, **options)
+    assert not predicted["changed"]
+    assert predicted["tls_keys"] == wanted["tls_keys"]
+    (tmp_path / "rsa-next.key").unlink()
+    assert run(tmp_path, check=True, **options)["tls_keys"][3]["public_key"] is None
+    before.pop("rsa-next.key")
+    assert contents(tmp_path) == before
