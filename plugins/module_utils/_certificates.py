@@ -44,13 +44,15 @@ def predict(config: dict[str, Any]) -> dict[str, Any]:
             added = bool(paired) and algorithm not in paired
             new = added or _is_provided(ring, algorithm, config)
             (waiting if new else due)[algorithm] = reason
-    return {"due": due, "issued": [], "waiting": waiting, "warnings": []}
+    served = ["first.pem", *(f"{name}.pem" for name in config["algorithms"])]
+    missing = [name for name in served if not (ring / name).exists()]
+    return {"due": due, "issued": [], "waiting": waiting, "warnings": [], "missing": missing}
 
 
 def _has_pair(ring: Path, algorithm: str) -> bool:
-    """Whether the algorithm has a pair of its own; a link is to that of another."""
+    """Whether the algorithm has a pair of its own: a link is to that of another."""
     file = ring / f"{algorithm}.pem"
-    return file.is_file() and not file.is_symlink()
+    return file.is_file() and not file.is_symlink() and file.stat().st_size > 0
 
 
 def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:

@@ -60,6 +60,13 @@ waiting:
   returned: success
   type: dict
   sample: {}
+missing:
+  description: The files of the key ring that the daemons' configuration names and that were not
+    there before.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 issued:
   description: The algorithms whose certificates were issued and are in service.
   returned: success

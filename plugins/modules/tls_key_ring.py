@@ -180,7 +180,11 @@ def protect(
 def lent(ring: str, algorithms: list[str]) -> list[str]:
     """Return the algorithms whose key is served until each of those wanted has a certificate."""
     served = {name: os.path.join(ring, f"{name}.pem") for name in MADE}
-    own = [name for name, path in served.items() if os.path.isfile(path) > os.path.islink(path)]
+    own = [
+        name
+        for name, path in served.items()
+        if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path)
+    ]
     return [] if set(algorithms) <= set(own) else own
 
 

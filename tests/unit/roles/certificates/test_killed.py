@@ -14,7 +14,7 @@ from .chains import KEYS
 from .host import ALGORITHMS, PAIRS, Host
 
 RING = {(slot): digest(key_spki(key)) for slot, key in KEYS.items()}
-FILES = {".lock", "ring.json"} | {
+FILES = {".lock", "ring.json", "first.pem"} | {
     f"{algorithm}{end}" for algorithm in ALGORITHMS for end in (".pem", "-current.key")
 }
 NEXT = {f"{algorithm}-next.key" for algorithm in ALGORITHMS}
@@ -38,7 +38,7 @@ def kills(host: Host, *arguments: str, prepare: Callable[[], None] = lambda: Non
 
 def assert_works(host: Host) -> None:
     """Whatever the daemons load now, senders know it."""
-    assert host.why_unfit() == [None, None]
+    assert set(host.why_unfit()) == {None}
     assert {digest(key_spki(pair)) for pair in host.pairs().values()} <= set(RING.values())
 
 
@@ -81,12 +81,11 @@ def test_the_first_certificate_of_an_algorithm_that_was_added(host: Host) -> Non
     """The file that the daemons' configuration names is always there."""
 
     def prepare() -> None:
-        host.pair_file("rsa").unlink()
-        host.pair_file("rsa").symlink_to("ecdsa.pem")
+        host.pair_file("rsa").write_bytes(b"")
 
     added = []
     for moment in kills(host, "renew", prepare=prepare):
-        added.append(not host.pair_file("rsa").is_symlink())
+        added.append("rsa" in host.pairs())
         assert host.run("renew").status == 0, moment
         assert_whole(host, rolled=False)
     assert {False, True} == set(added)

@@ -49,7 +49,13 @@ def test_is_a_program_in_a_directory(host: Host) -> None:
     run = subprocess.run(
         command, input=json.dumps(host.config), capture_output=True, text=True, check=True
     )
-    assert json.loads(run.stdout) == {"due": {}, "issued": [], "waiting": {}, "warnings": []}
+    assert json.loads(run.stdout) == {
+        "due": {},
+        "issued": [],
+        "waiting": {},
+        "warnings": [],
+        "missing": [],
+    }
     assert not (PROGRAM / "__pycache__").exists()
 
 
@@ -60,10 +66,22 @@ def test_renews_what_is_due_and_then_nothing(host: Host) -> None:
     due = {"rsa": "the one in service ends in 10 days"}
     before = host.contents()
     predicted = host.run("renew", "--check")
-    assert predicted.report == {"due": due, "issued": [], "waiting": {}, "warnings": []}
+    assert predicted.report == {
+        "due": due,
+        "issued": [],
+        "waiting": {},
+        "warnings": [],
+        "missing": [],
+    }
     assert host.contents() == before
     done = host.run("renew")
-    assert done.report == {"due": due, "issued": ["rsa"], "waiting": {}, "warnings": []}
+    assert done.report == {
+        "due": due,
+        "issued": ["rsa"],
+        "waiting": {},
+        "warnings": [],
+        "missing": [],
+    }
     assert host.pairs()["ecdsa"] == PAIRS["ecdsa"]
     after = host.pairs()
     for arguments in (["renew"], ["renew", "--check"]):
@@ -217,18 +235,18 @@ def added(host: Host, published: list[Answer]) -> Host:
 def test_an_algorithm_that_is_added_waits_for_the_caches_and_the_next_run_serves_it(
     added: Host,
 ) -> None:
-    for _ in range(2):
+    for missing in (["rsa.pem"], []):
         predicted = added.run("renew", "--check").report
+        assert predicted["missing"] == missing
         run = added.run("renew")
         assert run.report["due"] == {} and run.report["issued"] == []
         assert "senders may still know" in run.report["waiting"]["rsa"]
         # In the second, to the second.
         assert predicted.keys() == run.report.keys() and predicted["waiting"].keys() == {"rsa"}
     assert added.memory["failure"] is None
-    # The file that the daemons' configuration names is there, and follows the other.
-    assert added.pair_file("rsa").read_bytes() == added.pair_file("ecdsa").read_bytes()
-    added.run("renew", "--force")
-    assert added.pair_file("rsa").read_bytes() == added.pair_file("ecdsa").read_bytes()
+    # The file that the daemons' configuration names is there.
+    assert added.why_unfit() == [None]
+    assert added.pair_file("rsa").read_bytes() == b""
     assert "may be served from" in added.run("status").out.splitlines()[2]
 
     let_time_pass(added)
@@ -236,7 +254,13 @@ def test_an_algorithm_that_is_added_waits_for_the_caches_and_the_next_run_serves
     assert added.run("renew").report["issued"] == ["rsa"]
     assert added.why_unfit() == [None, None]
     assert added.on_the_wire() == added.on_disk()
-    assert added.run("renew").report == {"due": {}, "issued": [], "waiting": {}, "warnings": []}
+    assert added.run("renew").report == {
+        "due": {},
+        "issued": [],
+        "waiting": {},
+        "warnings": [],
+        "missing": [],
+    }
 
 
 def test_an_algorithm_in_the_place_of_another_waits_too(added: Host) -> None:
@@ -247,6 +271,18 @@ def test_an_algorithm_in_the_place_of_another_waits_too(added: Host) -> None:
     assert added.run("renew").report["issued"] == ["rsa"]
     assert added.keys()["rsa", "current"] == digest(key_spki(added.pairs()["rsa"]))
     assert added.pairs()["ecdsa"] == PAIRS["ecdsa"]
+    assert (added.tls / "first.pem").read_bytes() == added.pairs()["rsa"]
+
+
+def test_an_algorithm_that_becomes_the_first_waits_behind_the_one_that_is_served(
+    host: Host, published: list[Answer]
+) -> None:
+    host.pair_file("ecdsa").unlink()
+    host.run("renew")
+    assert host.pairs() == {"rsa": PAIRS["rsa"]} and host.why_unfit() == [None]
+    let_time_pass(host)
+    assert host.run("renew").report["issued"] == ["ecdsa"]
+    assert (host.tls / "first.pem").read_bytes() == host.pairs()["ecdsa"]
 
 
 def test_a_check_knows_that_a_key_which_is_not_there_yet_will_wait(
@@ -278,8 +314,7 @@ def test_a_first_pair_that_the_daemons_do_not_take_gives_way_to_the_other_again(
     let_time_pass(added)
     (added.base / "fails").touch()
     assert added.run("renew").status == 1
-    assert added.pair_file("rsa").is_symlink()
-    assert added.pairs() == dict.fromkeys(ALGORITHMS, PAIRS["ecdsa"])
+    assert added.pairs() == {"ecdsa": PAIRS["ecdsa"]} and added.why_unfit() == [None]
     (added.base / "fails").unlink()
     assert added.run("renew").report["issued"] == ["rsa"]
 

@@ -48,7 +48,7 @@ class Host:
         self.config = config
         self.algorithms: list[str] = config["algorithms"]
         self.ring = Ring(config["tls_dir"])
-        self.swap = Swap(self.ring, config["services"], config["names"][0])
+        self.swap = Swap(self.ring, self.algorithms, config["services"], config["names"][0])
         # The digests of the keys that this run put out of use and in use, by algorithm.
         self.rolled: dict[str, dict[str, str]] = {}
 
@@ -73,13 +73,13 @@ class Host:
                     waiting[algorithm] = why
                 else:
                     due[algorithm] = reason
+        missing = self.ring.missing(self.algorithms)
         report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
+        report["missing"] = missing
         if check:
             return report
         self.ring.remember()
-        for algorithm in waiting:
-            if self.ring.served(algorithm) is None:
-                self.ring.lend(algorithm, self.ring.paired())
+        self.ring.place(self.algorithms, self.ring.paired())
         closed = {name: gate.why_closed(name, self._role(name)) for name in due}
         pairs: dict[str, bytes] = {}
         failure: CertificateError | None = None

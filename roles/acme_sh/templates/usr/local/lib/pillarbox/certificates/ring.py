@@ -6,9 +6,8 @@
 ALGORITHM-current.key    the key in use
 ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
 ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
-ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both;
-                         while an algorithm waits for its first certificate, a link to the other's,
-                         as the daemons' configuration names the file all the time
+ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both
+first.pem                a link to the first of these: Dovecot takes no server without a certificate
 ring.json                Memory, as JSON
 """
 
@@ -108,27 +107,50 @@ class Ring:
     def served(self, algorithm: str) -> bytes | None:
         """The pair of an algorithm, None while it has none of its own."""
         file = self.served_file(algorithm)
-        return None if file.is_symlink() else read(file)
+        return None if file.is_symlink() else read(file) or None
 
     def paired(self) -> list[str]:
         """The algorithms with a pair of their own, also those that are not wanted any more."""
         return [algorithm for algorithm in ALGORITHMS if self.served(algorithm) is not None]
 
-    def lend(self, algorithm: str, lenders: list[str]) -> None:
-        """Let another algorithm's pair stand in for the missing one of this algorithm.
+    def place(self, wanted: list[str], paired: list[str]) -> None:
+        """Have each file that the daemons' configuration names, also of algorithms that wait.
 
-        Postfix and Dovecot take the same pair twice as one (SSL_CTX_use_certificate(3)). Without a
-        lender there is no file.
+        Postfix reads its files as one text, so an empty one adds nothing to it, and so it is with
+        Dovecot's second. Where nothing else is wanted, a link to the former pair serves on.
+
+        Args:
+            wanted: the algorithms in the settings.
+            paired: those with a pair that is to stay. The first of them becomes Dovecot's first.
         """
-        file = self.served_file(algorithm)
-        target = next((f"{lender}.pem" for lender in lenders if lender != algorithm), None)
-        if target is None:
-            file.unlink(missing_ok=True)
-        elif not file.is_symlink() or os.readlink(file) != target:
-            link = self.directory / f"{TEMPORARY}{algorithm}"
-            link.unlink(missing_ok=True)
-            link.symlink_to(target)
-            os.replace(link, file)
+        if not paired:
+            (self.directory / "first.pem").unlink(missing_ok=True)
+            return
+        served = [algorithm for algorithm in wanted if algorithm in paired]
+        self._link("first.pem", f"{(served or paired)[0]}.pem")
+        for algorithm in wanted:
+            file = self.served_file(algorithm)
+            if algorithm in paired:
+                continue
+            if not served:
+                self._link(file.name, f"{paired[0]}.pem")
+            elif file.is_symlink() or read(file) != b"":
+                replace(file, b"")
+
+    def _link(self, name: str, target: str) -> None:
+        """Let a link point to a file beside it, in one step (rename(2))."""
+        link = self.directory / name
+        if link.is_symlink() and os.readlink(link) == target:
+            return
+        temporary = self.directory / f"{TEMPORARY}{name}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+
+    def missing(self, wanted: list[str]) -> list[str]:
+        """Which of the files that the daemons' configuration names are still to be made."""
+        names = ["first.pem", *(f"{algorithm}.pem" for algorithm in wanted)]
+        return [name for name in names if not (self.directory / name).exists()]
 
     def serves(self, algorithm: str, role: str) -> bool:
         """Whether the key in a role is the one that is served."""
