@@ -101,6 +101,7 @@ class Host:
             "issuer": "self_signed",
             "chains": {},
             "server": "https://ca.example/directory",
+            "ca_bundle": "",
             "challenge": ["--standalone"],
             "patience": 30,
             "acme_home": str(base / "acme.sh"),

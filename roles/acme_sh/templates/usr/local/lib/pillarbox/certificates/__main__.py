@@ -20,9 +20,12 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import ari
 from gate import Gate
 from pair import (
     CertificateError,
@@ -34,10 +37,11 @@ from pair import (
     why_due,
     why_unfit,
 )
-from ring import Ring, now
+from ring import Ring, now, waited
 from sources import obtain
 from swap import Swap
 
+EPOCH = "1970-01-01T00:00:00+00:00"
 CONFIG = Path("/etc/pillarbox/certificates.json")
 
 
@@ -98,6 +102,25 @@ class Host:
             raise failure
         return {**report, "issued": list(pairs)}
 
+    def rests(self) -> datetime | None:
+        """Until when a run by the timer leaves what has failed alone; None if it goes on now.
+
+        The CA and the person who is told of each failure have a day, or with certificates that live
+        for days only, a 24th of that life.
+        """
+        failure = self.ring.memory.failure
+        if failure is None:
+            return None
+        try:
+            leaves = [leaf_of(self.ring.served(name) or b"") for name in self.algorithms]
+        except CertificateError:
+            return None
+        lives = [end - begin for begin, end in map(validity, leaves)]
+        # The timer may come a little earlier than the day before.
+        rest = min(timedelta(days=1), *(life / 24 for life in lives)) * 0.9
+        until = datetime.fromisoformat(failure["at"]) + rest
+        return until if until > now() else None
+
     def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
         """Put the next key of each algorithm in service; with check only say whether it would.
 
@@ -122,7 +145,7 @@ class Host:
             pairs = {name: self._pair(name, "next") for name in self.algorithms}
             if compromised:
                 for algorithm in self.algorithms:
-                    self.ring.retire(algorithm, "1970-01-01T00:00:00+00:00")
+                    self.ring.retire(algorithm, EPOCH)
             self._serve(pairs)
         return {"rolled": rolled, "warnings": closed}
 
@@ -187,12 +210,38 @@ class Host:
         issued = self.ring.memory.issued.get(algorithm)
         if reason is None and issued and issued != self.config["issuer"]:
             reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
+        if reason is None:
+            reason = self._why_advised(algorithm)
         chain = self.config["chains"].get(algorithm)
         if reason is None and chain and chain != self._served_chain(algorithm):
             reason = "another chain was provided"
         if reason is None and force:
             reason = "it was asked for"
         return reason
+
+    def _why_advised(self, algorithm: str) -> str | None:
+        """Say why the CA wants the certificate in service renewed, or None as long as it does not.
+
+        At most once a day: a CA that always says so would be asked for ever new ones.
+        """
+        served = self.ring.served(algorithm)
+        if self.config["source"] != "acme" or served is None:
+            return None
+        advice = self.ring.memory.advice.setdefault(algorithm, {})
+        with suppress(CertificateError):
+            name = ari.identifier(leaf_of(served))
+            if advice.get("certificate") != name:
+                kept = {key: advice[key] for key in ("renewed",) if key in advice}
+                advice = self.ring.memory.advice[algorithm] = {"certificate": name, **kept}
+            if waited(advice.get("asked_until", EPOCH), 0):
+                advice["asked_until"] = (now() + ari.USUAL).isoformat()
+                answer = ari.ask(self.config["server"], self.config["ca_bundle"], name)
+                advice["asked_until"] = answer.ask.isoformat()
+                advice["renew"] = answer.renew.isoformat()
+        if not waited(advice.get("renewed", EPOCH), 86400):
+            return None
+        renew = advice.get("renew")
+        return f"its CA wants it renewed from {renew} on" if renew and waited(renew, 0) else None
 
     def _served_chain(self, algorithm: str) -> str:
         """Its SHA-256, as the configuration has that of a provided one."""
@@ -217,6 +266,8 @@ class Host:
             self.swap.run(pairs)
             self._settle()
             self.ring.memory.issued.update(dict.fromkeys(pairs, self.config["issuer"]))
+            for algorithm in pairs:
+                self.ring.memory.advice[algorithm] = {"renewed": now().isoformat()}
             self.ring.remember()
 
     def _settle(self) -> None:
@@ -238,6 +289,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     renew = commands.add_parser("renew", help="obtain and serve what is due")
     renew.add_argument("--check", action="store_true", help="only say what is due")
+    renew.add_argument(
+        "--scheduled", action="store_true", help="not yet again what failed a while ago"
+    )
     renew.add_argument("--force", action="store_true", help="also what is not due")
     roll = commands.add_parser("roll", help="serve the next keys")
     roll.add_argument("--check", action="store_true", help="only say whether it is time")
@@ -256,7 +310,11 @@ def main() -> int:
         with Path(config["tls_dir"], ".lock").open("w") as lock:
             # One at a time; the module tls_key_ring takes it too.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return change(Host(config), arguments)
+            host = Host(config)
+            if getattr(arguments, "scheduled", False) and (until := host.rests()):
+                print(f"the last run failed, and the next tries again after {until.isoformat()}")
+                return 0
+            return change(host, arguments)
     except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -60,6 +60,8 @@ class Memory:
     ttl       the longest time to live, in seconds, that these records were seen with; it counts
               until it has passed twice, as caches may still go by it
     issued    how the certificate of each algorithm came about
+    advice    the CA's, by algorithm: for which certificate, when to renew it, when to ask again;
+              and when there last was a new one
     answering the ports, with the algorithm, that served when pairs were last swapped in: a run
               that was killed may have left them without an answer
     failure   the last run's, None after a good one: when and why
@@ -69,6 +71,7 @@ class Memory:
     retired: dict[str, str] = field(default_factory=dict)
     ttl: dict[str, Any] = field(default_factory=dict)
     issued: dict[str, str] = field(default_factory=dict)
+    advice: dict[str, dict[str, str]] = field(default_factory=dict)
     answering: list[tuple[int, str]] = field(default_factory=list)
     failure: dict[str, str] | None = None
 
