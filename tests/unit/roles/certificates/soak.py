@@ -30,11 +30,11 @@ import dns.update
 import pytest
 from ansible_collections.pillarbox.mail.plugins.module_utils._key_ring import Slot, plan
 from cryptography.hazmat.primitives.asymmetric import rsa
-from pair import digest, key_spki, validity
+from pair import digest, key_spki, leaf_of, validity
 from ring import now
 
 from .chains import KEYS, new_key, pem
-from .host import ALGORITHMS, PROGRAM, Host, Run, leaf_of
+from .host import ALGORITHMS, PROGRAM, Host, Run
 
 RENEWALS, ROLLS, SEED = (
     int(os.environ.get(f"SOAK_{name}", default))

@@ -40,7 +40,7 @@ def main() -> None:
     from pair import digest, spki
 
     dns_port, ttl, *ports = (int(word) for word in sys.argv[2:])
-    swap.STARTTLS = (ports[1],)
+    swap.STARTTLS = (ports[1], 587)
     sets: list[tuple[float, frozenset[str]]] = []
     counts = {"samples": 0, "silent": 0}
 

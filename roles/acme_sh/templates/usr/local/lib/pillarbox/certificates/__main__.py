@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renew the mail server's certificates, and roll its keys, without a moment of a wrong pair.
 
-The systemd timer runs "renew" daily, the playbook site.yml runs it too, and roll_tls_key.yml runs
+The systemd timer runs "renew" every six hours, site.yml runs it too, and roll_tls_key.yml runs
 "roll"; "status" is for people. Nothing is put in service that does not fit its key, the names and
 the time, that the published TLSA records do not pin, or that the daemons do not really serve
 afterwards; in each of these cases the former pair stays or comes back. No failure uses up a key.
