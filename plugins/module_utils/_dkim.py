@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     KeysError,
+    kind,
+    load_ed25519_key,
     load_private_key,
     private_pem,
     require_cryptography,
@@ -26,12 +28,13 @@ try:
         Encoding,
         NoEncryption,
         PrivateFormat,
-        PublicFormat,
     )
 except ImportError:
-    pass  # require_cryptography() says so where a key is read or made
+    pass  # require_cryptography() says so where a key is made
 
 if TYPE_CHECKING:
+    from ansible_collections.pillarbox.mail.plugins.module_utils._keys import PrivateKey
+
     DkimKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
@@ -66,22 +69,21 @@ def serialise(key: DkimKey) -> bytes:
     return private_pem(key)
 
 
-def load(data: bytes) -> DkimKey:
+def load(data: bytes) -> PrivateKey:
     """Return the key of a file, told apart as Rspamd does it (its dkim.c).
 
     Raises:
         DkimError: it is not a key, or not one for DKIM.
         KeysError: Python's cryptography is missing.
     """
-    require_cryptography()
     if data.startswith(b"-----BEGIN"):
         try:
             key = load_private_key(data)
         except KeysError as error:
             raise DkimError(str(error)) from error
-        if isinstance(key, ed25519.Ed25519PrivateKey):
+        if kind(key) == "Ed25519":
             raise DkimError("is an Ed25519 key in PEM, which Rspamd before 3.13.2 cannot read")
-        if not isinstance(key, rsa.RSAPrivateKey):
+        if not kind(key).startswith("RSA "):
             raise DkimError("is neither an RSA nor an Ed25519 key")
         return key
     try:
@@ -90,21 +92,21 @@ def load(data: bytes) -> DkimKey:
         raise DkimError("is neither PEM nor base64") from error
     if len(raw) not in (32, 64):
         raise DkimError(f"holds {len(raw)} bytes in base64; an Ed25519 key has 32 or 64")
-    ed_key = ed25519.Ed25519PrivateKey.from_private_bytes(raw[:32])
+    ed_key = load_ed25519_key(raw[:32])
     if raw[32:] not in (b"", _raw_public(ed_key)):
         raise DkimError("is a damaged Ed25519 key: its public half is not that of its seed")
     return ed_key
 
 
-def _raw_public(key: ed25519.Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+def _raw_public(key: PrivateKey) -> bytes:
+    """The 32 bytes of an Ed25519 key, with which its SubjectPublicKeyInfo ends (RFC 8410)."""
+    return spki(key.public_key())[-32:]
 
 
-def facts(key: DkimKey) -> tuple[str, int]:
+def facts(key: PrivateKey) -> tuple[str, int]:
     """Return a key's type and its size in bits."""
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return "ed25519", 256
-    return "rsa", key.key_size
+    name, _, size = kind(key).partition(" ")
+    return ("rsa", int(size)) if name == "RSA" else ("ed25519", 256)
 
 
 def dns_name(selector: str, domain: str) -> str:
@@ -112,14 +114,14 @@ def dns_name(selector: str, domain: str) -> str:
     return f"{selector}._domainkey.{domain}"
 
 
-def dns_value(key: DkimKey) -> str:
+def dns_value(key: PrivateKey) -> str:
     """Return the text of the key's TXT record, not split into strings.
 
     For RSA p= is the SubjectPublicKeyInfo, as in the example of RFC 6376 appendix C, for Ed25519
     the bare 32 bytes (RFC 8463 section 4.2). There is no s= tag: RFC 8460 section 3 uses the key
     for TLS reports too.
     """
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+    if kind(key) == "Ed25519":
         name, public = "ed25519", _raw_public(key)
     else:
         name, public = "rsa", spki(key.public_key())

@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,6 +39,7 @@ def plan(
     hold: float,
     now: datetime,
     provided: Mapping[str, str] | None = None,
+    lent: Collection[str] = (),
 ) -> Plan:
     """Compute what to do with a ring.
 
@@ -53,6 +54,8 @@ def plan(
         now: the time, with its zone.
         provided: the SHA-256 of the user's own key for each algorithm. It is served first of all,
             and a later one becomes the next. Without it each algorithm has a next key.
+        lent: algorithms that are not wanted any more and whose key is still served, in the place of
+            one that waits for its first certificate.
     """
     algorithms = list(dict.fromkeys(algorithms))
     make: list[Slot] = []
@@ -70,6 +73,8 @@ def plan(
             publish.append(following)
             if present.get(following) != provided[algorithm]:
                 make.append(following)
+    serving = [(name, "current") for name in lent if name not in algorithms]
+    publish += [slot for slot in serving if slot in present]
     since: dict[str, str] = {}
     drop: list[Slot] = []
     for slot in sorted(set(present) - set(publish), key=lambda slot: ROLES.index(slot[1])):

@@ -8,12 +8,18 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import grp
 import hashlib
 import os
+import pwd
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils import _libcrypto
 
 try:
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,9 +37,12 @@ except ImportError:
     HAS_CRYPTOGRAPHY = False
 
 if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
     SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    PrivateKey = PrivateKeyTypes | _libcrypto.Key
+    PublicKey = PublicKeyTypes | _libcrypto.Key
 
 
 class KeysError(Exception):
@@ -48,12 +57,19 @@ def require_cryptography() -> None:
         )
 
 
-def load_private_key(pem: bytes) -> PrivateKeyTypes:
+def load_private_key(pem: bytes) -> PrivateKey:
     """Return the key of an unencrypted PEM file (PKCS#8 or traditional).
+
+    Without Python's cryptography, as in a check before it is installed, it has no private half.
 
     Raises:
         KeysError: it is none; the text is a predicate ("is …") without the file's name.
     """
+    if not HAS_CRYPTOGRAPHY and _libcrypto.is_available():
+        try:
+            return _libcrypto.private_key(pem)
+        except _libcrypto.LibcryptoError as error:
+            raise KeysError(str(error)) from error
     require_cryptography()
     try:
         try:
@@ -69,6 +85,14 @@ def load_private_key(pem: bytes) -> PrivateKeyTypes:
     if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
         raise KeysError("is a damaged RSA key")
     return key
+
+
+def load_ed25519_key(seed: bytes) -> PrivateKey:
+    """Return the Ed25519 key with this seed (RFC 8032 section 5.1.5)."""
+    if not HAS_CRYPTOGRAPHY and _libcrypto.is_available():
+        return _libcrypto.ed25519_key(seed)
+    require_cryptography()
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
 
 
 def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
@@ -95,8 +119,10 @@ def generate_tls_key(algorithm: str) -> SigningKey:
     return rsa.generate_private_key(65537, 3072)
 
 
-def kind(key: PrivateKeyTypes) -> str:
+def kind(key: PrivateKey) -> str:
     """Name a key's type and size for people, as in "RSA 2048", "secp256r1", "Ed25519"."""
+    if isinstance(key, _libcrypto.Key):
+        return key.kind
     if isinstance(key, rsa.RSAPrivateKey):
         return f"RSA {key.key_size}"
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -106,19 +132,22 @@ def kind(key: PrivateKeyTypes) -> str:
     return type(key).__name__.lstrip("_")
 
 
-def spki(public_key: PublicKeyTypes) -> bytes:
+def spki(public_key: PublicKey) -> bytes:
     """Return the DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7)."""
+    if isinstance(public_key, _libcrypto.Key):
+        return public_key.spki
     return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def spki_sha256(public_key: PublicKeyTypes) -> str:
+def spki_sha256(public_key: PublicKey) -> str:
     """Return the SHA-256 of the SubjectPublicKeyInfo in hexadecimal, as in a 3 1 1 TLSA record."""
     return hashlib.sha256(spki(public_key)).hexdigest()
 
 
-def public_pem(public_key: PublicKeyTypes) -> str:
-    """Return the SubjectPublicKeyInfo in PEM."""
-    return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+def public_pem(public_key: PublicKey) -> str:
+    """Return the SubjectPublicKeyInfo in PEM (RFC 7468 section 13)."""
+    text = textwrap.fill(base64.b64encode(spki(public_key)).decode(), 64)
+    return f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n"
 
 
 def private_pem(key: PrivateKeyTypes) -> bytes:
@@ -139,6 +168,27 @@ def read_file(path: str) -> bytes | None:
         return None
     except OSError as error:
         raise KeysError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def set_attributes(
+    module: AnsibleModule, arguments: dict[str, Any], changed: bool, diff: dict[str, Any]
+) -> bool:
+    """Give a file its owner, group and mode; return whether that, or what was before, is a change.
+
+    Like AnsibleModule's own, but a check takes an owner or a group that does not exist for one that
+    a package brings, which the file cannot have yet.
+    """
+    known = {"owner": pwd.getpwnam, "group": grp.getgrnam}
+    for option, look_up in known.items() if module.check_mode else ():
+        name = arguments[option]
+        try:
+            look_up("root" if name is None else name)
+        except KeyError:
+            diff.setdefault("before", {})[option] = "another"
+            diff.setdefault("after", {})[option] = name
+            arguments, changed = {**arguments, option: None}, True
+    changed = module.set_fs_attributes_if_different(arguments, changed, diff)
+    return changed
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ short_description: Obtain the mail server's certificates that are due
 version_added: 0.1.0
 description:
   - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and
-    a systemd timer runs daily. Both do the same, so a renewal by the timer leaves nothing for this
-    module to change.
+    a systemd timer runs several times a day. Both do the same, so a renewal by the timer leaves
+    nothing for this module to change.
   - A certificate is due when there is none, when its key, names or origin are not those wanted, or
     when its end is near.
   - Nothing is put in service that the published TLSA records do not pin, or that the daemons do not
@@ -32,7 +32,8 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Predicts what would be ordered, also before the program is installed.
+    description: Predicts what would be ordered, also before the program or its libraries are
+      installed. It then asks no name server.
   diff_mode:
     support: full
     description: Shows for each algorithm why a certificate is due.
@@ -54,10 +55,18 @@ due:
   type: dict
   sample: {"ecdsa": "there is none yet"}
 waiting:
-  description: Why a provided key is not in service yet, by algorithm. The daily timer goes on.
+  description: Why the key of an algorithm that was added, or a provided one, is not in service
+    yet, by algorithm. The timer goes on.
   returned: success
   type: dict
   sample: {}
+missing:
+  description: The files of the key ring that the daemons' configuration names and that were not
+    there before.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 issued:
   description: The algorithms whose certificates were issued and are in service.
   returned: success
@@ -67,10 +76,10 @@ issued:
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._certificates import can_run, predict
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -94,9 +103,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if module.check_mode and not Path(module.params["program"]).exists():
-        due = dict.fromkeys(module.params["config"]["algorithms"], "there is none yet")
-        report: dict[str, Any] = {"due": due, "issued": [], "waiting": {}, "warnings": []}
+    if module.check_mode and not can_run(module.params["program"]):
+        report = predict(module.params["config"])
     else:
         report = run(module)
     for text in [*report.pop("warnings"), *report["waiting"].values()]:

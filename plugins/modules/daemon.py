@@ -109,9 +109,12 @@ def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> li
     actions = []
     if units or state.get("NeedDaemonReload") == "yes":
         actions.append("daemon-reload")
-    if state.get("UnitFileState") not in ("enabled", "static", "alias"):
+    active = state.get("ActiveState") in ("active", "reloading")
+    # Debian's Postfix runs on when its package is removed, and is enabled when it is back.
+    outlived = active and not state.get("UnitFileState")
+    if state.get("UnitFileState") not in ("enabled", "static", "alias") and not outlived:
         actions.append("enable")
-    if state.get("ActiveState") not in ("active", "reloading"):
+    if not active:
         actions.append("start")
     elif changed:
         actions.append("restart" if units or restart else "reload")

@@ -19,7 +19,7 @@ description:
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
-  - python3-cryptography on the mail host, where there is a key to read or to make
+  - python3-cryptography on the mail host, except in check mode
 options:
   keys:
     description: The keys.
@@ -67,7 +67,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Works before python3-cryptography is installed as long as there is no key to read.
+    description: Works before python3-cryptography is installed.
   diff_mode:
     support: full
     description: Shows type, size and fingerprint, never a key.
@@ -166,6 +166,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     create_directory,
     create_file,
     read_file,
+    set_attributes,
     spki_sha256,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
@@ -175,7 +176,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
 )
 
 if TYPE_CHECKING:
-    from ansible_collections.pillarbox.mail.plugins.module_utils._dkim import DkimKey
+    from ansible_collections.pillarbox.mail.plugins.module_utils._keys import PrivateKey
 
 
 def normalise(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,7 +197,7 @@ def normalise(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return wanted
 
 
-def read(wanted: dict[str, Any]) -> DkimKey | None:
+def read(wanted: dict[str, Any]) -> PrivateKey | None:
     """Return the key that is there, None if there is none; refuse one that is not as wanted."""
     path = wanted["path"]
     rotate = (
@@ -219,7 +220,7 @@ def read(wanted: dict[str, Any]) -> DkimKey | None:
     return key
 
 
-def describe(wanted: dict[str, Any], key: DkimKey | None) -> dict[str, Any]:
+def describe(wanted: dict[str, Any], key: PrivateKey | None) -> dict[str, Any]:
     """Return what may be known of a key."""
     return {
         **wanted,
@@ -285,7 +286,7 @@ def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
     for key in wanted:
         attributes_diff: dict[str, Any] = {}
         file_args = module.load_file_common_arguments(module.params, path=key["path"])
-        changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
+        changed = set_attributes(module, file_args, changed, attributes_diff)
         if attributes_diff.get("before") != attributes_diff.get("after"):
             diff.append(attributes_diff)
     return {"changed": changed, "dkim_keys": after, "records": records(after), "diff": diff}

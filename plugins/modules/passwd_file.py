@@ -120,6 +120,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
     KeysError,
     read_file,
     replace_file,
+    set_attributes,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, login
 from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
@@ -235,7 +236,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for file in [path, *[scram_path] * scram]:
         attributes_diff: dict[str, Any] = {}
         file_args = module.load_file_common_arguments(module.params, path=file)
-        changed = module.set_fs_attributes_if_different(file_args, changed, attributes_diff)
+        changed = set_attributes(module, file_args, changed, attributes_diff)
         diff.append(attributes_diff)
     return {
         "changed": changed,

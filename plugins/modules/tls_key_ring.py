@@ -23,7 +23,7 @@ description:
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
-  - python3-cryptography on the mail host, where there is a key to read or to make
+  - python3-cryptography on the mail host, except in check mode
 options:
   path:
     description:
@@ -53,7 +53,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Works before python3-cryptography is installed as long as there is no key to read.
+    description: Works before python3-cryptography is installed.
   diff_mode:
     support: full
     description: Shows type, role and fingerprint, never a key.
@@ -177,6 +177,17 @@ def protect(
     return changed
 
 
+def lent(ring: str, algorithms: list[str]) -> list[str]:
+    """Return the algorithms whose key is served until each of those wanted has a certificate."""
+    served = {name: os.path.join(ring, f"{name}.pem") for name in MADE}
+    own = [
+        name
+        for name, path in served.items()
+        if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path)
+    ]
+    return [] if set(algorithms) <= set(own) else own
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Bring the ring to the wanted state."""
     ring: str = module.params["path"]
@@ -203,6 +214,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         module.params["hold"],
         datetime.now(UTC).replace(microsecond=0),
         own and {algorithm: spki_sha256(key.public_key()) for algorithm, key in own.items()},
+        lent(ring, module.params["algorithms"]),
     )
     chains = {
         os.path.join(ring, f"{algorithm}-provided.pem"): module.params["provided"][algorithm][

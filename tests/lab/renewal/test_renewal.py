@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,17 @@ def published() -> set[str]:
     return {record[3].replace(" ", "").lower() for record in records if record[2] == "1"}
 
 
+def served_by(port: int, signature: str) -> str:
+    """The SHA-256 of the key that a port serves to a client with one kind of signature, or ""."""
+    starttls = "-starttls smtp" if port == 25 else ""
+    command = (
+        f"openssl s_client -connect {MX}:{port} {starttls} -tls1_2 -sigalgs {signature}+SHA256"
+    )
+    public = "openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER"
+    key = f"{command} </dev/null 2>/dev/null | {public} | openssl dgst -sha256 -r"
+    return lab.on("peer", f"set -o pipefail; {key}", check=False).partition(" ")[0]
+
+
 def served_files() -> str:
     return lab.on("mx", f"cd {RING} && sha256sum ecdsa.pem rsa.pem *.key")
 
@@ -72,6 +84,51 @@ def wait_for_caches() -> None:
 def roll(*arguments: str, **settings: Any) -> tuple[int, str]:
     run = lab.playbook("pillarbox.mail.roll_tls_key", *arguments, **settings)
     return run.returncode, run.stdout
+
+
+@pytest.fixture
+def ca(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
+    """Another CA like the lab's, with certificates that live so many days, and an account there."""
+    days: int = request.param
+    port = 20000 + days
+    config = json.loads(lab.on("internet", "cat /etc/pebble/pebble.json"))["pebble"]
+    config |= {
+        "listenAddress": f"198.18.0.53:{port}",
+        "managementListenAddress": f"198.18.0.53:{port + 100}",
+        "certificateValidityPeriod": days * 86400,
+    }
+    environment = "-E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=0 -E PEBBLE_AUTHZREUSE=0"
+    lab.on(
+        "internet",
+        f"cat >/tmp/pebble-{days}.json; systemd-run --quiet --collect --unit=pebble-{days}"
+        f" {environment} pebble -config /tmp/pebble-{days}.json -dnsserver 198.18.0.53:53;"
+        f" until curl -sk -o /dev/null https://198.18.0.53:{port}/dir; do sleep 0.1; done",
+        json.dumps({"pebble": config}),
+    )
+    url = f"https://acme.example.net:{port}/dir"
+    lab.on("mx", f"acme.sh --config-home /etc/acme.sh --register-account --server {url}")
+    yield days, url
+    lab.on("internet", f"systemctl stop pebble-{days}")
+
+
+@pytest.mark.parametrize("ca", [90, 45, 6], indirect=True)
+def test_certificates_of_any_life_are_renewed_and_their_ca_is_asked_when(
+    ca: tuple[int, str],
+) -> None:
+    days, url = ca
+    settings: dict[str, Any] = {"server": url, "issuer": url, "algorithms": ["ecdsa"]}
+    assert json.loads(program("renew --force", **settings))["issued"] == ["ecdsa"]
+
+    assert json.loads(program("renew --scheduled", **settings))["due"] == {}
+
+    dates = f"openssl x509 -in {RING}/ecdsa.pem -noout -dates -dateopt iso_8601"
+    lines = lab.on("mx", dates).splitlines()
+    begin, end = (datetime.fromisoformat(line.partition("=")[2]) for line in lines)
+    assert round((end - begin) / timedelta(days=1)) == days
+    # Pebble suggests two days in the middle of which a third of the life is left.
+    memory = json.loads(lab.on("mx", f"cat {RING}/ring.json"))
+    renew = datetime.fromisoformat(memory["advice"]["ecdsa"]["renew"])
+    assert abs(renew - (begin + (end - begin) * 2 / 3)) <= timedelta(days=1)
 
 
 def test_a_renewal_keeps_the_keys_and_no_secret_shows_up_meanwhile() -> None:
@@ -311,13 +368,16 @@ def test_provided_certificates_and_algorithms_wait_for_the_caches_too() -> None:
     assert changed(lab.site(**own)) == 2
     assert published() == {mine}
 
+    # RSA is added, so it waits; all else is done, and the timer does the rest.
+    predicted = changed(lab.site("--check"))
     back = lab.site()
-    assert back.returncode != 0
-    assert "senders may still know TLSA records without the current rsa key" in back.stdout
-    mail = lab.message("bob-rsa@example.net", "alice@example.org")
+    assert changed(back) == predicted and "may be served from" in back.stdout, back.stdout
+    assert [served_by(port, "RSA-PSS") for port in (25, 465, 993)] == [""] * 3
     wait_for_caches()
-    assert changed(lab.site()) > 0
-    assert digest("ecdsa-current") == mine
+    lab.on("mx", "systemctl start pillarbox-certificates.service")
+    assert {served_by(port, "RSA-PSS") for port in (25, 465, 993)} == {digest("rsa-current")}
+    assert {served_by(port, "ECDSA") for port in (25, 465, 993)} == {mine}
+    mail = lab.message("bob-rsa@example.net", "alice@example.org")
     lab.send_from_peer(mail)
     lab.received("alice@example.org", mail)
     assert changed(lab.site()) == 0

@@ -78,7 +78,7 @@ def test_names_records_as_rfc_8463_does() -> None:
 )
 def test_reads_all_forms_of_ed25519_that_old_rspamd_reads(data: bytes) -> None:
     key = load(data)
-    assert serialise(key) == ED25519_SEED + b"\n"
+    assert dns_value(key) == dns_value(load(ED25519_SEED))
     assert facts(key) == ("ed25519", 256)
 
 

@@ -3,13 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.module_utils import _certificates
 from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 
 # A renewal program for which the RSA certificate is due and is issued.
@@ -18,7 +21,7 @@ import json, sys
 issued = ["rsa"]
 if sys.argv[1:] != ["renew"]:
     assert sys.argv[1:] == ["--config", "-", "renew", "--check"]
-    assert json.load(sys.stdin) == {"algorithms": ["rsa"]}
+    assert json.load(sys.stdin)["algorithms"] == ["rsa"]
     issued = []
 due = {"rsa": "the one in service ends in 29 days"}
 print(json.dumps({"due": due, "issued": issued, "waiting": {}, "warnings": []}))
@@ -38,9 +41,22 @@ print("the rsa certificate from ca.example is for another key; it is not used", 
 sys.exit(1)
 """
 
+CONFIG = {
+    "names": ["mx.example.org"],
+    "algorithms": ["rsa"],
+    "renew_days": 30,
+    "source": "acme",
+    "issuer": "https://ca.example/directory",
+    "chains": {},
+}
+
 
 def run(
-    capsys: pytest.CaptureFixture[str], directory: Path, text: str | None, check: bool = False
+    capsys: pytest.CaptureFixture[str],
+    directory: Path,
+    text: str | None,
+    check: bool = False,
+    **config: Any,
 ) -> dict[str, Any]:
     """Run the module with a renewal program of this text, if any."""
     program = directory / "certificates"
@@ -49,7 +65,7 @@ def run(
         program.chmod(0o755)
     args = {
         "program": str(program),
-        "config": {"algorithms": ["rsa"]},
+        "config": {**CONFIG, "tls_dir": str(directory), **config},
         "_ansible_check_mode": check,
     }
     with patch_module_args(args), pytest.raises(SystemExit):
@@ -102,6 +118,59 @@ def test_check_mode_predicts_certificates_before_the_program_is_installed(
     result = run(capsys, tmp_path, None, check=True)
     assert result["changed"]
     assert (result["due"], result["issued"]) == ({"rsa": "there is none yet"}, [])
+
+
+def make_pair(directory: Path, days: int = 90, algorithm: str = "rsa") -> None:
+    """The key in use with a certificate, as a backup has them."""
+    kind = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
+    key, chain = directory / f"{algorithm}-current.key", directory / "chain"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-noenc", "-newkey", *kind[algorithm], "-days", str(days),
+         "-subj", "/CN=mx", "-addext", "subjectAltName=DNS:mx.example.org",
+         "-keyout", str(key), "-out", str(chain)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    (directory / f"{algorithm}.pem").write_bytes(key.read_bytes() + chain.read_bytes())
+
+
+@pytest.mark.parametrize("text", [None, "import cryptography_that_is_not_there"])
+def test_a_check_of_a_restored_host_finds_its_certificates(
+    text: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_certificates, "LIBRARIES", ("no_such_library",))
+
+    def check(**config: Any) -> dict[str, Any]:
+        result = run(capsys, tmp_path, text, check=True, **config)
+        assert result["changed"] is bool(result["due"])
+        return {name: result[name] for name in ("due", "waiting") if result[name]}
+
+    def because(reason: str) -> dict[str, Any]:
+        return {"due": {"rsa": f"the one in service {reason}"}}
+
+    make_pair(tmp_path)
+    assert check() == {}
+    chain = hashlib.sha256((tmp_path / "chain").read_bytes()).hexdigest()
+    assert check(source="files", chains={"rsa": chain}) == {}
+    assert check(source="files", chains={"rsa": "0"}) == {
+        "due": {"rsa": "another chain was provided"}
+    }
+    assert check(names=["mx.example.org", "b.example"]) == because("is not for b.example")
+    assert check(algorithms=["ecdsa", "rsa"]) == {"waiting": {"ecdsa": "there is none yet"}}
+    (tmp_path / "ring.json").write_text('{"issued": {"rsa": "files"}}')
+    assert check() == because("is from files, not from https://ca.example/directory")
+    (tmp_path / "ring.json").unlink()
+    make_pair(tmp_path, days=29)
+    assert check() == {}
+    (tmp_path / "rsa.pem").write_text("junk")
+    assert "cannot be read" in check()["due"]["rsa"]
+    make_pair(tmp_path)
+    (tmp_path / "rsa-current.key").write_bytes((tmp_path / "rsa.pem").read_bytes())
+    make_pair(tmp_path, algorithm="ecdsa")
+    (tmp_path / "ecdsa-current.key").rename(tmp_path / "rsa-current.key")
+    assert check() == because("is for another key")
 
 
 def test_fails_with_the_programs_own_sentence(

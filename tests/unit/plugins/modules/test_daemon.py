@@ -37,6 +37,8 @@ UNIT = ["/etc/demo.conf", "/etc/systemd/system/demo.service.d/x.conf"]
         # A unit that systemd does not know, as in check mode before its package is installed.
         ({"UnitFileState": "", "ActiveState": "inactive"}, FILE, False, ["enable", "start"]),
         ({}, [], False, ["enable", "start"]),
+        # One that outlived its package.
+        ({"UnitFileState": "", "ActiveState": "active"}, [], False, []),
     ],
 )
 def test_does_what_the_state_of_the_unit_needs(

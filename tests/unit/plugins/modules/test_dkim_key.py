@@ -153,3 +153,17 @@ def test_a_bare_host_needs_no_library_in_check_mode(
     assert run(check=True, keys=wanted(tmp_path / "rspamd" / "dkim"))["changed"]
     result = run(keys=wanted(tmp_path))
     assert "install python3-cryptography" in result["msg"]
+
+
+def test_a_check_of_a_restored_host_needs_no_library_and_no_group(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run(keys=wanted(tmp_path))
+    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    predicted = run(check=True, keys=wanted(tmp_path))
+    assert not predicted["changed"]
+    assert predicted["records"] == made["records"]
+    # The group comes with a package, so no file can have it yet.
+    predicted = run(check=True, keys=wanted(tmp_path), group="_no-such-group")
+    assert predicted["changed"]
+    assert predicted["diff"][1]["after"]["group"] == "_no-such-group"

@@ -159,12 +159,35 @@ def test_the_key_of_an_algorithm_that_is_taken_off_stays_for_a_while(
     assert back[:3] == both[:3] and back[3] != both[3]
 
     run(ring)
-    (ring / "rsa.pem").write_text("what was served")
+    for name in ("ecdsa", "rsa"):
+        (ring / f"{name}.pem").write_text("what is served")
     for check in (True, False):
         gone = run(ring, check, hold=0)
         assert gone["changed"]
         assert roles(gone) == [("ecdsa", "current"), ("ecdsa", "next")]
     assert not list(ring.glob("rsa*"))
+
+
+def test_a_key_is_in_use_as_long_as_it_serves_for_an_algorithm_that_waits(
+    tmp_path: Path, run: Run
+) -> None:
+    ring = tmp_path / "keys"
+    run(ring)
+    (ring / "ecdsa.pem").write_text("what is served")
+    in_use = [("ecdsa", "current"), ("rsa", "current"), ("rsa", "next")]
+    for stand_in in (False, True):
+        if stand_in:
+            (ring / "rsa.pem").symlink_to("ecdsa.pem")
+        for check in (True, False):
+            waiting = run(ring, check, algorithms=["rsa"], hold=0)
+            assert sorted(roles(waiting)) == in_use
+    assert not run(ring, algorithms=["rsa"], hold=0)["changed"]
+
+    (ring / "rsa.pem").unlink()
+    (ring / "rsa.pem").write_text("its own")
+    assert roles(run(ring, algorithms=["rsa"], hold=60))[2:] == [("ecdsa", "current")]
+    assert roles(run(ring, algorithms=["rsa"], hold=0)) == in_use[1:]
+    assert not list(ring.glob("ecdsa*"))
 
 
 def test_a_provided_key_is_the_current_one_at_first_and_later_the_next(
@@ -276,3 +299,20 @@ def test_a_bare_host_needs_no_library_in_check_mode(
     monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
     assert run(tmp_path / "pillarbox" / "keys", check=True)["changed"]
     assert "install python3-cryptography" in run(tmp_path)["msg"]
+
+
+def test_a_check_of_a_restored_host_needs_none_either(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"algorithms": ["ecdsa", "rsa"]}
+    run(tmp_path, **options)
+    before = contents(tmp_path)
+    wanted = run(tmp_path, **options)
+    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    predicted = run(tmp_path, check=True, **options)
+    assert not predicted["changed"]
+    assert predicted["tls_keys"] == wanted["tls_keys"]
+    (tmp_path / "rsa-next.key").unlink()
+    assert run(tmp_path, check=True, **options)["tls_keys"][3]["public_key"] is None
+    before.pop("rsa-next.key")
+    assert contents(tmp_path) == before

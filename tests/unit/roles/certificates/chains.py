@@ -71,6 +71,9 @@ def certificate(
         .not_valid_after(now + timedelta(days=end))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
+    if signed_by:
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(identifier, critical=False)
     if names:
         san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         builder = builder.add_extension(san, critical=False)

@@ -56,7 +56,7 @@ for pair in ecdsa.pem rsa.pem; do
     [ ! -e {base}/takes ] || cmp -s {tls}/$pair {base}/takes/$pair || exit 0
 done
 for pair in ecdsa.pem rsa.pem; do
-    [ ! -e {tls}/$pair ] || cp {tls}/$pair {loaded}/
+    [ ! -s {tls}/$pair ] || cp {tls}/$pair {loaded}/
 done
 """
 
@@ -101,6 +101,7 @@ class Host:
             "issuer": "self_signed",
             "chains": {},
             "server": "https://ca.example/directory",
+            "ca_bundle": "",
             "challenge": ["--standalone"],
             "patience": 30,
             "acme_home": str(base / "acme.sh"),
@@ -121,6 +122,7 @@ class Host:
             self.key_file(algorithm, role).write_bytes(key)
         for algorithm, pair in PAIRS.items():
             self.pair_file(algorithm).write_bytes(pair)
+        (self.tls / "first.pem").symlink_to("ecdsa.pem")
         self.load()
 
     def load(self) -> None:
@@ -128,7 +130,7 @@ class Host:
         for path in self.daemon.loaded.iterdir():
             path.unlink()
         for algorithm in ALGORITHMS:
-            if self.pair_file(algorithm).exists():
+            if self.pair_file(algorithm).exists() and self.pair_file(algorithm).stat().st_size:
                 shutil.copy(self.pair_file(algorithm), self.daemon.loaded)
 
     def key_file(self, algorithm: str, role: str) -> Path:
@@ -150,7 +152,9 @@ class Host:
         return {path.name: path.read_bytes() for path in self.tls.iterdir()}
 
     def pairs(self) -> dict[str, bytes]:
-        return {algorithm: self.pair_file(algorithm).read_bytes() for algorithm in ALGORITHMS}
+        """What is served; the file of an algorithm that waits is empty."""
+        files = {algorithm: self.pair_file(algorithm).read_bytes() for algorithm in ALGORITHMS}
+        return {algorithm: pair for algorithm, pair in files.items() if pair}
 
     def keys(self) -> dict[tuple[str, str], str]:
         """The digest of each key in the ring."""
@@ -163,12 +167,17 @@ class Host:
 
     def why_unfit(self) -> list[str | None]:
         """What is wrong with the pair in each served file: nothing, or mail does not flow."""
-        return [why_unfit(pair, pair, list(NAMES)) for pair in self.pairs().values()]
+        served = self.pairs().values()
+        if served:
+            assert (self.tls / "first.pem").read_bytes() in served
+            # Postfix takes no two pairs of one kind.
+            assert len({key_type(pair) for pair in served}) == len(served)
+        return [why_unfit(pair, pair, list(NAMES)) for pair in served]
 
     def on_the_wire(self) -> list[dict[str, bytes]]:
         """The certificates that clients of each port get."""
         return [
-            {each: certificate_at(port, each, NAMES[0]) for each in ALGORITHMS}
+            {each: certificate_at(port, each, NAMES[0]) for each in self.pairs()}
             for port in self.daemon.ports
         ]
 
@@ -217,6 +226,10 @@ class Host:
     def run_on_full_disk(self, moment: int, *arguments: str) -> Run:
         """Run it with a disk that from the n-th fsync(2) on is full."""
         return self.run(*arguments, before=lambda: fill_disk(moment))
+
+
+def key_type(pair: bytes) -> str:
+    return type(leaf_of(pair).public_key()).__name__
 
 
 def patch_fsync(before: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renew the mail server's certificates, and roll its keys, without a moment of a wrong pair.
 
-The systemd timer runs "renew" daily, the playbook site.yml runs it too, and roll_tls_key.yml runs
+The systemd timer runs "renew" every six hours, site.yml runs it too, and roll_tls_key.yml runs
 "roll"; "status" is for people. Nothing is put in service that does not fit its key, the names and
 the time, that the published TLSA records do not pin, or that the daemons do not really serve
 afterwards; in each of these cases the former pair stays or comes back. No failure uses up a key.
@@ -20,9 +20,12 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import ari
 from gate import Gate
 from pair import (
     CertificateError,
@@ -34,10 +37,11 @@ from pair import (
     why_due,
     why_unfit,
 )
-from ring import Ring, now
+from ring import Ring, now, waited
 from sources import obtain
 from swap import Swap
 
+EPOCH = "1970-01-01T00:00:00+00:00"
 CONFIG = Path("/etc/pillarbox/certificates.json")
 
 
@@ -48,7 +52,7 @@ class Host:
         self.config = config
         self.algorithms: list[str] = config["algorithms"]
         self.ring = Ring(config["tls_dir"])
-        self.swap = Swap(self.ring, config["services"], config["names"][0])
+        self.swap = Swap(self.ring, self.algorithms, config["services"], config["names"][0])
         # The digests of the keys that this run put out of use and in use, by algorithm.
         self.rolled: dict[str, dict[str, str]] = {}
 
@@ -60,28 +64,33 @@ class Host:
     def renew(self, check: bool, force: bool) -> dict[str, Any]:
         """Obtain and serve each certificate that is due; with check only say which are.
 
+        A key that senders may not know yet waits, which is no failure: a later run goes on.
+
         Raises CertificateError for the first that failed, when all others are in service.
         """
         gate = Gate(self.ring, self.config)
         due: dict[str, str] = {}
         waiting: dict[str, str] = {}
         for algorithm in self.algorithms:
-            reason = self._why_due(algorithm, force)
-            if reason and self._role(algorithm) == "next":
-                waiting[algorithm] = gate.why_closed(algorithm, "next") or ""
-            if reason and not waiting.get(algorithm):
-                due[algorithm] = reason
-        waiting = {name: why for name, why in waiting.items() if why}
+            if reason := self._why_due(algorithm, force):
+                if why := self._why_waiting(gate, algorithm, check):
+                    waiting[algorithm] = why
+                else:
+                    due[algorithm] = reason
+        missing = self.ring.missing(self.algorithms)
         report: dict[str, Any] = {"due": due, "issued": [], "waiting": waiting, "warnings": []}
+        report["missing"] = missing
         if check:
             return report
         self.ring.remember()
+        self.ring.place(self.algorithms, self.ring.paired())
         closed = {name: gate.why_closed(name, self._role(name)) for name in due}
         pairs: dict[str, bytes] = {}
         failure: CertificateError | None = None
         for algorithm, why in closed.items():
             try:
-                if why and not gate.is_last_call(algorithm):
+                last_call = self._role(algorithm) == "current" and gate.is_last_call(algorithm)
+                if why and not last_call:
                     raise CertificateError(why)
                 pairs[algorithm] = self._pair(algorithm, self._role(algorithm))
             except CertificateError as error:
@@ -92,6 +101,25 @@ class Host:
         if failure:
             raise failure
         return {**report, "issued": list(pairs)}
+
+    def rests(self) -> datetime | None:
+        """Until when a run by the timer leaves what has failed alone; None if it goes on now.
+
+        The CA and the person who is told of each failure have a day, or with certificates that live
+        for days only, a 24th of that life.
+        """
+        failure = self.ring.memory.failure
+        if failure is None:
+            return None
+        try:
+            leaves = [leaf_of(self.ring.served(name) or b"") for name in self.algorithms]
+        except CertificateError:
+            return None
+        lives = [end - begin for begin, end in map(validity, leaves)]
+        # The timer may come a little earlier than the day before.
+        rest = min(timedelta(days=1), *(life / 24 for life in lives)) * 0.9
+        until = datetime.fromisoformat(failure["at"]) + rest
+        return until if until > now() else None
 
     def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
         """Put the next key of each algorithm in service; with check only say whether it would.
@@ -117,7 +145,7 @@ class Host:
             pairs = {name: self._pair(name, "next") for name in self.algorithms}
             if compromised:
                 for algorithm in self.algorithms:
-                    self.ring.retire(algorithm, "1970-01-01T00:00:00+00:00")
+                    self.ring.retire(algorithm, EPOCH)
             self._serve(pairs)
         return {"rolled": rolled, "warnings": closed}
 
@@ -145,7 +173,7 @@ class Host:
         if name in self.ring.memory.seen:
             words.append(f"on all name servers since {self.ring.memory.seen[name]}")
         opens = self.ring.opens(algorithm, role)
-        if role == "next" and opens:
+        if opens and (role == "next" or not served):
             words.append(f"may be served from {opens.isoformat()} on")
         if role == "previous" and name in self.ring.memory.retired:
             words.append(f"not in use since {self.ring.memory.retired[name]}")
@@ -156,6 +184,24 @@ class Host:
         provided = self.config["source"] == "files"
         return "next" if provided and self.ring.key_file(algorithm, "next").exists() else "current"
 
+    def _is_new(self, algorithm: str) -> bool:
+        """Whether the key to be served is one that nobody was served before."""
+        first = self.ring.served(algorithm) is None and bool(self.ring.paired())
+        return first or self._role(algorithm) == "next"
+
+    def _why_waiting(self, gate: Gate, algorithm: str, check: bool) -> str | None:
+        """Say why a new key must wait, or None when it may be served, or when waiting cannot help.
+
+        The key of an algorithm that was added, or one that the user provided.
+        """
+        role = self._role(algorithm)
+        if not self._is_new(algorithm):
+            return None
+        if check and not self.ring.key_file(algorithm, role).exists():
+            return f"the {algorithm} key is published first" if gate.is_known() else None
+        why = gate.why_closed(algorithm, role)
+        return None if why and gate.is_overdue(algorithm, role) else why
+
     def _why_due(self, algorithm: str, force: bool) -> str | None:
         key_file = self.ring.key_file(algorithm, self._role(algorithm))
         if not key_file.exists():
@@ -164,12 +210,38 @@ class Host:
         issued = self.ring.memory.issued.get(algorithm)
         if reason is None and issued and issued != self.config["issuer"]:
             reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
+        if reason is None:
+            reason = self._why_advised(algorithm)
         chain = self.config["chains"].get(algorithm)
         if reason is None and chain and chain != self._served_chain(algorithm):
             reason = "another chain was provided"
         if reason is None and force:
             reason = "it was asked for"
         return reason
+
+    def _why_advised(self, algorithm: str) -> str | None:
+        """Say why the CA wants the certificate in service renewed, or None as long as it does not.
+
+        At most once a day: a CA that always says so would be asked for ever new ones.
+        """
+        served = self.ring.served(algorithm)
+        if self.config["source"] != "acme" or served is None:
+            return None
+        advice = self.ring.memory.advice.setdefault(algorithm, {})
+        with suppress(CertificateError):
+            name = ari.identifier(leaf_of(served))
+            if advice.get("certificate") != name:
+                kept = {key: advice[key] for key in ("renewed",) if key in advice}
+                advice = self.ring.memory.advice[algorithm] = {"certificate": name, **kept}
+            if waited(advice.get("asked_until", EPOCH), 0):
+                advice["asked_until"] = (now() + ari.USUAL).isoformat()
+                answer = ari.ask(self.config["server"], self.config["ca_bundle"], name)
+                advice["asked_until"] = answer.ask.isoformat()
+                advice["renew"] = answer.renew.isoformat()
+        if not waited(advice.get("renewed", EPOCH), 86400):
+            return None
+        renew = advice.get("renew")
+        return f"its CA wants it renewed from {renew} on" if renew and waited(renew, 0) else None
 
     def _served_chain(self, algorithm: str) -> str:
         """Its SHA-256, as the configuration has that of a provided one."""
@@ -194,6 +266,8 @@ class Host:
             self.swap.run(pairs)
             self._settle()
             self.ring.memory.issued.update(dict.fromkeys(pairs, self.config["issuer"]))
+            for algorithm in pairs:
+                self.ring.memory.advice[algorithm] = {"renewed": now().isoformat()}
             self.ring.remember()
 
     def _settle(self) -> None:
@@ -215,6 +289,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     renew = commands.add_parser("renew", help="obtain and serve what is due")
     renew.add_argument("--check", action="store_true", help="only say what is due")
+    renew.add_argument(
+        "--scheduled", action="store_true", help="not yet again what failed a while ago"
+    )
     renew.add_argument("--force", action="store_true", help="also what is not due")
     roll = commands.add_parser("roll", help="serve the next keys")
     roll.add_argument("--check", action="store_true", help="only say whether it is time")
@@ -233,7 +310,11 @@ def main() -> int:
         with Path(config["tls_dir"], ".lock").open("w") as lock:
             # One at a time; the module tls_key_ring takes it too.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return change(Host(config), arguments)
+            host = Host(config)
+            if getattr(arguments, "scheduled", False) and (until := host.rests()):
+                print(f"the last run failed, and the next tries again after {until.isoformat()}")
+                return 0
+            return change(host, arguments)
     except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -11,6 +11,9 @@ from dane import Answer, published, why_unpinned
 from pair import CertificateError, digest, leaf_of, left, validity
 from ring import Ring, now
 
+# Seconds in which all name servers have the records of a new key; after that somebody must look.
+PATIENCE = 86400
+
 
 class Gate:
     """What the name servers say at this moment, and what that means for the keys of a ring."""
@@ -50,12 +53,21 @@ class Gate:
 
     def _is_no_news(self, algorithm: str, role: str) -> bool:
         """Whether no sender can know records by which it would refuse the key."""
-        new_host = not any(self.ring.served(each) for each in self.algorithms)
-        return (
-            self.ring.serves(algorithm, role)
-            or new_host
-            or not any(answer.digests for answer in self.answers)
-        )
+        return self.ring.serves(algorithm, role) or not self.is_known()
+
+    def is_known(self) -> bool:
+        """Whether senders may know records of this host, by which they would refuse other keys."""
+        published = bool(self.unknown) or any(answer.digests for answer in self.answers)
+        return bool(self.ring.paired()) and published
+
+    def is_overdue(self, algorithm: str, role: str) -> bool:
+        """Whether a new key's records are still not everywhere when they should have been long.
+
+        As long as it is a matter of time, nobody needs to hear of it.
+        """
+        made = self.ring.key_file(algorithm, role).stat().st_mtime
+        missing = self.unknown or self.ring.opens(algorithm, role) is None
+        return bool(missing) and now().timestamp() > made + PATIENCE
 
     def is_last_call(self, algorithm: str) -> bool:
         """Whether the certificate in service, for the same key, is in the last sixth of its life.

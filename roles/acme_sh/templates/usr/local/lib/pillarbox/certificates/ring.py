@@ -6,7 +6,8 @@
 ALGORITHM-current.key    the key in use
 ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
 ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
-ALGORITHM.pem            what is served: the key in use and its chain, so that one rename swaps both
+ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both
+first.pem                a link to the first of these: Dovecot takes no server without a certificate
 ring.json                Memory, as JSON
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 from dane import Answer, is_everywhere
 from pair import CertificateError, digest, key_spki
 
+ALGORITHMS = ("ecdsa", "rsa")
 # How the name of a file begins while it is written, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
 
@@ -58,6 +60,8 @@ class Memory:
     ttl       the longest time to live, in seconds, that these records were seen with; it counts
               until it has passed twice, as caches may still go by it
     issued    how the certificate of each algorithm came about
+    advice    the CA's, by algorithm: for which certificate, when to renew it, when to ask again;
+              and when there last was a new one
     answering the ports, with the algorithm, that served when pairs were last swapped in: a run
               that was killed may have left them without an answer
     failure   the last run's, None after a good one: when and why
@@ -67,6 +71,7 @@ class Memory:
     retired: dict[str, str] = field(default_factory=dict)
     ttl: dict[str, Any] = field(default_factory=dict)
     issued: dict[str, str] = field(default_factory=dict)
+    advice: dict[str, dict[str, str]] = field(default_factory=dict)
     answering: list[tuple[int, str]] = field(default_factory=list)
     failure: dict[str, str] | None = None
 
@@ -103,7 +108,52 @@ class Ring:
         return self.directory / f"{algorithm}.pem"
 
     def served(self, algorithm: str) -> bytes | None:
-        return read(self.served_file(algorithm))
+        """The pair of an algorithm, None while it has none of its own."""
+        file = self.served_file(algorithm)
+        return None if file.is_symlink() else read(file) or None
+
+    def paired(self) -> list[str]:
+        """The algorithms with a pair of their own, also those that are not wanted any more."""
+        return [algorithm for algorithm in ALGORITHMS if self.served(algorithm) is not None]
+
+    def place(self, wanted: list[str], paired: list[str]) -> None:
+        """Have each file that the daemons' configuration names, also of algorithms that wait.
+
+        Postfix reads its files as one text, so an empty one adds nothing to it, and so it is with
+        Dovecot's second. Where nothing else is wanted, a link to the former pair serves on.
+
+        Args:
+            wanted: the algorithms in the settings.
+            paired: those with a pair that is to stay. The first of them becomes Dovecot's first.
+        """
+        if not paired:
+            (self.directory / "first.pem").unlink(missing_ok=True)
+            return
+        served = [algorithm for algorithm in wanted if algorithm in paired]
+        self._link("first.pem", f"{(served or paired)[0]}.pem")
+        for algorithm in wanted:
+            file = self.served_file(algorithm)
+            if algorithm in paired:
+                continue
+            if not served:
+                self._link(file.name, f"{paired[0]}.pem")
+            elif file.is_symlink() or read(file) != b"":
+                replace(file, b"")
+
+    def _link(self, name: str, target: str) -> None:
+        """Let a link point to a file beside it, in one step (rename(2))."""
+        link = self.directory / name
+        if link.is_symlink() and os.readlink(link) == target:
+            return
+        temporary = self.directory / f"{TEMPORARY}{name}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+
+    def missing(self, wanted: list[str]) -> list[str]:
+        """Which of the files that the daemons' configuration names are still to be made."""
+        names = ["first.pem", *(f"{algorithm}.pem" for algorithm in wanted)]
+        return [name for name in names if not (self.directory / name).exists()]
 
     def serves(self, algorithm: str, role: str) -> bool:
         """Whether the key in a role is the one that is served."""

@@ -37,8 +37,9 @@ Ports = dict[str, list[int]]
 class Swap:
     """The swap of the pairs of some algorithms in a ring."""
 
-    def __init__(self, ring: Ring, services: Ports, hostname: str) -> None:
+    def __init__(self, ring: Ring, algorithms: list[str], services: Ports, hostname: str) -> None:
         self.ring = ring
+        self.algorithms = algorithms
         self.services = services
         self.hostname = hostname
 
@@ -91,22 +92,26 @@ class Swap:
 
     def _put_back(self) -> None:
         """Serve the former pairs, which stay until the daemons have loaded them."""
-        for algorithm in self._unfinished():
-            old, new = self._old(algorithm), self._new(algorithm)
-            served = self.ring.served_file(algorithm)
-            new.unlink(missing_ok=True)
-            if old.stat().st_size:
+        unfinished = self._unfinished()
+        new = [name for name in unfinished if not self._old(name).stat().st_size]
+        stay = [name for name in self.ring.paired() if name not in new]
+        self.ring.place(self.algorithms, stay)
+        for algorithm in unfinished:
+            waiting = self._new(algorithm)
+            waiting.unlink(missing_ok=True)
+            if algorithm not in new:
                 # A link has room on a full disk too.
-                os.link(old, new)
-                os.replace(new, served)
+                os.link(self._old(algorithm), waiting)
+                os.replace(waiting, self.ring.served_file(algorithm))
                 # rename(2) leaves it where both were one file, as after a kill right here.
-                new.unlink(missing_ok=True)
-            else:
-                served.unlink(missing_ok=True)
+                waiting.unlink(missing_ok=True)
+            elif not stay:
+                self.ring.served_file(algorithm).unlink(missing_ok=True)
         self._reload()
         self.commit()
 
     def _load(self) -> None:
+        self.ring.place(self.algorithms, self.ring.paired())
         try:
             self._reload()
             self._see()
