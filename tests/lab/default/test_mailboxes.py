@@ -187,12 +187,14 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
 
 def convert(directory: str, old: str, new: str) -> None:
     """As docs/mailboxes.md says; each format with the name of its directory."""
-    copy = f"doveadm backup -u $user {new.replace(':', ':~/')}"
+    copy = f"doveadm backup -u $user $names {new.replace(':', ':~/')}"
     folders = old.partition(":")[2]
     lab.on(
         "mx",
         f"""set -e
         systemctl stop dovecot.service
+        escape=mailbox_list_storage_escape_char
+        names=$(doveconf -h $escape 2>/dev/null) && names="-p $escape=$names"
         dovecot -o listen=127.0.0.1
         doveadm user '*' | while read -r user; do {copy}; done
         doveadm stop
