@@ -12,7 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Check, Problem, empty_or
+from ansible_collections.pillarbox.mail.plugins.module_utils._checks import (
+    Check,
+    Problem,
+    empty_or,
+    integer,
+)
 
 # Below these, Dovecot's service cannot write, or what is there is gone after a restart of the host.
 _NO_PLACE_FOR_MAIL = re.compile(r"/(etc|usr|boot|tmp|run|dev|proc|sys)(/.*)?")
@@ -29,6 +34,7 @@ def _directory(where: str, value: Any) -> Iterator[Problem]:
 DOVECOT_CHECKS: dict[str, Check] = {
     "dovecot_mail_dir": _directory,
     "dovecot_index_dir": empty_or(_directory),
+    "dovecot_user_connections": integer(1, 1000),
 }
 
 

@@ -24,6 +24,7 @@ ARCHIVE = "archive@example.org"
 BOB = "bob@example.net"
 CAROL = "carol@example.org"
 DAVE = "dave@example.org"
+FOLDER = '"Work/Plans 1.2"'
 SCANNER = "dave+scanner@example.org"
 
 MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
@@ -142,15 +143,15 @@ def kept() -> EmailMessage:
     """A message of Dave's in a folder, flagged."""
     mail = lab.message(BOB, DAVE)
     with lab.imap(DAVE) as session:
-        session.create("Work/Plans")
-        session.append("Work/Plans", "(\\Flagged Urgent)", "", mail.as_bytes())
+        session.create(FOLDER)
+        session.append(FOLDER, "(\\Flagged Urgent)", "", mail.as_bytes())
     return mail
 
 
 def flags(mail: EmailMessage) -> set[str]:
     """Those of Dave's message."""
     with lab.imap(DAVE) as session:
-        session.select("Work/Plans", readonly=True)
+        session.select(FOLDER, readonly=True)
         _, numbers = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
         _, answer = session.fetch(numbers[0].split()[0].decode(), "(FLAGS)")
     return set(re.findall(r"\\?[A-Z][a-z]+", str(answer))) - {"\\Seen", "\\Recent"}
@@ -186,12 +187,14 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
 
 def convert(directory: str, old: str, new: str) -> None:
     """As docs/mailboxes.md says; each format with the name of its directory."""
-    copy = f"doveadm backup -u $user {new.replace(':', ':~/')}"
+    copy = f"doveadm backup -u $user $names {new.replace(':', ':~/')}"
     folders = old.partition(":")[2]
     lab.on(
         "mx",
         f"""set -e
         systemctl stop dovecot.service
+        escape=mailbox_list_storage_escape_char
+        names=$(doveconf -h $escape 2>/dev/null) && names="-p $escape=$names"
         dovecot -o listen=127.0.0.1
         doveadm user '*' | while read -r user; do {copy}; done
         doveadm stop

@@ -719,6 +719,7 @@ ROLES: dict[str, dict[str, Any]] = {
             "default": "maildir++",
         },
         "dovecot_index_dir": {"type": "str", "default": ""},
+        "dovecot_user_connections": {"type": "int", "default": 50},
     },
     "dns": {
         "dns_account": {"type": "str"},
@@ -789,6 +790,10 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
                 "dovecot_mail_dir: must be an absolute path of letters, digits, '.', '_' and '-',"
                 " not 'mail'",
             ],
+        ),
+        (
+            {"dovecot_user_connections": 0},
+            ["dovecot_user_connections: must be a whole number from 1 to 1000, not 0"],
         ),
         (
             {"dovecot_mail_format": "mbox"},

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many connections a mailbox takes at a time, from mail programs and from Postfix."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.lab import lab
+
+BOB, CAROL = "bob@example.net", "carol@example.org"
+
+# As many as Postfix opens to a mailbox, each ended by Postfix and not yet by Dovecot.
+SESSIONS = """
+import socket, sys
+sessions = []
+for number in range(10):
+    session = socket.socket(socket.AF_UNIX)
+    session.settimeout(20)
+    session.connect("/var/spool/postfix/private/dovecot-lmtp")
+    session.sendall(b"LHLO mx\\r\\nMAIL FROM:<>\\r\\nRCPT TO:<carol@example.org>\\r\\n")
+    replies = b""
+    while b"250 2.1.5" not in replies:
+        replies += session.recv(4096) or sys.exit(replies)
+    sessions.append(session)
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def sessions_that_dovecot_still_counts() -> Iterator[None]:
+    program = f"python3 -c {shlex.quote(SESSIONS)}"
+    ssh = ["ssh", "-F", str(lab.STATE / "ssh_config"), "mx", program]
+    with subprocess.Popen(ssh, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as it:
+        assert it.stdin and it.stdout
+        assert it.stdout.readline() == b"open\n"
+        yield
+        it.stdin.close()
+
+
+def test_a_burst_does_not_wait_for_sessions_that_dovecot_has_yet_to_end() -> None:
+    mail = lab.message(BOB, CAROL)
+    with sessions_that_dovecot_still_counts():
+        lab.send_from_peer(mail)
+        assert lab.received(CAROL, mail)
+
+
+def test_twenty_mail_programs_behind_one_address_read_one_mailbox() -> None:
+    with ExitStack() as programs:
+        for _ in range(20):
+            programs.enter_context(lab.imap(CAROL))
