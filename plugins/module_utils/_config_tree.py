@@ -74,6 +74,7 @@ class Entry(NamedTuple):
     mode: int
     fixed: frozenset[str]  # which of owner, group and mode an existing one must have too
     secret: bool
+    source: str = ""  # the path of the entry that this one is made of, if it is made of one
 
 
 def build_entries(files: Mapping[str, bytes], params: Mapping[str, Any]) -> list[Entry]:

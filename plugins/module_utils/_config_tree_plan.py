@@ -72,6 +72,7 @@ class Plan:
         self._base = base
         self._lenient = lenient
         self._created: set[str] = set()
+        self._rewritten: set[str] = set()
         self._managed = _read_manifest(base + ".json")
         for entry in entries:
             if entry.content is None:
@@ -101,7 +102,9 @@ class Plan:
                 "host; remove it."
             )
         after = self._resolve(entry, found)
-        if found.kind == "file" and found.content == content:
+        # A derived file is never older than its source: Postfix warns of an index that is.
+        fresh = entry.source not in self._rewritten
+        if found.kind == "file" and found.content == content and fresh:
             if found.attributes and found.attributes != after:
                 self.transaction.set(entry.path, after, found.attributes)
                 self._report(entry, found, *self._describe(entry, found, "\n"))
@@ -110,6 +113,7 @@ class Plan:
         if found.attributes and entry.path not in self._managed.files:
             self._keep_original(entry.path, found.content)
         self.transaction.put(entry.path, content, after, found.attributes)
+        self._rewritten.add(entry.path)
         if entry.secret or entry.path in self._managed.secret:
             hidden = "(contents hidden)\n" if found.attributes else ""
             self._report(entry, found, hidden, "(contents hidden, changed)\n")

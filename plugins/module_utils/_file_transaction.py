@@ -95,9 +95,10 @@ class Transaction:
         """
         if not self._steps:
             return
+        steps = sorted(self._steps, key=_turn)
         place = self._journal
         try:
-            self._write_journal()
+            self._write_journal(steps)
             for step in self._steps:
                 place = step.path
                 if step.action == "mkdir":
@@ -105,7 +106,7 @@ class Transaction:
                     _set_attributes(step.path, step.after)
                 elif step.action == "put":
                     write_file(step.scratch + ".new", self._content[step.path], step.after, True)
-            for step in self._steps:
+            for step in steps:
                 place = step.path
                 _swap(step)
             for place in sorted({os.path.dirname(step.path) for step in self._steps}):
@@ -115,8 +116,8 @@ class Transaction:
             raise TransactionError(self._put_back(f"{place}: {error.strerror}")) from error
         recover(self._journal)
 
-    def _write_journal(self) -> None:
-        write_file(self._journal + ".new", json.dumps(self._steps).encode(), PRIVATE, True)
+    def _write_journal(self, steps: list[Step]) -> None:
+        write_file(self._journal + ".new", json.dumps(steps).encode(), PRIVATE, True)
         os.replace(self._journal + ".new", self._journal)
         _sync(os.path.dirname(self._journal))
 
@@ -172,6 +173,17 @@ def _read(journal: str) -> list[Step]:
             Step(action, path, scratch, Attributes(*after), Attributes(*before) if before else None)
             for action, path, scratch, after, before in json.load(file)
         ]
+
+
+def _turn(step: Step) -> int:
+    """What is new comes first and what goes comes last.
+
+    So a daemon that reads its configuration in between finds every file that this names. Undone in
+    reverse, that holds too.
+    """
+    if step.action in ("remove", "rmdir"):
+        return 2
+    return 1 if step.before else 0
 
 
 def _swap(step: Step) -> None:

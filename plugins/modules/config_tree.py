@@ -98,6 +98,30 @@ options:
     type: list
     elements: list
     default: []
+  derive:
+    description:
+      - Files that a program makes of others in the tree, such as indexes of tables. Each is
+        installed beside its source, in the same transaction and with the same owner, group, mode
+        and secrecy, and is replaced whenever its source is.
+      - They are made in the staged tree after its checks. In check mode, a program that is missing
+        or cannot make them yet is no error.
+    type: dict
+    suboptions:
+      paths:
+        description: Globs as in O(paths) of the sources. Each must match a file.
+        type: list
+        elements: str
+        required: true
+      suffix:
+        description: What the name of a derived file has beyond that of its source.
+        type: str
+        required: true
+      command:
+        description: Program and arguments. V(%s) stands for the staged tree. An argument with V({})
+          in it is repeated for each source, V({}) being its staged path.
+        type: list
+        elements: str
+        required: true
   overlay:
     description: Directories relative to O(dest) whose present files join the staged tree, for
       checkers that need to see the package's own files too.
@@ -163,17 +187,30 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import (
     ConfigTreeError,
+    Entry,
     build_entries,
     redact,
     unpack,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_plan import Plan
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_derive import Derivation
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_plan import Plan, look
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_stage import lock, staged
 from ansible_collections.pillarbox.mail.plugins.module_utils._file_transaction import (
     TransactionError,
     is_interrupted,
     recover,
 )
+
+
+def refuse(
+    module: AnsibleModule, root: str, plan: Plan, command: list[str], rc: int, output: str
+) -> None:
+    """Raise what a failed command said about the tree staged in root."""
+    said = redact(output, plan.entries).replace(root, module.params["dest"].rstrip("/"))
+    raise ConfigTreeError(
+        f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: '
+        + (said or "(no output)")
+    )
 
 
 def check(module: AnsibleModule, root: str, plan: Plan) -> None:
@@ -189,11 +226,21 @@ def check(module: AnsibleModule, root: str, plan: Plan) -> None:
             )
         rc, out, err = module.run_command([program, *(a.replace("%s", root) for a in command[1:])])
         if rc != 0:
-            said = redact(f"{err}\n{out}", plan.entries)
-            said = said.replace(root, module.params["dest"].rstrip("/")) or "(no output)"
-            raise ConfigTreeError(
-                f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: {said}'
-            )
+            refuse(module, root, plan, command, rc, f"{err}\n{out}")
+
+
+def derive(module: AnsibleModule, root: str, plan: Plan) -> list[Entry]:
+    """Return the files that are made of others in the tree staged in root."""
+    if not module.params["derive"]:
+        return []
+    dest = module.params["dest"]
+    derivation = Derivation(module.params["derive"], plan.entries, dest, root)
+    program, *arguments = derivation.command
+    found = module.get_bin_path(program, required=not module.check_mode)
+    rc, out, err = module.run_command([found, *arguments]) if found else (127, "", "")
+    if rc != 0 and not module.check_mode:
+        refuse(module, root, plan, module.params["derive"]["command"], rc, f"{err}\n{out}")
+    return derivation.entries(rc == 0, lambda path: look(path).content)
 
 
 def apply(module: AnsibleModule) -> Plan:
@@ -212,6 +259,9 @@ def apply(module: AnsibleModule) -> Plan:
         place = base + ".staged" if locked else None
         with staged(plan, params["dest"], params["overlay"], place) as root:
             check(module, root, plan)
+            derived = derive(module, root, plan)
+        if derived:
+            plan = Plan([*entries, *derived], base, params["prune"], lenient=module.check_mode)
         if not module.check_mode:
             if plan.changed or plan.removed:
                 # Before the change: a daemon that is told in vain does no harm.
@@ -223,6 +273,12 @@ def apply(module: AnsibleModule) -> Plan:
 def main() -> None:
     attributes = {option: {"type": "str"} for option in ("owner", "group", "mode")}
     rule = {"path": {"type": "str", "required": True}, **attributes}
+    strings = {"type": "list", "elements": "str", "required": True}
+    derivation = {
+        "paths": strings,
+        "suffix": {"type": "str", "required": True},
+        "command": strings,
+    }
     module = AnsibleModule(
         argument_spec={
             "src": {"type": "str", "required": True},
@@ -235,6 +291,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "dict", "default": [], "options": rule},
             "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "validate": {"type": "list", "elements": "list", "default": []},
+            "derive": {"type": "dict", "options": derivation},
             "overlay": {"type": "list", "elements": "str", "default": []},
             "prune": {"type": "bool", "default": True},
             "state_dir": {"type": "path", "default": _pending.STATE},
