@@ -39,7 +39,7 @@ def send_packages(directory: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
     options = [f"--python-version={python}", f"--dest={directory / 'packages'}"]
     requirements = ["--requirement", str(lab.ROOT / "requirements.txt")]
-    subprocess.run([*pip, *options, *requirements], check=True, timeout=300)
+    subprocess.run([*pip, *options, *requirements], check=True, timeout=600)
     _send(directory, "packages")
 
 
@@ -55,7 +55,7 @@ def _send(directory: Path, *names: str) -> None:
 def run(commands: str) -> str:
     """What commands print in a new shell, which ends with the first one that fails."""
     shell = f"export DEBIAN_FRONTEND=noninteractive PIP_NO_INDEX=1 PIP_FIND_LINKS={HOME}/packages"
-    return lab.on("mx", "bash -e", f"{shell}\ncd {HOME}\n{commands}\n", timeout=300)
+    return lab.on("mx", "bash -e", f"{shell}\ncd {HOME}\n{commands}\n", timeout=600)
 
 
 def remove() -> None:
