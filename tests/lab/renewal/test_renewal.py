@@ -158,8 +158,9 @@ def test_after_it_site_yml_changes_nothing() -> None:
 
 
 def test_keys_and_account_are_for_root_alone() -> None:
-    files = "find /etc/acme.sh /etc/pillarbox/tls /var/backups/pillarbox ! -type l -printf '%m %y %p\\n'"
-    modes = [line.split(None, 2) for line in lab.on("mx", files).splitlines()]
+    files = "find /etc/acme.sh /etc/pillarbox/tls /var/backups/pillarbox ! -type l"
+    found = lab.on("mx", f"{files} -printf '%m %y %p\\n'")
+    modes = [line.split(None, 2) for line in found.splitlines()]
     assert len(modes) > 15
     assert {(kind, mode) for mode, kind, _ in modes} == {("d", "700"), ("f", "600")}, modes
 
