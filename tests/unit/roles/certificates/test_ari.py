@@ -69,9 +69,11 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
-    # Of clients that hang up.
-    server.handle_error = lambda *_arguments: None
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_arguments: Any) -> None:
+            """Of clients that hang up."""
+
+    server = Server(("localhost", 0), Handler)
     ca = Authority(server.server_port, tmp_path / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "authority.pem")
