@@ -33,26 +33,33 @@ def can_run(program: str) -> bool:
     return Path(program).exists() and all(importlib.util.find_spec(name) for name in LIBRARIES)
 
 
+def paired(ring: str) -> list[str]:
+    """Return the algorithms with a pair of their own.
+
+    The file of one that waits is empty, or a link to that of another.
+    """
+    files = {name: Path(ring, f"{name}.pem") for name in ("ecdsa", "rsa")}
+    return [
+        name
+        for name, file in files.items()
+        if file.is_file() and not file.is_symlink() and file.stat().st_size
+    ]
+
+
 def predict(config: dict[str, Any]) -> dict[str, Any]:
     """Return the report of "renew --check", without a question to any name server."""
     ring = Path(config["tls_dir"])
     due: dict[str, str] = {}
     waiting: dict[str, str] = {}
-    paired = [name for name in ("ecdsa", "rsa") if _has_pair(ring, name)]
+    there = paired(config["tls_dir"])
     for algorithm in config["algorithms"]:
         if reason := _why_due(ring, algorithm, config):
-            added = bool(paired) and algorithm not in paired
+            added = bool(there) and algorithm not in there
             new = added or _is_provided(ring, algorithm, config)
             (waiting if new else due)[algorithm] = reason
     served = ["first.pem", *(f"{name}.pem" for name in config["algorithms"])]
     missing = [name for name in served if not (ring / name).exists()]
     return {"due": due, "issued": [], "waiting": waiting, "warnings": [], "missing": missing}
-
-
-def _has_pair(ring: Path, algorithm: str) -> bool:
-    """Whether the algorithm has a pair of its own: a link is to that of another."""
-    file = ring / f"{algorithm}.pem"
-    return file.is_file() and not file.is_symlink() and file.stat().st_size > 0
 
 
 def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:
@@ -61,7 +68,7 @@ def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:
 
 
 def _why_due(ring: Path, algorithm: str, config: dict[str, Any]) -> str | None:
-    if not _has_pair(ring, algorithm):
+    if algorithm not in paired(config["tls_dir"]):
         return "there is none yet"
     role = "next" if _is_provided(ring, algorithm, config) else "current"
     try:

@@ -111,6 +111,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._certificates import paired
 from ansible_collections.pillarbox.mail.plugins.module_utils._key_ring import (
     ROLES,
     Slot,
@@ -179,12 +180,7 @@ def protect(
 
 def lent(ring: str, algorithms: list[str]) -> list[str]:
     """Return the algorithms whose key is served until each of those wanted has a certificate."""
-    served = {name: os.path.join(ring, f"{name}.pem") for name in MADE}
-    own = [
-        name
-        for name, path in served.items()
-        if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path)
-    ]
+    own = paired(ring)
     return [] if set(algorithms) <= set(own) else own
 
 

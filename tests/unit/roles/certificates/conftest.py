@@ -19,11 +19,15 @@ PROGRAM = Path(__file__).parents[4] / "roles/acme_sh/templates/usr/local/lib/pil
 # Its modules have plain names, and what Python compiles beside them would be taken for a template.
 sys.path.insert(0, str(PROGRAM))
 before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+import gate  # noqa: E402
 import pair  # noqa: E402
 import sources  # noqa: E402
 import swap  # noqa: E402
+from dane import Answer  # noqa: E402
 
+from .chains import KEYS  # noqa: E402
 from .host import Daemon, Host  # noqa: E402
+from .test_ring import answer  # noqa: E402
 
 sys.path.remove(str(PROGRAM))
 sys.dont_write_bytecode = before
@@ -53,3 +57,16 @@ def host(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Hos
     for module in (pair, sources):
         monkeypatch.setattr(module, "load_pem_private_key", quick)
     return Host(tmp_path, daemon, monkeypatch)
+
+
+@pytest.fixture
+def published(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """What the name servers say: as after a run of site.yml."""
+    host.config["tlsa_ports"] = [25]
+    answers = [answer(*KEYS.values())]
+
+    def ask(host: str, ports: list[int]) -> list[Answer]:
+        return answers if ports else []
+
+    monkeypatch.setattr(gate, "published", ask)
+    return answers

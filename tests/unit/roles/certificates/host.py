@@ -20,12 +20,14 @@ import traceback
 from collections.abc import Callable, Set
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from pair import digest, key_spki, leaf_of, why_unfit
+from ring import now
 from swap import certificate_at
 
 from .chains import KEYS, NAMES, certificate
@@ -147,6 +149,11 @@ class Host:
     @memory.setter
     def memory(self, content: dict[str, Any]) -> None:
         (self.tls / "ring.json").write_text(json.dumps(content))
+
+    def let_time_pass(self) -> None:
+        """Have all keys be seen in DNS two hours earlier."""
+        earlier = (now() - timedelta(seconds=7201)).isoformat()
+        self.memory = {**self.memory, "seen": dict.fromkeys(self.memory["seen"], earlier)}
 
     def contents(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.tls.iterdir()}

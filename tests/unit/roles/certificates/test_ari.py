@@ -69,7 +69,11 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_arguments: Any) -> None:
+            """Of clients that hang up."""
+
+    server = Server(("localhost", 0), Handler)
     ca = Authority(server.server_port, tmp_path / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "authority.pem")
@@ -130,17 +134,15 @@ def test_a_server_that_is_slow_down_or_not_trusted_is_no_advice_either(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority.suggests(now(), now() + DAY)
-    monkeypatch.setattr(ari, "TIMEOUT", 0.5)
     with pytest.raises(CertificateError, match="CERTIFICATE_VERIFY_FAILED"):
         ari.ask(authority.url, "", "a.b")
     with pytest.raises(CertificateError, match="refused"):
         ari.ask("https://localhost:9/dir", authority.bundle, "a.b")
     # Each byte comes in time, and all together do not.
-    authority.delay = 0.1
-    started = time.monotonic()
+    authority.delay = 0.2
+    monkeypatch.setattr(ari, "TIMEOUT", 1.0)
     with pytest.raises(CertificateError, match="no answer in"):
         ari.ask(authority.url, authority.bundle, "a.b")
-    assert time.monotonic() - started < 2
 
 
 @pytest.fixture

@@ -16,16 +16,13 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import hashlib
 import json
 import os
 import sys
-from contextlib import suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import ari
+from due import Due
 from gate import Gate
 from pair import (
     CertificateError,
@@ -37,11 +34,10 @@ from pair import (
     why_due,
     why_unfit,
 )
-from ring import Ring, now, waited
+from ring import EPOCH, Ring, now
 from sources import obtain
 from swap import Swap
 
-EPOCH = "1970-01-01T00:00:00+00:00"
 CONFIG = Path("/etc/pillarbox/certificates.json")
 
 
@@ -52,6 +48,7 @@ class Host:
         self.config = config
         self.algorithms: list[str] = config["algorithms"]
         self.ring = Ring(config["tls_dir"])
+        self.due = Due(self.ring, config)
         self.swap = Swap(self.ring, self.algorithms, config["services"], config["names"][0])
         # The digests of the keys that this run put out of use and in use, by algorithm.
         self.rolled: dict[str, dict[str, str]] = {}
@@ -72,8 +69,8 @@ class Host:
         due: dict[str, str] = {}
         waiting: dict[str, str] = {}
         for algorithm in self.algorithms:
-            if reason := self._why_due(algorithm, force):
-                if why := self._why_waiting(gate, algorithm, check):
+            if reason := self.due.why(algorithm, force):
+                if why := self.due.why_waiting(gate, algorithm, check):
                     waiting[algorithm] = why
                 else:
                     due[algorithm] = reason
@@ -84,15 +81,15 @@ class Host:
             return report
         self.ring.remember()
         self.ring.place(self.algorithms, self.ring.paired())
-        closed = {name: gate.why_closed(name, self._role(name)) for name in due}
+        closed = {name: gate.why_closed(name, self.due.role(name)) for name in due}
         pairs: dict[str, bytes] = {}
         failure: CertificateError | None = None
         for algorithm, why in closed.items():
             try:
-                last_call = self._role(algorithm) == "current" and gate.is_last_call(algorithm)
+                last_call = self.due.role(algorithm) == "current" and gate.is_last_call(algorithm)
                 if why and not last_call:
                     raise CertificateError(why)
-                pairs[algorithm] = self._pair(algorithm, self._role(algorithm))
+                pairs[algorithm] = self._pair(algorithm, self.due.role(algorithm))
             except CertificateError as error:
                 failure = failure or error
             else:
@@ -101,25 +98,6 @@ class Host:
         if failure:
             raise failure
         return {**report, "issued": list(pairs)}
-
-    def rests(self) -> datetime | None:
-        """Until when a run by the timer leaves what has failed alone; None if it goes on now.
-
-        The CA and the person who is told of each failure have a day, or with certificates that live
-        for days only, a 24th of that life.
-        """
-        failure = self.ring.memory.failure
-        if failure is None:
-            return None
-        try:
-            leaves = [leaf_of(self.ring.served(name) or b"") for name in self.algorithms]
-        except CertificateError:
-            return None
-        lives = [end - begin for begin, end in map(validity, leaves)]
-        # The timer may come a little earlier than the day before.
-        rest = min(timedelta(days=1), *(life / 24 for life in lives)) * 0.9
-        until = datetime.fromisoformat(failure["at"]) + rest
-        return until if until > now() else None
 
     def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
         """Put the next key of each algorithm in service; with check only say whether it would.
@@ -178,75 +156,6 @@ class Host:
         if role == "previous" and name in self.ring.memory.retired:
             words.append(f"not in use since {self.ring.memory.retired[name]}")
         return ", ".join(words)
-
-    def _role(self, algorithm: str) -> str:
-        """The key that is to be served: a provided one is the next until the gate opens."""
-        provided = self.config["source"] == "files"
-        return "next" if provided and self.ring.key_file(algorithm, "next").exists() else "current"
-
-    def _is_new(self, algorithm: str) -> bool:
-        """Whether the key to be served is one that nobody was served before."""
-        first = self.ring.served(algorithm) is None and bool(self.ring.paired())
-        return first or self._role(algorithm) == "next"
-
-    def _why_waiting(self, gate: Gate, algorithm: str, check: bool) -> str | None:
-        """Say why a new key must wait, or None when it may be served, or when waiting cannot help.
-
-        The key of an algorithm that was added, or one that the user provided.
-        """
-        role = self._role(algorithm)
-        if not self._is_new(algorithm):
-            return None
-        if check and not self.ring.key_file(algorithm, role).exists():
-            return f"the {algorithm} key is published first" if gate.is_known() else None
-        why = gate.why_closed(algorithm, role)
-        return None if why and gate.is_overdue(algorithm, role) else why
-
-    def _why_due(self, algorithm: str, force: bool) -> str | None:
-        key_file = self.ring.key_file(algorithm, self._role(algorithm))
-        if not key_file.exists():
-            return "its key does not exist yet"
-        reason = why_due(self.ring.served(algorithm), key_file.read_bytes(), self.config)
-        issued = self.ring.memory.issued.get(algorithm)
-        if reason is None and issued and issued != self.config["issuer"]:
-            reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
-        if reason is None:
-            reason = self._why_advised(algorithm)
-        chain = self.config["chains"].get(algorithm)
-        if reason is None and chain and chain != self._served_chain(algorithm):
-            reason = "another chain was provided"
-        if reason is None and force:
-            reason = "it was asked for"
-        return reason
-
-    def _why_advised(self, algorithm: str) -> str | None:
-        """Say why the CA wants the certificate in service renewed, or None as long as it does not.
-
-        At most once a day: a CA that always says so would be asked for ever new ones.
-        """
-        served = self.ring.served(algorithm)
-        if self.config["source"] != "acme" or served is None:
-            return None
-        advice = self.ring.memory.advice.setdefault(algorithm, {})
-        with suppress(CertificateError):
-            name = ari.identifier(leaf_of(served))
-            if advice.get("certificate") != name:
-                kept = {key: advice[key] for key in ("renewed",) if key in advice}
-                advice = self.ring.memory.advice[algorithm] = {"certificate": name, **kept}
-            if waited(advice.get("asked_until", EPOCH), 0):
-                advice["asked_until"] = (now() + ari.USUAL).isoformat()
-                answer = ari.ask(self.config["server"], self.config["ca_bundle"], name)
-                advice["asked_until"] = answer.ask.isoformat()
-                advice["renew"] = answer.renew.isoformat()
-        if not waited(advice.get("renewed", EPOCH), 86400):
-            return None
-        renew = advice.get("renew")
-        return f"its CA wants it renewed from {renew} on" if renew and waited(renew, 0) else None
-
-    def _served_chain(self, algorithm: str) -> str:
-        """Its SHA-256, as the configuration has that of a provided one."""
-        served, key = self.ring.served(algorithm) or b"", self.ring.key(algorithm, "current")
-        return hashlib.sha256(served.removeprefix(key.rstrip(b"\n") + b"\n")).hexdigest()
 
     def _pair(self, algorithm: str, role: str) -> bytes:
         """The key in a role with a chain that fits it. Raises CertificateError."""
@@ -311,7 +220,7 @@ def main() -> int:
             # One at a time; the module tls_key_ring takes it too.
             fcntl.flock(lock, fcntl.LOCK_EX)
             host = Host(config)
-            if getattr(arguments, "scheduled", False) and (until := host.rests()):
+            if getattr(arguments, "scheduled", False) and (until := host.due.rests()):
                 print(f"the last run failed, and the next tries again after {until.isoformat()}")
                 return 0
             return change(host, arguments)

@@ -24,6 +24,7 @@ from typing import Any
 from dane import Answer, is_everywhere
 from pair import CertificateError, digest, key_spki
 
+EPOCH = "1970-01-01T00:00:00+00:00"
 ALGORITHMS = ("ecdsa", "rsa")
 # How the name of a file begins while it is written, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
