@@ -148,19 +148,24 @@ def fill(address: str, messages: int) -> None:
         return
     lab.on(
         "mx",
-        f"install -d -o vmail /tmp/fill; python3 - {missing} >/tmp/fill/mbox;"
-        f" doveadm import -u {address} mbox:/tmp/fill:INBOX=/tmp/fill/mbox '' all; rm -r /tmp/fill",
-        stdin=MBOX,
-        timeout=600,
+        f"rm -rf /var/tmp/fill; python3 - {missing} && chown -R vmail: /var/tmp/fill"
+        f" && doveadm import -u {address} maildir:/var/tmp/fill '' all && rm -r /var/tmp/fill",
+        stdin=MAILDIR,
+        timeout=1200,
     )
+    found = lab.on("mx", f"doveadm mailbox status -u {address} messages INBOX")
+    assert found.strip().endswith(f"={messages}"), found
 
 
-MBOX = """
-import sys
+MAILDIR = """
+import pathlib, sys
+fill = pathlib.Path("/var/tmp/fill")
+for name in ("cur", "new", "tmp"):
+    (fill / name).mkdir(parents=True)
+text = ("x" * 70 + "\\n") * 70
 for number in range(int(sys.argv[1])):
-    print("From bob@example.net Thu Jan  1 00:00:00 2026")
-    print(f"From: bob@example.net\\nSubject: {number}\\nMessage-ID: <{number}@example.net>\\n")
-    print(("x" * 70 + "\\n") * 70)
+    head = f"From: bob@example.net\\nSubject: {number}\\nMessage-ID: <{number}@example.net>\\n\\n"
+    (fill / "new" / f"{number}.fill.lab").write_text(head + text)
 """
 
 
@@ -170,27 +175,29 @@ def reader(address: str) -> Iterator[None]:
     session = lab.imap(address)
     seen = int(session.select("INBOX")[1][0] or 0)
 
+    def line() -> bytes:
+        if received := session.readline():
+            return received
+        raise EOFError
+
     def read() -> None:
         nonlocal seen
-        while True:
-            session.send(b"idle IDLE\r\n")
-            exists = seen
-            while exists == seen:
-                word = session.readline().split()
-                if word[2:3] == [b"EXISTS"]:
-                    exists = int(word[1])
-            session.send(b"DONE\r\n")
-            while not session.readline().startswith(b"idle "):
-                pass
-            session.fetch(f"{seen + 1}:{exists}", "(UID FLAGS BODY.PEEK[HEADER])")
-            seen = exists
-
-    def read_until_closed() -> None:
-        with contextlib.suppress(OSError, ValueError, session.abort):
-            read()
+        with contextlib.suppress(OSError, EOFError, ValueError, session.abort):
+            while True:
+                session.send(b"idle IDLE\r\n")
+                exists = seen
+                while exists == seen:
+                    word = line().split()
+                    if word[2:3] == [b"EXISTS"]:
+                        exists = int(word[1])
+                session.send(b"DONE\r\n")
+                while not line().startswith(b"idle "):
+                    pass
+                session.fetch(f"{seen + 1}:{exists}", "(UID FLAGS BODY.PEEK[HEADER])")
+                seen = exists
 
     session.sock.settimeout(None)
-    thread = threading.Thread(target=read_until_closed)
+    thread = threading.Thread(target=read)
     thread.start()
     try:
         yield
