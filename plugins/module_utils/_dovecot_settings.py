@@ -40,8 +40,8 @@ DOVECOT_CHECKS: dict[str, Check] = {
 
 def dovecot_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     """Tell of settings that exclude each other."""
-    form = settings.get("dovecot_mail_format", "maildir")
-    if form == "maildir":
+    form = settings.get("dovecot_mail_format", "auto")
+    if form in ("auto", "maildir"):
         return
     if settings.get("dovecot_index_dir"):
         yield (

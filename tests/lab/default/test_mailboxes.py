@@ -159,28 +159,35 @@ def flags(mail: EmailMessage) -> set[str]:
 
 def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
     """To another directory and format and back, by the commands of docs/mailboxes.md."""
-    elsewhere: dict[str, Any] = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "sdbox"}
+    elsewhere: dict[str, Any] = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "maildir"}
     refused = lab.playbook(MAILBOXES, **elsewhere)
     assert refused.returncode != 0
-    assert "there is mail in /var/vmail (format maildir)" in refused.stdout
+    assert "there is mail in /var/vmail (format sdbox)" in refused.stdout
     assert flags(kept) == {"\\Flagged", "Urgent"}
     try:
-        convert("/var/vmail", "maildir:Maildir", "sdbox:sdbox")
+        convert("/var/vmail", "sdbox:sdbox", "maildir:Maildir")
         lab.on("mx", "mv -T /var/vmail /srv/mail")
         assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
         assert flags(kept) == {"\\Flagged", "Urgent"}
         new = lab.message(BOB, DAVE)
         lab.send_from_peer(new)
         assert lab.received(DAVE, new)
-    finally:
-        convert("/srv/mail", "sdbox:sdbox", "maildir:Maildir")
-        lab.on("mx", "mv -T /srv/mail /var/vmail && rm -r /var/vmail/*/*/*.old")
-        # Indexes elsewhere are made anew.
-        assert lab.changed(lab.playbook(MAILBOXES, dovecot_index_dir="/srv/index")) > 0
+        # Indexes elsewhere are made anew. Without the setting, mail that is there keeps its format.
+        elsewhere = {"dovecot_mail_dir": "/srv/mail"}
+        assert lab.changed(lab.playbook(MAILBOXES, **elsewhere, dovecot_index_dir="/srv/index")) > 0
         assert flags(kept) == {"\\Flagged", "Urgent"}
         assert "dovecot" in lab.on("mx", "ls -R /srv/index/example.org/dave")
-        assert lab.changed(lab.playbook(MAILBOXES)) > 0
-        lab.on("mx", "rm -r /srv/index")
+        assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
+        assert flags(kept) == {"\\Flagged", "Urgent"}
+        # As after a restore of the mail to a host that is new.
+        lab.on("mx", "rm -r /srv/index /etc/dovecot/mail-place")
+        assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
+        assert flags(kept) == {"\\Flagged", "Urgent"}
+    finally:
+        convert("/srv/mail", "maildir:Maildir", "sdbox:sdbox")
+        lab.on("mx", "mv -T /srv/mail /var/vmail && rm -r /var/vmail/*/*/*.old")
+        assert lab.changed(lab.playbook(MAILBOXES, dovecot_mail_format="sdbox")) > 0
+        assert lab.changed(lab.playbook(MAILBOXES)) == 0
     assert flags(kept) == {"\\Flagged", "Urgent"}
     assert lab.received(DAVE, new)
 

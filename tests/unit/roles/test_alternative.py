@@ -24,8 +24,7 @@ ELSEWHERE = {
     # rotation
     "rspamd_dkim_rotate",
     "rspamd_dkim_compromised",
-    # default, as a host has mail in one format only, and ClamAV takes a gigabyte
-    "dovecot_mail_format",
+    # default, as ClamAV takes a gigabyte
     "rspamd_antivirus",
     # without it, mail that is forwarded would not pass SPF, which is tested
     "mail_srs",

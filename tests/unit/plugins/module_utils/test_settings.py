@@ -710,8 +710,8 @@ ROLES: dict[str, dict[str, Any]] = {
         "dovecot_mail_dir": {"type": "str", "default": "/var/vmail"},
         "dovecot_mail_format": {
             "type": "str",
-            "choices": ["maildir", "sdbox", "mdbox"],
-            "default": "maildir",
+            "choices": ["auto", "maildir", "sdbox", "mdbox"],
+            "default": "auto",
         },
         "dovecot_mail_layout": {
             "type": "str",
@@ -797,7 +797,7 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
         ),
         (
             {"dovecot_mail_format": "mbox"},
-            ["dovecot_mail_format: must be one of maildir, sdbox, mdbox, not 'mbox'"],
+            ["dovecot_mail_format: must be one of auto, maildir, sdbox, mdbox, not 'mbox'"],
         ),
         (
             {
