@@ -61,9 +61,10 @@ def served_by(port: int, signature: str) -> str:
     command = (
         f"openssl s_client -connect {MX}:{port} {starttls} -tls1_2 -sigalgs {signature}+SHA256"
     )
-    public = "openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER"
-    key = f"{command} </dev/null 2>/dev/null | {public} | openssl dgst -sha256 -r"
-    return lab.on("peer", f"set -o pipefail; {key}", check=False).partition(" ")[0]
+    public = f"{command} </dev/null 2>/dev/null | openssl x509 -noout -pubkey 2>/dev/null"
+    digest_of = "openssl pkey -pubin -outform DER | openssl dgst -sha256 -r"
+    found = lab.on("peer", f'key=$({public}) && echo "$key" | {digest_of}', check=False)
+    return found.partition(" ")[0]
 
 
 def served_files() -> str:
