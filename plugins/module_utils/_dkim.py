@@ -105,8 +105,8 @@ def _raw_public(key: PrivateKey) -> bytes:
 
 def facts(key: PrivateKey) -> tuple[str, int]:
     """Return a key's type and its size in bits."""
-    name, _, size = kind(key).partition(" ")
-    return ("rsa", int(size)) if name == "RSA" else ("ed25519", 256)
+    name, *size = kind(key).split(" ")
+    return ("rsa", int(size[0])) if name == "RSA" else ("ed25519", 256)
 
 
 def dns_name(selector: str, domain: str) -> str:

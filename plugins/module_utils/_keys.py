@@ -37,12 +37,14 @@ except ImportError:
     HAS_CRYPTOGRAPHY = False
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from ansible.module_utils.basic import AnsibleModule
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
     SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-    PrivateKey = PrivateKeyTypes | _libcrypto.Key
-    PublicKey = PublicKeyTypes | _libcrypto.Key
+    PrivateKey: TypeAlias = "PrivateKeyTypes | _libcrypto.Key"
+    PublicKey: TypeAlias = "PublicKeyTypes | _libcrypto.Key"
 
 
 class KeysError(Exception):

@@ -194,7 +194,7 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
 
 def convert(directory: str, old: str, new: str) -> None:
     """As docs/mailboxes.md says; each format with the name of its directory."""
-    copy = f"doveadm backup -u "$user" $names {new.replace(':', ':~/')}"
+    copy = f'doveadm backup -u "$user" $names {new.replace(":", ":~/")}'
     folders = old.partition(":")[2]
     lab.on(
         "mx",

@@ -128,7 +128,7 @@ def test_only_the_parts_that_need_it_are_encoded() -> None:
     assert changed.startswith(b"For old readers.") and changed.endswith(b"\r\nAnd after.\r\n")
     assert image in changed
     parts: Any = mail.get_payload()
-    text, _, message, bare = parts
+    text, picture, message, bare = parts
     assert text.get_payload(decode=True) == GERMAN
     assert message["Content-Transfer-Encoding"] == "7bit"
     (old,) = message.get_payload()

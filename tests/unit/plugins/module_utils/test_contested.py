@@ -33,7 +33,7 @@ def test_what_two_hosts_claim_is_told_to_each_with_both_names(
     hosts = {"mx": MX, "mx2": other}
     ((place, what),) = contested("mx", hosts)
     assert place == where and "mx and mx2" in what
-    assert ["mx2 and mx" in what for _, what in contested("mx2", hosts)] == [True]
+    assert ["mx2 and mx" in what for where, what in contested("mx2", hosts)] == [True]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class Site:
         self.host = host
         self.port = port
         # RSA keys take time to make, so a few return after many rolls.
-        pool = [pem(rsa.generate_private_key(65537, 2048)) for _ in range(8)]
+        pool = [pem(rsa.generate_private_key(65537, 2048)) for number in range(8)]
         self.rsa = itertools.cycle(pool)
         self.shown: set[str] = set()
 

@@ -27,7 +27,7 @@ def published(port: int) -> frozenset[str] | None:
     """The SHA-256 in the TLSA records now, None while the name server is silent."""
     query = dns.message.make_query(f"_25._tcp.{NAME}", "TLSA")
     try:
-        response, _ = dns.query.udp_with_fallback(query, "127.0.0.1", 0.2, port=port)
+        response = dns.query.udp_with_fallback(query, "127.0.0.1", 0.2, port=port)[0]
     except (OSError, dns.exception.DNSException):
         return None
     records = [record for rrset in response.answer for record in rrset]
@@ -56,7 +56,7 @@ def main() -> None:
                 if (found := published(dns_port)) is not None:
                     sets.append((asked, found))
                 # What was replaced a TTL ago is in no cache any more.
-                ended = [number for number, (at, _) in enumerate(sets) if at < asked - ttl]
+                ended = [number for number, old in enumerate(sets) if old[0] < asked - ttl]
                 del sets[: ended[-1] if ended else 0]
                 try:
                     der = swap.certificate_at(port, algorithm, NAME)
@@ -65,7 +65,7 @@ def main() -> None:
                     continue
                 counts["samples"] += 1
                 served = digest(spki(x509.load_der_x509_certificate(der).public_key()))
-                if any(served not in known for _, known in sets):
+                if any(served not in known for when, known in sets):
                     print(f"OUTSIDE {algorithm} {served} at {port}", flush=True)
         time.sleep(0.02)
 

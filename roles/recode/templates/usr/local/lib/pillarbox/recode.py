@@ -109,7 +109,8 @@ def recode(part: Message) -> bool:
         # By somebody else, as it is encoded (RFC 1847 section 2.1).
         return not is_fragile(body_of(part))
     if part.is_multipart():
-        done = all([recode(inner) for inner in content])
+        # Each of them, whatever became of the one before.
+        done = False not in [recode(inner) for inner in content]
         if done and encoding in ("8bit", "binary"):
             part.replace_header(ENCODING, "7bit")
         return done
