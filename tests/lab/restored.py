@@ -52,12 +52,13 @@ def files() -> dict[str, bytes]:
 def mailbox() -> list[tuple[tarfile.TarInfo, bytes]]:
     """A mailbox with a message, which belongs to vmail by number, as that user is yet to come."""
     entries = []
-    for path in ("", "/example.org", "/example.org/gone", "/example.org/gone/Maildir",
-                 "/example.org/gone/Maildir/cur"):  # fmt: skip
+    gone, folder = "/example.org/gone", "/example.org/gone/sdbox/mailboxes/INBOX/dbox-Mails"
+    for path in ("", "/example.org", gone, f"{gone}/sdbox", f"{gone}/sdbox/mailboxes",
+                 f"{gone}/sdbox/mailboxes/INBOX", folder):  # fmt: skip
         directory = tarfile.TarInfo(f"var/vmail{path}")
         directory.type, directory.mode = tarfile.DIRTYPE, 0o700
         entries.append((directory, b""))
-    message = tarfile.TarInfo("var/vmail/example.org/gone/Maildir/cur/1.restored:2,S")
+    message = tarfile.TarInfo(f"var/vmail{folder}/u.1")
     message.mode = 0o600
     entries.append((message, b"Subject: restored\n\nHello.\n"))
     for entry, _ in entries:

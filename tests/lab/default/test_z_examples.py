@@ -85,6 +85,8 @@ def write_files(directory: Path) -> None:
         for path in json.loads(lab.on("mx", f"cat /var/lib/pillarbox/config_tree/{tree}.json"))[
             "files"
         ]
+        # Indexes are made on the host.
+        if not path.endswith(".cdb")
     }
     files["templates/dovecot/etc/dovecot/master-users"] = "# nobody\n"
     files["files/certificates.json"] = lab.on("mx", "cat /etc/pillarbox/certificates.json")
