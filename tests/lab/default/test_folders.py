@@ -5,35 +5,13 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import Any
-
 from tests.lab import lab
+from tests.lab.folders import names, quoted
 
 BOB, CAROL, DAVE = "bob@example.net", "carol@example.org", "dave@example.org"
 NAMES = ["example.com", "Projekt 1.2", "a/b.c", ".hidden", "trail.", "..", "~x", "a/~x", "50%"]
 # Modified UTF-7, as IMAP has it (RFC 3501 section 5.1.3): "Entwürfe 2.1" and "R&D".
 NAMES += ["Entw&APw-rfe 2.1", "R&-D", "100^2e", "o'brien", "a|b", "$HOME", "{x}", "-v", "cur/new"]
-# By their files' names, as Dovecot wrote them without escaping.
-OLD = {
-    ".old": "old",
-    ".old.~b": "old/~b",
-    ".old.~b.~c d": "old/~b/~c d",
-    ".old.b~": "old/b~",
-    ".old.50%20off": "old/50%20off",
-    ".old.A&-B": "old/A&-B",
-    ".old.100^2e": "old/100^2e",
-    ".old.&ZeVnLA-": "old/&ZeVnLA-",
-}
-
-
-def quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-def names(lines: list[Any]) -> set[str]:
-    """Those in the answers to LIST."""
-    return {line.decode().partition(' "/" ')[2].strip('"') for line in lines}
 
 
 def test_folders_of_any_name_are_made_subscribed_filled_and_removed() -> None:
@@ -60,21 +38,3 @@ def test_a_sub_address_with_a_dot_has_its_folder() -> None:
     mail = lab.message(BOB, "carol+example.com@example.org")
     lab.send_from_peer(mail)
     assert lab.received(CAROL, mail, "example.com")
-
-
-def test_folders_of_before_keep_their_names_and_their_mail() -> None:
-    mail = lab.message(BOB, DAVE)
-    home = "/var/vmail/example.org/dave/Maildir"
-    for number, folder in enumerate(OLD):
-        path = shlex.quote(f"{home}/{folder}")
-        lab.on("mx", f"mkdir -p {path}/cur {path}/new {path}/tmp")
-        lab.on("mx", f"cat > {path}/new/{number}.before", mail.as_string())
-    lab.on("mx", f"chown -R vmail: {home} && rm /var/lib/dovecot/folders-escaped")
-    lab.on("mx", "systemctl restart dovecot.service")
-    with lab.imap(DAVE) as session:
-        assert set(OLD.values()) <= names(session.list()[1])
-        for name in OLD.values():
-            assert session.select(quoted(name))[1] == [b"1"], name
-        session.select("INBOX")
-        for name in reversed(OLD.values()):
-            session.delete(quoted(name))

@@ -17,6 +17,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.default.test_accounts import opened
+from tests.lab.folders import check_that_folders_of_before_keep_their_names_and_their_mail
 
 ADMIN = "admin@example.org"
 ALICE = "alice@example.org"
@@ -172,6 +173,9 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
         new = lab.message(BOB, DAVE)
         lab.send_from_peer(new)
         assert lab.received(DAVE, new)
+        check_that_folders_of_before_keep_their_names_and_their_mail(
+            "/srv/mail/example.org/dave/Maildir"
+        )
         # Indexes elsewhere are made anew. Without the setting, mail that is there keeps its format.
         elsewhere = {"dovecot_mail_dir": "/srv/mail"}
         assert lab.changed(lab.playbook(MAILBOXES, **elsewhere, dovecot_index_dir="/srv/index")) > 0
@@ -203,7 +207,7 @@ def convert(directory: str, old: str, new: str) -> None:
         escape=mailbox_list_storage_escape_char
         names=$(doveconf -h $escape 2>/dev/null) && names="-p $escape=$names"
         dovecot -o listen=127.0.0.1
-        doveadm user '*' | while read -r user; do {copy}; done
+        doveadm user '*' | grep -vF '\\' | while read -r user; do {copy}; done
         doveadm stop
         for home in {directory}/*/*; do mv $home/{folders} $home/{folders}.old; done""",
     )
