@@ -205,9 +205,13 @@ def convert(directory: str, old: str, new: str) -> None:
         f"""set -e
         systemctl stop dovecot.service
         escape=mailbox_list_storage_escape_char
-        names=$(doveconf -h $escape 2>/dev/null) && names="-p $escape=$names"
+        case $(dovecot --version) in 2.4.*) names="-p $escape=$(doveconf -h $escape)" ;; esac
+        # It would keep this connection open.
+        trap 'doveadm stop 2>/dev/null || true' EXIT
         dovecot -o listen=127.0.0.1
         doveadm user '*' | grep -vF '\\' | while read -r user; do {copy}; done
         doveadm stop
-        for home in {directory}/*/*; do mv $home/{folders} $home/{folders}.old; done""",
+        for home in {directory}/*/*; do
+            [ ! -d $home/{folders} ] || mv $home/{folders} $home/{folders}.old
+        done""",
     )
