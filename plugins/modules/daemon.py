@@ -53,17 +53,17 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Configure Postfix
+- name: Configure Unbound
   pillarbox.mail.config_tree:
-    name: postfix
-    src: postfix
-  register: postfix_tree
+    name: unbound
+    src: unbound
+  register: unbound_tree
 
-- name: Run Postfix
+- name: Run Unbound
   pillarbox.mail.daemon:
-    name: postfix.service
-    tree: postfix
-    tree_changed: "{{ postfix_tree is changed }}"
+    name: unbound.service
+    tree: unbound
+    tree_changed: "{{ unbound_tree is changed }}"
 """
 
 RETURN = r"""

@@ -81,12 +81,10 @@ def write_files(directory: Path) -> None:
     """What the examples take from the controller: here, what the host has already."""
     files = {
         f"templates/{tree}{path}": lab.on("mx", f"cat {path}")
-        for tree in ("dovecot", "postfix")
+        for tree in ("dovecot", "unbound")
         for path in json.loads(lab.on("mx", f"cat /var/lib/pillarbox/config_tree/{tree}.json"))[
             "files"
         ]
-        # Indexes are made on the host.
-        if not path.endswith(".cdb")
     }
     files["templates/dovecot/etc/dovecot/master-users"] = "# nobody\n"
     files["files/certificates.json"] = lab.on("mx", "cat /etc/pillarbox/certificates.json")
