@@ -53,7 +53,7 @@ def predict(config: dict[str, Any]) -> dict[str, Any]:
     waiting: dict[str, str] = {}
     there = paired(config["tls_dir"])
     for algorithm in config["algorithms"]:
-        if reason := _why_due(ring, algorithm, config):
+        if reason := _why_due(ring, algorithm, config, there):
             added = bool(there) and algorithm not in there
             new = added or _is_provided(ring, algorithm, config)
             (waiting if new else due)[algorithm] = reason
@@ -67,8 +67,8 @@ def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:
     return config["source"] == "files" and (ring / f"{algorithm}-next.key").exists()
 
 
-def _why_due(ring: Path, algorithm: str, config: dict[str, Any]) -> str | None:
-    if algorithm not in paired(config["tls_dir"]):
+def _why_due(ring: Path, algorithm: str, config: dict[str, Any], there: list[str]) -> str | None:
+    if algorithm not in there:
         return "there is none yet"
     role = "next" if _is_provided(ring, algorithm, config) else "current"
     try:

@@ -38,6 +38,7 @@ MX = "mx.example.org"
 ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
+POP3S, MANAGESIEVE = 995, 4190
 
 # Of the records that a run publishes, in seconds, as lab/group_vars/mail_servers.yml sets it.
 TTL = 5
@@ -151,8 +152,8 @@ def submit(mail: EmailMessage, port: int = SUBMISSIONS, login: str = "") -> None
 
 def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
     """What the mail host answers to another server's RCPT TO."""
-    swaks = f"swaks --server {MX} --from {sender} --to {recipient} --quit-after RCPT"
-    dialogue = on("peer", swaks, check=False)
+    words = ["swaks", "--server", MX, "--from", sender, "--to", recipient, "--quit-after", "RCPT"]
+    dialogue = on("peer", shlex.join(words), check=False)
     rcpt = dialogue.index(f"RCPT TO:<{recipient}>")
     return dialogue[rcpt:].splitlines()[1].removeprefix("<**").removeprefix("<-").strip()
 

@@ -17,10 +17,9 @@ from tests.lab import lab
 
 ALICE, CAROL, DAVE = "alice@example.org", "carol@example.org", "dave@example.org"
 BOB = "bob@example.net"
-POP3S, MANAGESIEVE = 995, 4190
-TLS_FIRST = (lab.SUBMISSIONS, lab.IMAPS, POP3S)
+TLS_FIRST = (lab.SUBMISSIONS, lab.IMAPS, lab.POP3S)
 LOGIN_PORTS = (lab.SUBMISSIONS, lab.SUBMISSION, lab.IMAPS)
-PORTS = (lab.SMTP, lab.SUBMISSION, MANAGESIEVE, *TLS_FIRST)
+PORTS = (lab.SMTP, lab.SUBMISSION, lab.MANAGESIEVE, *TLS_FIRST)
 
 PROGRAM = lab.ROOT / "tests/lab/flood_program.py"
 # All addresses of both are the peer's, by which the mail host reaches them.

@@ -17,7 +17,7 @@ import pytest
 from scramp import ScramClient
 
 from tests.lab import lab
-from tests.lab.lab import IMAPS, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import IMAPS, MANAGESIEVE, POP3S, SMTP, SUBMISSION, SUBMISSIONS
 
 ALICE = "alice@example.org"
 CAROL = "carol@example.org"
@@ -28,7 +28,6 @@ PHONE = "dave+phone@example.org"
 SCRAM = "SCRAM-SHA-256"
 
 SSH = 22
-POP3S, MANAGESIEVE = 995, 4190
 LOGIN_PORTS = {IMAPS, POP3S, MANAGESIEVE, SUBMISSIONS, SUBMISSION}
 PEER, HOST, CONTROLLER = "198.18.0.20", "198.18.0.10", "198.18.0.1"
 STRANGER = "203.0.113.99"

@@ -124,11 +124,11 @@ def test_once_it_has_expired_it_logs_in_no_more_and_takes_no_mail() -> None:
     try:
         lab.on("mx", "systemctl start pillarbox-expiry.service")
         lab.eventually("the refusal of a login", refusal)
-        lab.eventually("the refusal", lambda: answer().startswith(b"5.2.1 ") or None)
+        lab.eventually("the refusal", lambda: lab.answer_to(ODD).startswith("550 5.2.1 ") or None)
     finally:
         lab.on("mx", "cat >/etc/pillarbox/expiries", before)
         lab.on("mx", "systemctl start pillarbox-expiry.service")
-    lab.eventually("mail", lambda: answer().startswith(b"2.1.5 ") or None)
+    lab.eventually("mail", lambda: lab.answer_to(ODD).startswith("250 2.1.5 ") or None)
 
 
 def refusal() -> imaplib.IMAP4.error | None:
@@ -138,11 +138,3 @@ def refusal() -> imaplib.IMAP4.error | None:
     except imaplib.IMAP4.error as error:
         return error
     return None
-
-
-def answer() -> bytes:
-    """What the server says to mail for the account."""
-    with smtplib.SMTP(lab.MX, lab.SMTP, "client.example.org", timeout=30) as session:
-        session.ehlo()
-        session.mail("")
-        return session.rcpt(ODD)[1]

@@ -136,7 +136,7 @@ def test_a_device_for_sending_changes_no_scripts() -> None:
 
 
 def test_no_password_is_asked_for_before_tls() -> None:
-    with socket.create_connection((lab.MX, 4190), timeout=20) as connection:
+    with socket.create_connection((lab.MX, lab.MANAGESIEVE), timeout=20) as connection:
         greeting = connection.makefile("r", newline="\r\n")
         said = list(takewhile(lambda line: not line.startswith("OK"), greeting))
     assert {'"SASL" ""\r\n', '"STARTTLS"\r\n'} <= set(said)

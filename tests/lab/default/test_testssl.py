@@ -10,11 +10,10 @@ import json
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import ADDRESSES, IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import ADDRESSES, IMAPS, MANAGESIEVE, MX, SMTP, SUBMISSION, SUBMISSIONS
 
-SIEVE = 4190
-STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", SIEVE: "sieve"}
-PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, SIEVE]
+STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
+PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, MANAGESIEVE]
 # Protocols, ciphers and forward secrecy at each. Vulnerabilities take long, and are the same at all
 # ports of a daemon, so are the certificates at all.
 CHECKS = dict.fromkeys(PORTS, "-p -s -f") | {SMTP: "-p -s -f -U -S", IMAPS: "-p -s -f -U"}

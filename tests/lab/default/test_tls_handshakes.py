@@ -9,11 +9,10 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.default.conftest import Have
-from tests.lab.lab import IMAPS, MX, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import IMAPS, MANAGESIEVE, MX, POP3S, SMTP, SUBMISSION, SUBMISSIONS
 
-POP3S, SIEVE = 995, 4190
-STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", SIEVE: "sieve"}
-PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S, SIEVE]
+STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
+PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S, MANAGESIEVE]
 # The client's own level of security is 0, or it would not offer what is to be refused.
 HANDSHAKES = {
     "TLS 1.1": "-tls1_1 -cipher ALL:@SECLEVEL=0",

@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+from ..playbook import play
 
-COLLECTIONS = Path(_settings.__file__).parents[5]
-PLAY = Path(sys.executable).with_name("ansible-playbook")
 SETTINGS = {
     "ansible_connection": "local",
     "ansible_python_interpreter": sys.executable,
@@ -49,19 +45,7 @@ def told(tmp_path: Path, *domains: str) -> str:
     variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": dns}
     (tmp_path / "variables.json").write_text(json.dumps(variables))
     (tmp_path / "play.yml").write_text(PLAYBOOK)
-    done = subprocess.run(
-        [PLAY, "-i", "mx,", "-e", "@variables.json", "play.yml"],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = play(tmp_path, "-i", "mx,", "-e", "@variables.json")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -3,17 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
 
-COLLECTIONS = Path(_settings.__file__).parents[5]
-PLAY = Path(sys.executable).with_name("ansible-playbook")
+from ...playbook import play
+
 ONE_HOST = "mx ansible_host=192.0.2.1 ansible_connection=ssh\n"
 TWO_HOSTS = f"""
 [mail_servers]
@@ -40,21 +37,7 @@ def run(
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
     (tmp_path / "inventory").write_text(inventory)
     (tmp_path / "play.yml").write_text(playbook)
-    return subprocess.run(
-        [PLAY, "-vvv", "-i", "inventory", "-e", "mail_target=mx", *arguments, "play.yml"],
-        cwd=tmp_path,
-        env={
-            **{
-                name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")
-            },
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_HOME": str(tmp_path / "home"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return play(tmp_path, "-vvv", "-i", "inventory", "-e", "mail_target=mx", *arguments)
 
 
 def test_ten_lines_of_inventory_are_enough(tmp_path: Path) -> None:
