@@ -296,7 +296,7 @@ def playbook(
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         # In a file, as settings may be secret and arguments are there for all to see.
-        json.dump(settings, file)
+        json.dump(settings, file, default=str)
         file.flush()
         return subprocess.run(
             [*within, *_command(name), *arguments, "-e", f"@{file.name}"],

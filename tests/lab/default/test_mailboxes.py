@@ -84,6 +84,19 @@ def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
         session.quit()
 
 
+def test_pop3_is_served_from_the_run_on_that_switches_it_on() -> None:
+    try:
+        assert lab.changed(lab.playbook(MAILBOXES, mail_pop3=False)) > 0
+        # As after a boot: what Dovecot had at an earlier start lies there still.
+        lab.on("mx", "systemctl stop dovecot && rm -r /run/dovecot && systemctl start dovecot")
+        with pytest.raises(ConnectionRefusedError), pop3(ALICE):
+            pass
+    finally:
+        assert lab.changed(lab.playbook(MAILBOXES)) > 0
+    with pop3(ALICE) as session:
+        assert session.stat()
+
+
 def test_mail_is_read_by_pop3() -> None:
     mail = lab.message(BOB, CAROL)
     lab.send_from_peer(mail)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -264,7 +265,7 @@ def report(what: str, results: dict[str, list[Took]]) -> str:
     return "\n".join([head, *lines])
 
 
-def rounds(measures: dict[str, Callable[[], Took]], count: int) -> list[str]:
+def rounds(measures: dict[str, Callable[[], Took]], count: int) -> None:
     results: dict[str, dict[str, list[Took]]] = {
         what: {side: [] for side in SIDES} for what in measures
     }
@@ -272,9 +273,13 @@ def rounds(measures: dict[str, Callable[[], Took]], count: int) -> list[str]:
         for side in SIDES:
             switch(side)
             for what, take in measures.items():
-                results[what][side].append(take())
+                result = take()
+                rate, seconds = MESSAGES / result.seconds, sum(result.processor.values())
+                print(f"{side}, {what}: {rate:.0f}/s, processor {seconds:.1f} s", file=sys.stderr)
+                results[what][side].append(result)
     switch("collection")
-    return [report(what, result) for what, result in results.items()]
+    for what, result in results.items():
+        print(report(what, result), flush=True)
 
 
 def main() -> None:
@@ -288,12 +293,11 @@ def main() -> None:
         "to a reader": measure_read,
         "IMAP append": measure_append,
     }
-    lines = rounds(measures, ROUNDS)
-    lines += rounds({"to 50,000 messages": lambda: measure_full(50_000)}, 1)
-    site(extras=True)
-    lines += rounds({"with all extras, to an empty mailbox": measure_empty}, ROUNDS)
     print("throughput, of 1,000 messages of 5 kB by 10 sessions, against lab/baseline")
-    print("\n".join(lines))
+    rounds(measures, ROUNDS)
+    rounds({"to 50,000 messages": lambda: measure_full(50_000)}, 1)
+    site(extras=True)
+    rounds({"with all extras, to an empty mailbox": measure_empty}, ROUNDS)
 
 
 if __name__ == "__main__":
