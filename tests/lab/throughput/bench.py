@@ -107,10 +107,10 @@ def drain() -> None:
     """Wait until all is delivered; a message that was put off is a fault."""
     lab.on(
         "mx",
-        "cd /var/spool/postfix && for _ in $(seq 600); do"
+        "cd /var/spool/postfix && for _ in $(seq 3000); do"
         ' [ -z "$(find deferred -type f)" ] || { postqueue -p; exit 1; };'
         ' [ -n "$(find incoming active maildrop -type f)" ] || exit 0; sleep 0.2; done; exit 1',
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -120,7 +120,7 @@ def flood(address: str, messages: int = MESSAGES) -> None:
         "peer",
         f"smtp-source -s {min(SESSIONS, messages)} -m {messages} -l {SIZE} -f bob@example.net"
         f" -t {address} {lab.MX}:25",
-        timeout=300,
+        timeout=900,
     )
     drain()
 
@@ -132,7 +132,7 @@ def flood_many() -> None:
         f"xargs -P {SESSIONS} -I ADDRESS smtp-source -m {MESSAGES // len(MANY)} -l {SIZE}"
         f" -f bob@example.net -t ADDRESS {lab.MX}:25",
         stdin="\n".join(MANY),
-        timeout=300,
+        timeout=900,
     )
     drain()
 
