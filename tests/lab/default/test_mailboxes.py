@@ -40,38 +40,6 @@ def test_a_new_mailbox_has_the_folders_that_programs_look_for() -> None:
     assert set(uses) >= {(use, use) for use in ("Drafts", "Sent", "Junk", "Trash", "Archive")}
 
 
-def test_words_are_found_in_the_text_without_their_accents() -> None:
-    """As only the index can: IMAP by itself compares octets after case."""
-    mail = lab.message(BOB, CAROL, "Treffpunkt ist das Café am Zürichberg.")
-    lab.send_from_peer(mail)
-    lab.received(CAROL, mail)
-
-    def found(*words: str) -> bool | None:
-        with lab.imap(CAROL) as session:
-            session.select("INBOX", readonly=True)
-            criteria = [f'TEXT "{word}"' for word in words]
-            _, numbers = session.search(None, *criteria, "SUBJECT", f'"{mail["Subject"]}"')
-        return bool(numbers[0].split()) or None
-
-    assert lab.eventually("the index", lambda: found("zurichberg", "cafe"))
-    assert not found("zurichberg", "restaurant")
-
-
-def test_a_subject_is_found_by_any_words_of_it_however_short() -> None:
-    mail = lab.message(BOB, CAROL)
-    mail.replace_header("Subject", f"{mail['Subject']}: I am in a boat")
-    lab.send_from_peer(mail)
-    lab.received(CAROL, mail)
-
-    with lab.imap(CAROL) as session:
-        session.select("INBOX", readonly=True)
-        for words in ("I am", "am in a boat", "in a", "boat"):
-            _, numbers = session.search(
-                None, f'SUBJECT "{words}"', f'HEADER Message-ID "{mail["Message-ID"]}"'
-            )
-            assert len(numbers[0].split()) == 1, words
-
-
 @contextmanager
 def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
     """A session of a user, by TLS to the name in the certificate."""

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a search finds, with a search index and without; docs/mailboxes.md explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from tests.lab import lab
+
+BOB = "Bob <bob@sample.net>"
+CAROL = "carol@example.org"
+FOLDER = "Search"
+MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
+# The messages of the folder, by their numbers.
+BOAT, ORDER, LATER = 1, 2, 3
+
+
+def message(sender: str, subject: str, text: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, CAROL, subject
+    mail["X-Extra"] = f"On {subject}"
+    mail.set_content(text)
+    return mail
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder() -> Iterator[None]:
+    """Two messages with many words in common, in another order."""
+    boat = message(
+        "Janet <janet@example.org>",
+        "a beautiful heading 1.2",
+        "A beautiful boat of the Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauverein.",
+    )
+    order = message(BOB, "heading 2.1, beautiful", "The boat, a beautiful one.")
+    with lab.imap(CAROL) as session:
+        session.create(FOLDER)
+        for mail in (boat, order):
+            session.append(FOLDER, "", "", mail.as_bytes())
+    yield
+    with lab.imap(CAROL) as session:
+        session.delete(FOLDER)
+
+
+def found(criteria: str) -> list[int]:
+    with lab.imap(CAROL) as session:
+        session.select(FOLDER, readonly=True)
+        _, numbers = session.search(None, criteria)
+    return [int(number) for number in numbers[0].split()]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "messages"),
+    [
+        ('FROM "ample.ne"', [ORDER]),
+        ('FROM "example.ne"', []),
+        ('SUBJECT "eautiful head"', [BOAT]),
+        ('SUBJECT "2.1"', [ORDER]),
+        ('HEADER X-Extra "eautiful"', [BOAT, ORDER]),
+        ('HEADER X-Extra "n a beau"', [BOAT]),
+        ('BODY "eautiful"', [BOAT, ORDER]),
+        ('BODY "eautiful boat"', [BOAT]),
+        ('BODY "werkbau"', [BOAT]),
+        ('TEXT "ample.ne"', [ORDER]),
+    ],
+)
+def test_any_part_of_a_text_is_found_and_nothing_else(criteria: str, messages: list[int]) -> None:
+    """RFC 9051, section 6.4.4."""
+    assert found(criteria) == messages
+
+
+def indexes() -> int:
+    """How many there are, of folders with mail."""
+    return int(lab.on("mx", "find /var/vmail -name iamglass | wc -l"))
+
+
+def priorities(program: str) -> set[str] | None:
+    """How nice its processes are, if there are any."""
+    return set(lab.on("mx", f"ps -C {program} -o ni=", check=False).split()) or None
+
+
+def test_an_index_has_the_mail_of_before_and_is_removed_when_it_is_not_wanted() -> None:
+    assert indexes() == 0
+    assert found('BODY "trizitat"') == []
+    try:
+        assert lab.changed(lab.playbook(MAILBOXES, mail_full_text_search=True)) > 0
+        assert lab.eventually("the indexes", lambda: indexes() or None)
+        assert found('BODY "eautiful"') == [BOAT, ORDER]
+        # As only an index can: IMAP by itself tells letters with and without accents apart.
+        assert found('BODY "trizitat"') == [BOAT]
+        assert BOAT in found('SUBJECT "a beautiful"')
+
+        with lab.imap(CAROL) as session:
+            session.append(FOLDER, "", "", message(BOB, "later", "Überfahrt").as_bytes())
+        assert lab.eventually("the indexer", lambda: priorities("indexer-worker")) == {"19"}
+        assert found('BODY "berfahr"') == [LATER]
+    finally:
+        assert lab.changed(lab.playbook(MAILBOXES)) > 0
+    assert lab.eventually("their removal", lambda: indexes() == 0 or None)
