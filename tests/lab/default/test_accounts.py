@@ -201,8 +201,45 @@ def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) 
         assert b"100" in session.getquotaroot("INBOX")[1][1][0]
 
 
+# Sends each message of its standard input; all have passed RCPT TO before the first is sent.
+ALL_AT_ONCE = """
+import smtplib, sys
+recipient, mails = sys.argv[1], sys.stdin.read().split(chr(0))
+sessions = [smtplib.SMTP("mx.example.org", timeout=60) for mail in mails]
+for session in sessions:
+    session.ehlo()
+    session.mail("bob@example.net")
+    print(session.rcpt(recipient)[0])
+for session, mail in zip(sessions, mails):
+    print(session.data(mail)[0])
+"""
+
+
+def test_mail_that_is_under_way_when_a_mailbox_fills_up_arrives(erin: str) -> None:
+    mails = [lab.message(BOB, erin, ("x" * 76 + "\n") * 800) for _ in range(4)]
+    program = f"python3 -c {shlex.quote(ALL_AT_ONCE)} {erin}"
+    answers = lab.on("peer", program, "\0".join(mail.as_string() for mail in mails))
+    assert answers.split() == 8 * ["250"]
+
+    for mail in mails:
+        assert lab.received(erin, mail)
+    assert lab.answer_to(erin).startswith("552 5.2.2 ")
+
+
 def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
-    fill(erin, 110)
+    # Two messages as large as this are more than is stored beyond a quota.
+    large = (
+        f"{{ echo To: {erin}; echo; base64 /dev/zero | head -c 27000000; }} | sendmail -f '' {erin}"
+    )
+    for _ in range(2):
+        lab.on("mx", large)
+    lab.eventually(
+        "both",
+        lambda: (
+            lab.on("mx", f"doveadm search -u {erin} mailbox INBOX larger 20M | wc -l") == "2\n"
+            or None
+        ),
+    )
     mail = lab.message(BOB, erin)
     # It comes past RCPT TO, as by a list.
     lab.on("mx", f"sendmail -f {BOB} {erin}", mail.as_string())

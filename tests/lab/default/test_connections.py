@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many connections a mailbox takes at a time, from mail programs and from Postfix."""
+"""How many connections and deliveries there may be at a time, where two programs bound them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,20 @@ sys.stdin.read()
 """
 
 
+# As many as Linux lets a user watch for changes by default; each IMAP process needs one for IDLE.
+WATCHES = """
+import ctypes, os, sys
+os.setuid(5000)
+watches = [ctypes.CDLL(None).inotify_init() for _ in range(128)]
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
 @contextmanager
-def sessions_that_dovecot_still_counts() -> Iterator[None]:
-    program = f"python3 -c {shlex.quote(SESSIONS)}"
+def running_on_mx(text: str) -> Iterator[None]:
+    """A Python program, from the moment on at which it says that it is ready."""
+    program = f"python3 -c {shlex.quote(text)}"
     ssh = ["ssh", "-F", str(lab.STATE / "ssh_config"), "mx", program]
     with subprocess.Popen(ssh, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as it:
         assert it.stdin and it.stdout
@@ -45,9 +56,25 @@ def sessions_that_dovecot_still_counts() -> Iterator[None]:
 
 def test_a_burst_does_not_wait_for_sessions_that_dovecot_has_yet_to_end() -> None:
     mail = lab.message(BOB, CAROL)
-    with sessions_that_dovecot_still_counts():
+    with running_on_mx(SESSIONS):
         lab.send_from_peer(mail)
         assert lab.received(CAROL, mail)
+
+
+def test_mail_programs_hear_of_new_mail_at_once_however_many_wait() -> None:
+    mail = lab.message(BOB, CAROL)
+    with running_on_mx(WATCHES), lab.imap(CAROL) as session:
+        session.select("INBOX", readonly=True)
+        session.send(b"idle IDLE\r\n")
+        lab.send_from_peer(mail)
+        lab.received(CAROL, mail)
+        # Otherwise Dovecot looks every half minute.
+        session.sock.settimeout(10)
+        while b" EXISTS" not in session.readline():
+            pass
+        session.send(b"DONE\r\n")
+        while not session.readline().startswith(b"idle "):
+            pass
 
 
 def test_twenty_mail_programs_behind_one_address_read_one_mailbox() -> None:
