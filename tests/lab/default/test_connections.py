@@ -81,3 +81,14 @@ def test_twenty_mail_programs_behind_one_address_read_one_mailbox() -> None:
     with ExitStack() as programs:
         for _ in range(20):
             programs.enter_context(lab.imap(CAROL))
+
+
+def test_a_service_of_postfix_has_room_for_all_processes_that_may_ask_at_once() -> None:
+    """What comes beyond is not counted, or not looked up in DNS lists."""
+    services = [line.split() for line in lab.on("mx", "postconf -M").splitlines()]
+    clients = sum(int(service[6]) for service in services if service[7] == "smtpd")
+    sockets = [line.split() for line in lab.on("mx", "ss -xlH").splitlines()]
+    room = {name: int(size) for _, _, _, size, name, *_ in sockets}
+
+    assert clients > 500
+    assert {name for name in ("private/anvil", "private/dnsblog") if room[name] < clients} == set()

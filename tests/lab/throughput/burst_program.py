@@ -38,16 +38,17 @@ def send(server: str, subject: str, recipient: str, size: int) -> str:
         return f"none {error}"
 
 
-def main(server: str, count: int, sessions: int, size: int, word: str) -> None:
+def main() -> None:
+    server, count, sessions, size, word = sys.argv[1:]
     recipients = itertools.cycle(sys.stdin.read().split())
 
     def one(number: int, recipient: str) -> str:
-        return f"{number} {recipient} {send(server, f'{word} {number}', recipient, size)}"
+        return f"{number} {recipient} {send(server, f'{word} {number}', recipient, int(size))}"
 
-    with ThreadPoolExecutor(max_workers=sessions) as pool:
-        for line in pool.map(one, range(count), recipients):
+    with ThreadPoolExecutor(max_workers=int(sessions)) as pool:
+        for line in pool.map(one, range(int(count)), recipients):
             print(" ".join(line.split()))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5])
+    main()
