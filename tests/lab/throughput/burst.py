@@ -103,7 +103,7 @@ def in_queue() -> tuple[int, int]:
 
 
 def bounces() -> int:
-    return int(lab.on("peer", "find /home/bob/Maildir/new /home/bob/Maildir/cur -type f | wc -l"))
+    return int(lab.on("peer", "find /home/bob/Maildir -type f 2>/dev/null | wc -l"))
 
 
 def burst(recipients: list[str]) -> Burst:
