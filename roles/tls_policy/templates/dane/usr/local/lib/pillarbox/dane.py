@@ -154,7 +154,8 @@ class Connection(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
-    # As many as may come at once: the processes of the four services in master.cf that send to other servers.
+    # As many as may come at once: the processes of the four services in master.cf that send mail
+    # to other servers.
     request_queue_size = 400
 
 
