@@ -40,6 +40,28 @@ watches = [ctypes.CDLL(None).inotify_init() for _ in range(128)]
 print("open", flush=True)
 sys.stdin.read()
 """
+# Asks for names whose server says nothing, then for one that another has to be asked for, too.
+QUESTIONS = """
+import socket, struct, subprocess, sys, time
+
+def question(number, name):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + labels + bytes([0, 0, 1, 0, 1])
+
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("198.18.0.10", 5399))
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect(("127.0.0.1", 53))
+for number in range(2500):
+    client.send(question(number, f"{number}.silent.example"))
+    if number % 50 == 0:
+        time.sleep(0.01)
+subprocess.run(["unbound-control", "-q", "flush_type", "peer.example.net", "A"], check=True)
+client.settimeout(5)
+client.send(question(9999, "peer.example.net"))
+while struct.unpack(">H", client.recv(2000)[:2])[0] != 9999:
+    pass
+"""
 
 
 @contextmanager
@@ -92,3 +114,12 @@ def test_a_service_of_postfix_has_room_for_all_processes_that_may_ask_at_once() 
 
     assert clients > 500
     assert {name for name in ("private/anvil", "private/dnsblog") if room[name] < clients} == set()
+
+
+def test_names_are_found_while_thousands_of_others_wait_for_a_silent_server() -> None:
+    lab.on("mx", "unbound-control -q forward_add +i silent.example 198.18.0.10@5399")
+    try:
+        lab.on("mx", f"python3 -c {shlex.quote(QUESTIONS)}")
+    finally:
+        lab.on("mx", "unbound-control -q forward_remove +i silent.example")
+        lab.on("mx", "unbound-control -q flush_requestlist")
