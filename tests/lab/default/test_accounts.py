@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 import smtplib
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,15 +166,6 @@ def test_an_account_writes_as_no_other_address(login: str, author: str) -> None:
             session.sendmail(login, [BOB], forged)
 
 
-@pytest.fixture
-def erin() -> Iterator[str]:
-    """Her account, with a quota of 100K and no mail in it before and after."""
-    empty = f"doveadm expunge -u {ERIN} mailbox '*' all"
-    lab.on("mx", empty)
-    yield ERIN
-    lab.on("mx", empty)
-
-
 def fill(account: str, size: int) -> None:
     """Put a message of about so many kB into a mailbox."""
     mail = lab.message(BOB, account, "x" * 998 + "\n")
@@ -199,31 +189,6 @@ def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) 
     )
     with lab.imap(erin) as session:
         assert b"100" in session.getquotaroot("INBOX")[1][1][0]
-
-
-# Sends each message of its standard input; all have passed RCPT TO before the first is sent.
-ALL_AT_ONCE = """
-import smtplib, sys
-recipient, mails = sys.argv[1], sys.stdin.read().split(chr(0))
-sessions = [smtplib.SMTP("mx.example.org", timeout=60) for mail in mails]
-for session in sessions:
-    session.ehlo()
-    session.mail("bob@example.net")
-    print(session.rcpt(recipient)[0])
-for session, mail in zip(sessions, mails):
-    print(session.data(mail)[0])
-"""
-
-
-def test_mail_that_is_under_way_when_a_mailbox_fills_up_arrives(erin: str) -> None:
-    mails = [lab.message(BOB, erin, ("x" * 76 + "\n") * 800) for _ in range(4)]
-    program = f"python3 -c {shlex.quote(ALL_AT_ONCE)} {erin}"
-    answers = lab.on("peer", program, "\0".join(mail.as_string() for mail in mails))
-    assert answers.split() == 8 * ["250"]
-
-    for mail in mails:
-        assert lab.received(erin, mail)
-    assert lab.answer_to(erin).startswith("552 5.2.2 ")
 
 
 def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:

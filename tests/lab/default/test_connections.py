@@ -63,6 +63,19 @@ while struct.unpack(">H", client.recv(2000)[:2])[0] != 9999:
     pass
 """
 
+# Sends each message of its standard input; all have passed RCPT TO before the first is sent.
+ALL_AT_ONCE = """
+import smtplib, sys
+recipient, mails = sys.argv[1], sys.stdin.read().split(chr(0))
+sessions = [smtplib.SMTP("mx.example.org", timeout=60) for mail in mails]
+for session in sessions:
+    session.ehlo()
+    session.mail("bob@example.net")
+    print(session.rcpt(recipient)[0])
+for session, mail in zip(sessions, mails):
+    print(session.data(mail)[0])
+"""
+
 
 @contextmanager
 def running_on_mx(text: str) -> Iterator[None]:
@@ -81,6 +94,17 @@ def test_a_burst_does_not_wait_for_sessions_that_dovecot_has_yet_to_end() -> Non
     with running_on_mx(SESSIONS):
         lab.send_from_peer(mail)
         assert lab.received(CAROL, mail)
+
+
+def test_mail_that_is_under_way_when_a_mailbox_fills_up_arrives(erin: str) -> None:
+    mails = [lab.message(BOB, erin, ("x" * 76 + "\n") * 800) for _ in range(4)]
+    program = f"python3 -c {shlex.quote(ALL_AT_ONCE)} {erin}"
+    answers = lab.on("peer", program, "\0".join(mail.as_string() for mail in mails))
+    assert answers.split() == 8 * ["250"]
+
+    for mail in mails:
+        assert lab.received(erin, mail)
+    assert lab.answer_to(erin).startswith("552 5.2.2 ")
 
 
 def test_mail_programs_hear_of_new_mail_at_once_however_many_wait() -> None:
