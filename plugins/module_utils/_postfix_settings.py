@@ -129,8 +129,9 @@ POSTFIX_CHECKS: dict[str, Check] = {
     "postfix_dnsbls": keyed_by("domain", domain_name, _dnsbl),
     "postfix_dnsbl_threshold": integer(1, 1000),
     "postfix_clients": keyed_by("address or network", network, one_of("permit", "reject")),
-    # Postfix may start five processes for each.
-    "postfix_client_connections": integer(0, 10_000),
+    # Postfix may start five processes for each, at two ports with a login. Dovecot has room for
+    # 4,000 clients that ask about logins.
+    "postfix_client_connections": integer(0, 300),
     "postfix_client_connection_rate": _LIMIT,
     "postfix_client_message_rate": _LIMIT,
     "postfix_client_recipient_rate": _LIMIT,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The states that the tests of TLS have the mail host in.
+"""A small mailbox, and the states that the tests of TLS have the mail host in.
 
 A run takes long, so a state serves several files of tests, and is made only if the host is not in
 it. Any order of the tests works; that of their names needs the fewest runs.
@@ -69,3 +69,13 @@ def strict_or_by_certificate(have: Have) -> None:
         mail_tls_policy={".peer.example.net": "none", f"[mx.address.{TAMPERED}]:25": "encrypt"},
         mail_smarthosts={"carol@example.org": {"host": f"mx.address.{TAMPERED}", "port": 25}},
     )
+
+
+@pytest.fixture
+def erin() -> Iterator[str]:
+    """Her account, with a quota of 100K and no mail in it before and after."""
+    account = "erin@example.org"
+    empty = f"doveadm expunge -u {account} mailbox '*' all"
+    lab.on("mx", empty)
+    yield account
+    lab.on("mx", empty)

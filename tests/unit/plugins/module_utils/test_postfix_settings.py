@@ -49,6 +49,7 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
+        ("postfix_client_connections", 301, "postfix_client_connections: must be a whole number"),
         ("postfix_dnsbls", ["zen.spamhaus.org"], "postfix_dnsbls: must be a dictionary keyed by"),
         ("postfix_dnsbls", {"zen": {"127.0.0.2": 3}}, "postfix_dnsbls.zen: zen is not fully"),
         ("postfix_dnsbls", {"zen.spamhaus.org": {}}, f"{ZEN_ANSWERS}: is empty; write what the"),

@@ -154,8 +154,9 @@ class Connection(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
-    # As many as Postfix has processes that may come at once (default_process_limit).
-    request_queue_size = 100
+    # As many as may come at once: the processes of the four services in master.cf that send mail
+    # to other servers.
+    request_queue_size = 400
 
 
 def ready() -> None:
