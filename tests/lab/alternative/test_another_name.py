@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ NEW = "imap.example.org"
 
 
 def renamed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    names = {"mail_hostname": NEW, "mail_tls_names": [lab.MX]}
+    names: dict[str, Any] = {"mail_hostname": NEW, "mail_tls_names": [lab.MX]}
     return lab.site("-e", SETTINGS, *arguments, **names)
 
 
@@ -30,7 +31,9 @@ def made_before() -> str:
     mail = lab.message(BOB, TEAM)
     lab.send_from_peer(mail)
     arrived = lab.received_at_peer(mail).decode()
-    return re.findall(r"^Return-Path: <(SRS0=.*@mx\.example\.org)>$", arrived, re.MULTILINE)[0]
+    match = re.search(r"^Return-Path: <(SRS0=.*@mx\.example\.org)>$", arrived, re.MULTILINE)
+    assert match, arrived
+    return match[1]
 
 
 @pytest.fixture(scope="module")
