@@ -64,7 +64,7 @@ def test_the_run_names_what_is_left_of_the_former_name(run: str) -> None:
     for record in ("A", "AAAA", "CAA", "TXT"):
         assert f"- in the DNS, {lab.MX} {record}" in run
     assert f"- in the DNS, _25._tcp.{lab.MX} TLSA" in run
-    assert lab.dig("example.org", "MX") == [f"10 {NEW}.", "20 peer.example.net."]
+    assert set(lab.dig("example.org", "MX")) == {f"10 {NEW}.", "20 peer.example.net."}
 
 
 def test_forwarded_mail_in_the_queue_leaves_with_a_sender_at_the_new_name(
@@ -102,7 +102,8 @@ def test_the_certificate_is_for_both_names(run: str) -> None:
 
 def test_who_is_not_known_at_the_former_name_is_refused(run: str, made_before: str) -> None:
     for stranger in (f"nobody@{lab.MX}", made_before.replace("=bob@", "=eve@")):
-        assert "Relay access denied" in lab.answer_to(stranger, "")
+        swaks = f"swaks --server {NEW} --tls --from {BOB} --to '{stranger}' --quit-after RCPT"
+        assert "Relay access denied" in lab.on("peer", swaks, check=False)
 
 
 def test_the_next_run_changes_nothing_and_says_it_again_until_it_is_told_to_forget(
