@@ -10,11 +10,12 @@ import sys
 from tests.lab.lab import STATE, on
 
 REMEMBERED = STATE / "bare-files"
-# Logins write logs, and Ansible its own temporary files.
+# Logins write logs, Ansible its own temporary files, and Rspamd's checker a cache of its patterns.
 LIST = (
     r"find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp"
     r" -o -path /var/log -o -path /root/.ansible \) -prune"
-    r" -o -printf '%p %y %m %u %g %s %l %T@\n' | grep -v '^/root d' | sort"
+    r" -o -printf '%p %y %m %u %g %s %l %T@\n' "
+    r" | grep -vE '^/root d|^/var/lib/rspamd( d|/[^/]*[.]hsmp f)' | sort"
 )
 
 

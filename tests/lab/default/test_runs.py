@@ -100,6 +100,15 @@ def test_a_configuration_that_its_daemon_never_loaded_is_loaded_by_the_next_run(
 
 
 @pytest.mark.once
+def test_a_check_predicts_what_is_left_of_a_run_that_ended_before_dovecot_had_its_user() -> None:
+    lab.on("mx", "sed -i s/^vmail:/gone:/ /etc/passwd")
+    try:
+        assert lab.changed(lab.site("--check")) == 1
+    finally:
+        lab.on("mx", "sed -i s/^gone:/vmail:/ /etc/passwd")
+
+
+@pytest.mark.once
 def test_after_all_that_a_run_changes_nothing_and_shows_no_secret_however_much_is_asked_for() -> (
     None
 ):

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role dns says of domains that were taken out of the settings."""
+"""What the role dns says of former names of the host, and of domains that are gone."""
 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..playbook import play
 
@@ -20,6 +23,13 @@ SETTINGS = {
     "mail_managesieve": False,
     "mail_srv_records": False,
 }
+PUBLIC_KEY = subprocess.run(
+    "openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout",
+    shell=True,
+    check=True,
+    capture_output=True,
+    text=True,
+).stdout
 PLAYBOOK = """
 - hosts: mx
   gather_facts: false
@@ -28,7 +38,7 @@ PLAYBOOK = """
 """
 
 
-def told(tmp_path: Path, *domains: str) -> str:
+def told(tmp_path: Path, *domains: str, **settings: Any) -> str:
     """What a run says on a host that has keys of these domains."""
     keys = [
         {
@@ -42,7 +52,7 @@ def told(tmp_path: Path, *domains: str) -> str:
         for domain in domains
     ]
     dns = {"provider": "zonefile", "path": str(tmp_path)}
-    variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": dns}
+    variables = {**SETTINGS, "dns_dkim_selectors": keys, "mail_dns": dns, **settings}
     (tmp_path / "variables.json").write_text(json.dumps(variables))
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     done = play(tmp_path, "-i", "mx,", "-e", "@variables.json")
@@ -64,6 +74,33 @@ def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Pat
             assert left in said
     assert "docs/dns.md" in said
     assert "SRV" not in said and "mx.example.org" not in said and "/keys/example.org" not in said
+
+
+def test_of_a_former_name_of_the_host_all_that_is_left_is_named(tmp_path: Path) -> None:
+    said = told(
+        tmp_path,
+        mail_hostnames=["old.example.org", "mx.example.org"],
+        mail_host_addresses=["192.0.2.1"],
+        dns_acme_ca="ca.example",
+        dns_acme_account="",
+        dns_tls_keys=[{"algorithm": "ecdsa", "role": "current", "public_key": PUBLIC_KEY}],
+    )
+    assert "mx was old.example.org before" in said
+    for name, kind in (
+        ("old.example.org", "A"),
+        ("old.example.org", "CAA"),
+        ("old.example.org", "TXT"),
+        ("_25._tcp.old.example.org", "TLSA"),
+        ("_993._tcp.old.example.org", "TLSA"),
+    ):
+        assert re.search(rf"in the DNS, {name} {kind}\b", said)
+    assert "AAAA" not in said and "MX" not in said and "mail_domains" not in said
+
+
+def test_what_a_domain_has_at_a_former_name_of_the_host_is_not_left_behind(tmp_path: Path) -> None:
+    said = told(tmp_path, mail_hostnames=["example.org", "mx.example.org"])
+    assert "mx was example.org before" in said
+    assert "TXT" not in said
 
 
 def test_while_all_domains_are_served_nothing_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from swap import certificate_at
 
-from .chains import KEYS, NAMES
+from .chains import KEYS, NAMES, OTHER_KEY, certificate
 from .host import ALGORITHMS, PAIRS, Host
 
 Trouble = Callable[[Host], None]
@@ -92,6 +92,17 @@ def test_a_daemon_that_is_down_does_not_hold_up_a_renewal(host: Host) -> None:
     host.config["services"]["other.service"] = [1]
     assert host.run("renew", "--force").status == 0
     assert host.on_the_wire() == host.on_disk()
+
+
+def test_a_daemon_that_serves_somebody_elses_certificate_does_not_either(host: Host) -> None:
+    # As one does that Debian has configured; a reload does not change that.
+    for algorithm, key in (("ecdsa", OTHER_KEY), ("rsa", KEYS["rsa", "next"])):
+        (host.daemon.loaded / f"{algorithm}.pem").write_bytes(key + certificate(key))
+        host.key_file(algorithm, "next").unlink()
+    foreign = host.on_the_wire()
+    goes_on_with_the_old(host)
+    assert host.run("renew", "--force").status == 0
+    assert host.pairs()["rsa"] != PAIRS["rsa"] and host.on_the_wire() == foreign
 
 
 def test_a_new_host_serves_nothing_when_its_first_pairs_do_not_work(host: Host) -> None:

@@ -34,7 +34,7 @@ from pair import (
     why_due,
     why_unfit,
 )
-from ring import EPOCH, Ring, now
+from ring import EPOCH, ROLES, Ring, now
 from sources import obtain
 from swap import Swap
 
@@ -134,7 +134,7 @@ class Host:
         """Where each key stands, for people."""
         lines = []
         for algorithm in self.algorithms:
-            for role in ("current", "next", "previous"):
+            for role in ROLES:
                 if self.ring.key_file(algorithm, role).exists():
                     lines.append(self._status(algorithm, role))
         failure = self.ring.memory.failure

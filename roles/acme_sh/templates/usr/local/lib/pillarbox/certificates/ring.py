@@ -18,6 +18,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pair import CertificateError, digest, key_spki
 
 EPOCH = "1970-01-01T00:00:00+00:00"
 ALGORITHMS = ("ecdsa", "rsa")
+ROLES = ("current", "next", "previous")
 # How the name of a file begins while it is written, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
 
@@ -104,6 +106,11 @@ class Ring:
             return key_spki(self.key(algorithm, role))
         except CertificateError as error:
             raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
+
+    def spkis(self) -> set[bytes]:
+        """What TLSA records pin, of each key that there is. Raises CertificateError."""
+        slots = product(ALGORITHMS, ROLES)
+        return {self.spki(*slot) for slot in slots if self.key_file(*slot).exists()}
 
     def served_file(self, algorithm: str) -> Path:
         return self.directory / f"{algorithm}.pem"

@@ -20,8 +20,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pair import CertificateError, leaf_of
+from pair import CertificateError, leaf_of, spki
 from ring import TEMPORARY, Ring, replace
 
 # Seconds. Daemons answer with what they had until their old processes are gone.
@@ -128,16 +129,18 @@ class Swap:
             ) from error
 
     def _answering(self, algorithms: Iterable[str]) -> list[tuple[int, str]]:
-        """The ports that serve now, of which a new pair can be expected.
+        """The ports that serve a key of the ring now, of which a new pair can be expected.
 
-        One that does not, as on a new host, or while a daemon is down, has nothing to lose.
+        One that does not has nothing to lose: as on a new host, while a daemon is down, or as long
+        as it has Debian's configuration.
         """
-        found = []
+        found, ours = [], self.ring.spkis()
         for port in (port for ports in self.services.values() for port in ports):
             for algorithm in algorithms:
                 with suppress(OSError, smtplib.SMTPException):
-                    certificate_at(port, algorithm, self.hostname)
-                    found.append((port, algorithm))
+                    der = certificate_at(port, algorithm, self.hostname)
+                    if spki(x509.load_der_x509_certificate(der).public_key()) in ours:
+                        found.append((port, algorithm))
         return found
 
     def _see(self) -> None:
