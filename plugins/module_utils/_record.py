@@ -116,7 +116,15 @@ def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:
         if record.key in records:
             raise DnsError(f"Record {record} is listed twice: put all its values into one.")
         records[record.key] = record
-    return [records[key] for key in sorted(records)]
+    return sorted(records.values(), key=_order)
+
+
+def _order(record: Record) -> tuple[list[bytes], int]:
+    """Return what records are sorted by: their names' canonical order (RFC 4034 section 6.1).
+
+    Names compare by it as well, but a hundred thousand of them for ten seconds.
+    """
+    return list(reversed(record.name.labels)), record.type
 
 
 def _parse_record(item: Mapping[str, Any]) -> Record:

@@ -19,7 +19,9 @@ from typing import Any
 from tests.lab.dns.services import KEY_NAME, LOOPBACK, SECRET, free_port, process, program
 from tests.lab.lab import COLLECTIONS, ROOT
 
-DOMAINS = [f"d{number}.example.org" for number in range(1000)]
+DOMAINS = [
+    f"d{number}.example.org" for number in range(int(os.environ.get("BENCH_DOMAINS", "10000")))
+]
 COMPARED = 100  # records for nsupdate, which takes one a task
 OTHER = ROOT / ".cache" / "bench"
 ZONE = """\
