@@ -70,7 +70,7 @@ options:
     default: []
     version_added: 0.2.0
   types:
-    description: When there are any, only records of these types are returned, and those of O(names).
+    description: If there are any, only records of these types are returned, and those of O(names).
     type: list
     elements: str
     default: []

@@ -18,8 +18,8 @@ import yaml
 
 from tests.lab import lab
 
-ACCOUNTS = int(os.environ.get("BENCH_ACCOUNTS", "100000"))
-DOMAINS = int(os.environ.get("BENCH_DOMAINS", "10000"))
+ACCOUNTS = int(os.environ.get("BENCH_ACCOUNTS", "10000"))
+DOMAINS = int(os.environ.get("BENCH_DOMAINS", "1000"))
 INVENTORY = lab.ROOT / ".cache" / "bench"
 ALICE = "alice@example.org"
 TABLES = "/etc/dovecot/{users,mailboxes} /etc/postfix/*_* /etc/rspamd/local.d/maps.d/*.map"
