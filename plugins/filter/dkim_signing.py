@@ -26,6 +26,10 @@ options:
     type: list
     elements: str
     required: true
+  domains:
+    description: The domains whose keys are returned; without it, those of all.
+    type: list
+    elements: str
 seealso:
   - plugin: pillarbox.mail.dkim_selectors
     plugin_type: module
@@ -64,10 +68,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import A
 
 
 def dkim_signing(
-    selectors: Iterable[Mapping[str, Any]], served: Collection[str]
+    selectors: Iterable[Mapping[str, Any]],
+    served: Collection[str],
+    domains: Collection[str] | None = None,
 ) -> list[Mapping[str, Any]]:
-    """Return the keys that are active after the switch."""
-    items = list(selectors)
+    """Return the keys of the domains that are active after the switch."""
+    wanted = None if domains is None else set(domains)
+    items = [item for item in selectors if wanted is None or item["domain"] in wanted]
     after = switch(map(from_dict, items), served, datetime.now(UTC))
     active = {key.dns_name for key in after if key.state == ACTIVE}
     return [item for item in items if item["dns_name"] in active]

@@ -160,6 +160,8 @@ def mail_addresses(
     masters: _addresses.Accounts | None = None,
 ) -> dict[str, Any]:
     """Make the tables of the settings."""
+    # Ansible's own dictionaries look for a template at each access, of which there are millions.
+    users = _plain(users)
     settings = _addresses.Addressing(
         users,
         aliases or {},
@@ -182,6 +184,13 @@ def mail_addresses(
         "logins": json.dumps(_addresses.credentials(users, masters)),
         "routes": _route_tables(settings, smarthosts or {}, tls_policy or {}, relay_domains or {}),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy of what variables hold, made of Python's own dictionaries and lists."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _route_tables(

@@ -63,6 +63,32 @@ options:
       - V(null) means that it does not exist yet, so the CAA record is C(pending). Give an empty
         string to let every account at the CA get certificates.
     type: str
+  hold:
+    description: Types of records to leave out.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  types:
+    description: If there are any, only records of these types are returned, and those of O(names).
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  names:
+    description: Names whose records are returned beside those of O(types).
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
+  as_text:
+    description:
+      - Whether to return JSON text, for O(pillarbox.mail.dns_records#module:records_text).
+      - Ansible takes every value of a list in its hands at each step, which with 10,000 domains
+        takes minutes. A text is one value.
+    type: bool
+    default: false
+    version_added: 0.2.0
 seealso:
   - plugin: pillarbox.mail.dns_records
     plugin_type: module
@@ -82,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The records. Those of the mail host come first.
+  description: The records. Those of the mail host come first. A string with O(as_text).
   type: list
   elements: dict
   sample:
@@ -96,21 +122,31 @@ _value:
       reason: where mail for example.org goes
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import (
     MailRecordsError,
     mail_records,
+    selected,
 )
 
 
-def mail_records_filter(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+def mail_records_filter(
+    *args: Any,
+    hold: Collection[str] = (),
+    types: Collection[str] = (),
+    names: Collection[str] = (),
+    as_text: bool = False,
+    **kwargs: Any,
+) -> list[dict[str, Any]] | str:
     try:
-        return mail_records(*args, **kwargs)
+        records = selected(mail_records(*args, **kwargs), hold, types, names)
     except MailRecordsError as error:
         raise AnsibleFilterError(f"mail_records: {error}") from error
+    return json.dumps(records) if as_text else records
 
 
 class FilterModule:

@@ -103,13 +103,15 @@ class Directory:
             yield where, f"is {name}, which {self.said[name]} is too; keep one of them"
 
     def _aliases(self, where: str, user: str, account: Account) -> Iterator[Problem]:
+        seen = set()
         for number, alias in enumerate(_strings(account.get("aliases"))):
             here = member(f"{where}.aliases", number)
             yield from self._domain(here, alias)
             if alias == user:
                 yield here, f"is {alias}, the account itself; leave it out"
-            elif alias not in _strings(account.get("aliases"))[:number]:
+            elif alias not in seen:
                 yield from self._taken(here, alias)
+            seen.add(alias)
 
     def _senders(self, where: str, account: Account) -> Iterator[Problem]:
         for number, sender in enumerate(_strings(account.get("senders"))):
@@ -189,7 +191,7 @@ class Directory:
         if isinstance(target, str):
             if options.get("parked") is True:
                 yield f"{where}.catch_all", "has no effect, as a parked domain takes no mail"
-            elif target.rpartition("@")[2] == domain and target not in {*self.users, *self.said}:
+            elif target.rpartition("@")[2] == domain and not self._is_listed(target):
                 yield f"{where}.catch_all", f"is {target}, itself one of the rest; name an account"
             else:
                 yield from self._recipient(f"{where}.catch_all", target)
@@ -204,6 +206,9 @@ class Directory:
                 yield here, f"is {name}, which must always be answered (RFC 2142); leave it out"
             elif name in self.users or name in self.forwards:
                 yield here, f"is {name}, an account or alias; remove that instead"
+
+    def _is_listed(self, name: str) -> bool:
+        return name in self.users or name in self.said
 
     def _role_names(self) -> Iterator[Problem]:
         """Yield what must always be answered (RFC 2142) and would not be."""

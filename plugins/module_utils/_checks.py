@@ -139,10 +139,14 @@ def list_of(element: Check) -> Check:
         if not isinstance(value, list):
             yield where, "must be a list"
             return
+        seen = set()
         for number, item in enumerate(value):
             yield from element(member(where, number), item)
-            if item in value[:number]:
+            # A set, as a list may have thousands of addresses.
+            known = item if isinstance(item, str) else repr(item)
+            if known in seen:
                 yield member(where, number), f"repeats {item!r}; keep one"
+            seen.add(known)
 
     return check
 

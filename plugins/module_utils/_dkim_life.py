@@ -144,7 +144,8 @@ def switch(keys: Iterable[Key], served: Collection[str], now: datetime) -> list[
     of_domain: dict[str, list[Key]] = {}
     for key in keys:
         of_domain.setdefault(key.domain, []).append(key)
-    return [key for own in of_domain.values() for key in _switched(own, served, now)]
+    names = frozenset(served)
+    return [key for own in of_domain.values() for key in _switched(own, names, now)]
 
 
 def waiting(keys: Iterable[Key]) -> list[Key]:

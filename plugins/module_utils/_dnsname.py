@@ -27,7 +27,9 @@ def to_name(text: str) -> dns.name.Name:
     """
     try:
         ascii_text = text if text.isascii() else domain_name(text.rstrip("."), underscore=True)
-        name = dns.name.from_text(ascii_text).canonicalize()
+        name = dns.name.from_text(ascii_text.lower())
+        if "\\" in ascii_text:  # an upper-case letter may be written by its number
+            name = name.canonicalize()
     except (NamesError, dns.exception.DNSException) as error:
         raise DnsError(f"{text!r} is not a domain name: {error}.") from error
     if name == dns.name.root:

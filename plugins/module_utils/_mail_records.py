@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._desired_record import (
@@ -91,6 +91,25 @@ def mail_records(
         raise MailRecordsError(f"setting or key without {error}") from error
     ttl = settings["dns"].get("ttl", TTL)
     return [{**item, "ttl": ttl} for item in records]
+
+
+def selected(
+    records: Iterable[DesiredRecord],
+    hold: Collection[str] = (),
+    types: Collection[str] = (),
+    names: Collection[str] = (),
+) -> list[DesiredRecord]:
+    """Return the records of other types than those on hold, or only those of some types and names.
+
+    Args:
+        records: what mail_records() returned.
+        hold: types that are left out.
+        types, names: when there is any type, records of these types or with these names.
+    """
+    known = frozenset(names)
+    if types:
+        return [item for item in records if item["type"] in types or item["name"] in known]
+    return [item for item in records if item["type"] not in hold]
 
 
 def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -108,6 +110,24 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     return rdata
 
 
+_DEFAULTS = {"ttl": 3600, "values": [], "state": "present", "reason": "", "level": None}
+
+
+def parse_text(text: str) -> list[Mapping[str, Any]]:
+    """Return the records in the module's option `records_text`. Raises DnsError."""
+    try:
+        items = json.loads(text)
+    except ValueError:
+        items = None
+    if not isinstance(items, list) or not all(_is_record(item) for item in items):
+        raise DnsError("records_text is not what the filter mail_records returns with as_text.")
+    return [{**_DEFAULTS, "pending": False, **item} for item in items]
+
+
+def _is_record(item: object) -> bool:
+    return isinstance(item, dict) and {"name", "type"} <= item.keys()
+
+
 def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:
     """Check the module's option `records` and return it as Records, sorted. Raises DnsError."""
     records: dict[Key, Record] = {}
@@ -116,7 +136,15 @@ def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:
         if record.key in records:
             raise DnsError(f"Record {record} is listed twice: put all its values into one.")
         records[record.key] = record
-    return [records[key] for key in sorted(records)]
+    return sorted(records.values(), key=_order)
+
+
+def _order(record: Record) -> tuple[list[bytes], int]:
+    """Return what records are sorted by: their names' canonical order (RFC 4034 section 6.1).
+
+    Names compare by it as well, but a hundred thousand of them for ten seconds.
+    """
+    return list(reversed(record.name.labels)), record.type
 
 
 def _parse_record(item: Mapping[str, Any]) -> Record:
@@ -161,14 +189,18 @@ def _parse_value(record: Record, text: str) -> dns.rdata.Rdata:
     if record.type == dns.rdatatype.TXT:
         return _parse_txt(record, text)
     try:
-        # Names in values are whole names, with or without the final dot.
-        return dns.rdata.from_text(
-            dns.rdataclass.IN, record.type, str(text), dns.name.root, relativize=False
-        )
+        return _rdata(record.type, str(text))
     except (dns.exception.DNSException, ValueError) as error:
         raise DnsError(
             f"Record {record} has the value {text!r}, which a zone file could not hold: {error}."
         ) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _rdata(rdtype: dns.rdatatype.RdataType, text: str) -> dns.rdata.Rdata:
+    """Parse a value, once for the many domains that have the same."""
+    # Names in values are whole names, with or without the final dot.
+    return dns.rdata.from_text(dns.rdataclass.IN, rdtype, text, dns.name.root, relativize=False)
 
 
 def _parse_txt(record: Record, text: str) -> dns.rdata.Rdata:

@@ -14,8 +14,8 @@ description:
   - There the tree is staged in a private directory and checked by the programs it is for. Only then
     are the files that differ swapped in, each atomically and with its owner, group and mode. If
     that fails half-way, the files already swapped are put back; after a kill, the next run does it.
-  - What was changed is noted for M(pillarbox.mail.daemon), so that a run that ends before it is
-    not forgotten.
+  - The daemon that the tree is for loads it, if O(daemon) names it. What was changed is noted until
+    then, so that a run that ends too soon is not forgotten.
   - A file from before the first run is kept in NAME.orig below O(state_dir).
   - A symbolic link in the place of a file is replaced, not followed. In the place of a directory
     it is followed if it belongs to root, and an error otherwise.
@@ -128,6 +128,25 @@ options:
     type: list
     elements: str
     default: []
+  daemon:
+    description:
+      - The systemd unit that reads the tree. It is enabled, started if it does not run, and else
+        reloaded if something was changed. Afterwards it must be active, or the task fails with the
+        end of its log.
+      - When systemd's own files are among what was changed, systemd reads them and the unit is
+        restarted.
+      - M(pillarbox.mail.daemon) does the same in a task of its own, for a daemon that must wait.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      name:
+        description: The unit, with its suffix.
+        type: str
+        required: true
+      restart:
+        description: Whether it takes a restart to load a configuration, and not only a reload.
+        type: bool
+        default: false
   prune:
     description: Remove files that this task installed before and that are no longer in the tree,
       and directories it created that are empty then.
@@ -143,7 +162,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Configure Dovecot
+- name: Configure and run Dovecot
   pillarbox.mail.config_tree:
     name: dovecot
     src: dovecot              # templates/dovecot/etc/dovecot/dovecot.conf.j2, …/master-users.j2
@@ -155,16 +174,16 @@ EXAMPLES = r"""
     overlay: [etc/dovecot]
     validate:
       - [doveconf, -n, -c, "%s/etc/dovecot/dovecot.conf"]
-  register: dovecot_tree
-
-- name: Run Dovecot
-  pillarbox.mail.daemon:
-    name: dovecot.service
-    tree: dovecot
-    tree_changed: "{{ dovecot_tree is changed }}"
+    daemon: {name: dovecot.service}
 """
 
 RETURN = r"""
+actions:
+  description: What was done to the O(daemon), as verbs of C(systemctl).
+  type: list
+  elements: str
+  returned: success, with O(daemon)
+  sample: [reload]
 changed_paths:
   description: Files and directories that were created or changed, sorted.
   type: list
@@ -184,7 +203,7 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
+from ansible_collections.pillarbox.mail.plugins.module_utils import _pending, _unit
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import (
     ConfigTreeError,
     Entry,
@@ -270,6 +289,20 @@ def apply(module: AnsibleModule) -> Plan:
     return plan
 
 
+def run_daemon(module: AnsibleModule, plan: Plan) -> dict[str, Any]:
+    """Have the daemon of the tree run with it. Returns what to add to the result."""
+    daemon, state_dir, name = (module.params[key] for key in ("daemon", "state_dir", "name"))
+    if daemon is None:
+        return {}
+    changed = {*_pending.read(state_dir, name), *plan.changed, *plan.removed}
+    actions = _unit.bring_up(module, daemon["name"], changed, daemon["restart"])
+    if not module.check_mode:
+        _pending.clear(state_dir, name)
+    if actions:
+        plan.diff.append(_unit.diff(daemon["name"], actions))
+    return {"actions": actions}
+
+
 def main() -> None:
     attributes = {option: {"type": "str"} for option in ("owner", "group", "mode")}
     rule = {"path": {"type": "str", "required": True}, **attributes}
@@ -278,6 +311,10 @@ def main() -> None:
         "paths": strings,
         "suffix": {"type": "str", "required": True},
         "command": strings,
+    }
+    daemon = {
+        "name": {"type": "str", "required": True},
+        "restart": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         argument_spec={
@@ -293,6 +330,7 @@ def main() -> None:
             "validate": {"type": "list", "elements": "list", "default": []},
             "derive": {"type": "dict", "options": derivation},
             "overlay": {"type": "list", "elements": "str", "default": []},
+            "daemon": {"type": "dict", "options": daemon},
             "prune": {"type": "bool", "default": True},
             "state_dir": {"type": "path", "default": _pending.STATE},
             # One opaque string, so that hiding it hides all contents and mangles nothing else.
@@ -304,10 +342,12 @@ def main() -> None:
     invocation: dict[str, Any] = {"module_args": shown}
     try:
         plan = apply(module)
-    except (ConfigTreeError, TransactionError, OSError) as error:
+        done = run_daemon(module, plan)
+    except (ConfigTreeError, TransactionError, OSError, _unit.UnitError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     result = {
-        "changed": bool(plan.changed or plan.removed),
+        **done,
+        "changed": bool(plan.changed or plan.removed or done.get("actions")),
         "changed_paths": sorted(plan.changed),
         "removed_paths": sorted(plan.removed),
         "invocation": invocation,

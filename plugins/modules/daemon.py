@@ -75,73 +75,8 @@ actions:
   sample: [enable, start]
 """
 
-import time
-from collections.abc import Callable, Collection
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils import _pending
-
-
-def systemctl(module: AnsibleModule, *arguments: str) -> str:
-    """What systemctl prints. When it fails, its words and the unit's log fail the task."""
-    rc, out, err = module.run_command(["systemctl", *arguments])
-    if rc != 0:
-        fail(module, f"'systemctl {' '.join(arguments)}' failed: {' '.join(err.split())}")
-    return str(out)
-
-
-def fail(module: AnsibleModule, problem: str) -> None:
-    """Fail the task with the end of the unit's log, where the reason stands."""
-    unit = module.params["name"]
-    log = module.run_command(["journalctl", "--no-pager", "-o", "cat", "-n", "10", "-u", unit])[1]
-    module.fail_json(msg=f"{problem}. The end of the log of {unit}:\n{log.strip()}")
-
-
-def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> list[str]:
-    """The systemctl verbs that bring a unit to run as configured.
-
-    Args:
-        state: properties of the unit (systemctl show); those of an unknown unit are empty.
-        changed: paths of its configuration that it has not loaded.
-        restart: whether it takes a restart to load them.
-    """
-    units = any(path.startswith("/etc/systemd/system/") for path in changed)
-    actions = []
-    if units or state.get("NeedDaemonReload") == "yes":
-        actions.append("daemon-reload")
-    active = state.get("ActiveState") in ("active", "reloading")
-    # Debian's Postfix runs on when its package is removed, and is enabled when it is back.
-    outlived = active and not state.get("UnitFileState")
-    if state.get("UnitFileState") not in ("enabled", "static", "alias") and not outlived:
-        actions.append("enable")
-    if not active:
-        actions.append("start")
-    elif changed:
-        actions.append("restart" if units or restart else "reload")
-    return actions
-
-
-def read(module: AnsibleModule) -> dict[str, str]:
-    """The properties of the unit that tell what it needs."""
-    properties = "--property=UnitFileState,ActiveState,NeedDaemonReload"
-    lines = systemctl(module, "show", properties, module.params["name"]).splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
-    """The ActiveState of a unit once its reload has ended.
-
-    A Type=notify daemon tells of its reload when ExecReload is long through, so systemctl returns
-    before (systemd.service(5), Type=notify-reload, is what would wait).
-
-    Args:
-        state: reads the ActiveState.
-        seconds: how long to wait at most.
-    """
-    deadline = time.monotonic() + seconds
-    while (found := state()) == "reloading" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
+from ansible_collections.pillarbox.mail.plugins.module_utils import _pending, _unit
 
 
 def main() -> None:
@@ -157,17 +92,13 @@ def main() -> None:
     )
     unit, tree, state_dir = (module.params[key] for key in ("name", "tree", "state_dir"))
     changed = _pending.read(state_dir, tree) or [tree] * module.params["tree_changed"]
-    actions = needed(read(module), changed, module.params["restart"])
-    if actions and not module.check_mode:
-        for action in actions:
-            systemctl(module, action, *([] if action == "daemon-reload" else [unit]))
-        state = settled(lambda: read(module).get("ActiveState", ""))
-        if state != "active":
-            fail(module, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
+    try:
+        actions = _unit.bring_up(module, unit, changed, module.params["restart"])
+    except _unit.UnitError as error:
+        module.fail_json(msg=str(error))
     if not module.check_mode:
         _pending.clear(state_dir, tree)
-    diff = {"before": "", "after": "".join(f"{action} {unit}\n" for action in actions)}
-    module.exit_json(changed=bool(actions), actions=actions, diff=diff)
+    module.exit_json(changed=bool(actions), actions=actions, diff=_unit.diff(unit, actions))
 
 
 if __name__ == "__main__":

@@ -325,11 +325,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 def warn(module: AnsibleModule, keys: list[Key]) -> None:
     """Say which keys go on waiting, for a user who has to publish their records himself."""
-    for domain in sorted({key.domain for key in waiting(keys)}):
-        names = ", ".join(sorted(k.selector for k in waiting(keys) if k.domain == domain))
+    selectors: dict[str, list[str]] = {}
+    for key in waiting(keys):
+        selectors.setdefault(key.domain, []).append(key.selector)
+    for domain, names in sorted(selectors.items()):
         module.warn(
-            f"{domain}: not signing with {names} yet, as not every name server is known to serve"
-            " the records; publish what is missing, then run again"
+            f"{domain}: not signing with {', '.join(sorted(names))} yet, as not every name server"
+            " is known to serve the records; publish what is missing, then run again"
         )
 
 

@@ -36,10 +36,9 @@ attributes:
     description: Sends no update and writes no file when everything is as desired.
 options:
   records:
-    description: The records, each of them one RRset.
+    description: The records, each of them one RRset. This or O(records_text) is required.
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description: The whole domain name. A final dot may be left out.
@@ -81,6 +80,14 @@ options:
             check mode, which reports a change.
         type: bool
         default: false
+  records_text:
+    description:
+      - The records as JSON text, as P(pillarbox.mail.mail_records#filter) returns it with
+        O(pillarbox.mail.mail_records#filter:as_text). What O(records) has by default may be left
+        out.
+      - With 10,000 domains it spares Ansible most of its work.
+    type: str
+    version_added: 0.2.0
   provider:
     description:
       - V(rfc2136) changes the zones by dynamic updates at their primary name server.
@@ -311,7 +318,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
 from ansible_collections.pillarbox.mail.plugins.module_utils._primary import primary_of
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._record import (
+    Record,
+    parse_records,
+    parse_text,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
 from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
 from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
@@ -364,7 +375,8 @@ def do_not_blot(module: AnsibleModule) -> None:
 
 
 def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
-    records = parse_records(params["records"])
+    text = params["records_text"]
+    records = parse_records(params["records"] if text is None else parse_text(text))
     if not module.check_mode:
         refuse_pending(records)
     zones = provider(params, records)
@@ -396,7 +408,6 @@ def main() -> None:
             "records": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
                 "options": {
                     "name": {"type": "str", "required": True},
                     "type": {"type": "str", "required": True},
@@ -408,6 +419,8 @@ def main() -> None:
                     "pending": {"type": "bool", "default": False},
                 },
             },
+            # Ansible would log all of it, and return it as an argument. It has no secrets.
+            "records_text": {"type": "str", "no_log": True},
             "provider": {"choices": ["rfc2136", "zonefile", "octodns"], "required": True},
             "server": {"type": "str"},
             "port": {"type": "int", "default": 53},
@@ -429,6 +442,8 @@ def main() -> None:
             ("provider", "octodns", ["provider_class"]),
         ],
         required_together=[("tsig_name", "tsig_secret")],
+        required_one_of=[("records", "records_text")],
+        mutually_exclusive=[("records", "records_text")],
         supports_check_mode=True,
     )
     if not HAS_DNSPYTHON:

@@ -111,5 +111,5 @@ def test_the_next_run_changes_nothing_and_says_it_again_until_it_is_told_to_forg
 ) -> None:
     again = renamed()
     assert lab.changed(again) == 0 and f"mx was {lab.MX} before" in again.stdout
-    lab.on("mx", "rm /etc/ansible/facts.d/pillarbox.fact")
+    lab.on("mx", "rm /etc/pillarbox/hostnames")
     assert " before. What a run made" not in renamed("--check").stdout

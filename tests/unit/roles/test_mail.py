@@ -56,9 +56,10 @@ def test_the_records_have_the_same_defaults() -> None:
 def test_parked_domains_are_not_served(domains: dict[str, Any], served: list[str]) -> None:
     jinja = NativeEnvironment(undefined=StrictUndefined)
     jinja.filters["dict2items"] = lambda items: [{"key": k, "value": v} for k, v in items.items()]
+    jinja.filters["items2dict"] = lambda items: {item["key"]: item["value"] for item in items}
     variables = load("vars/main.yml")
     parked = jinja.from_string(variables["_mail_parked"]).render(mail_domains=domains)
     found = jinja.from_string(variables["mail_served_domains"]).render(
-        mail_domains=domains, _mail_parked=list(parked)
+        mail_domains=domains, _mail_parked=parked
     )
     assert list(found) == served

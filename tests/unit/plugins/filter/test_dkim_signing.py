@@ -36,3 +36,8 @@ def test_the_new_key_signs_when_it_is_served_and_the_old_one_until_then(
     found = dkim_signing(keys, served)
     assert [key["selector"] for key in found] == signing
     assert all(key in keys for key in found), "with all that was known of them"
+
+
+def test_keys_of_other_domains_are_left_out() -> None:
+    keys = [item("r1", "active"), {**item("r1", "active"), "domain": "example.net"}]
+    assert dkim_signing(keys, [], ["example.org"]) == keys[:1]

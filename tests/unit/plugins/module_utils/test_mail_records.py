@@ -8,6 +8,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._domain_records imp
 from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import (
     MailRecordsError,
     mail_records,
+    selected,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts import (
     mta_sts_policy,
@@ -440,3 +441,16 @@ def test_all_keys_of_a_parked_domain_are_withdrawn_and_none_of_a_domain_that_lef
         (f"{selector}._domainkey.example.org", "absent") for selector in ("r1", "e1", "r3")
     }
     assert with_states(("r3", "revoked"), domains={"example.net": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "types"),
+    [
+        ({"hold": ["MX", "SRV"]}, {"TXT"}),
+        ({"types": ["MX"]}, {"MX"}),
+        ({"types": ["MX"], "names": ["_dmarc.example.org"]}, {"MX", "TXT"}),
+    ],
+)
+def test_some_records_are_chosen_by_type_and_name(choice, types):
+    found = selected(mail_records(SETTINGS), **choice)
+    assert {record["type"] for record in found if record["state"] == "present"} == types

@@ -11,6 +11,7 @@ import stat
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.filter.mail_records import mail_records_filter
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 
@@ -59,6 +60,23 @@ def test_a_changed_ttl_changes_one_line_of_the_file_and_a_check_tells_it(run, tm
         "@ 3600 IN MX 10 mx.example.org.",
         "@ 60 IN MX 10 mx.example.org.",
     }
+
+
+def test_takes_the_text_of_the_filter_for_the_list_and_does_not_repeat_it(run, tmp_path):
+    settings = {"hostname": "mx.example.org", "domains": {"example.org": {}}}
+    arguments = {"provider": "zonefile", "path": str(tmp_path)}
+    assert run(**arguments, records=mail_records_filter(settings))["changed"]
+
+    done = run(**arguments, records_text=mail_records_filter(settings, as_text=True))
+
+    assert not done["changed"]
+    assert "DMARC" not in str(done["invocation"])
+
+
+@pytest.mark.parametrize("text", ["not JSON", "{}", '["MX"]', '[{"name": "example.org"}]'])
+def test_a_text_that_is_no_list_of_records_is_refused(run, tmp_path, text):
+    failed = run(provider="zonefile", path=str(tmp_path), records_text=text)
+    assert "records_text is not what the filter mail_records returns" in failed["msg"]
 
 
 def test_dnspython_is_asked_for(run, monkeypatch):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.modules.daemon import needed, settled
+from ansible_collections.pillarbox.mail.plugins.module_utils._unit import needed, settled
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "NeedDaemonReload": "no"}
 STOPPED = {**RUNNING, "ActiveState": "inactive"}

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a systemd unit with its present configuration.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+class UnitError(Exception):
+    """A unit that does not run as it should; the message ends with its log."""
+
+
+def bring_up(
+    module: AnsibleModule, unit: str, changed: Collection[str], restart: bool
+) -> list[str]:
+    """Enable, start, reload or restart the unit as needed; return the verbs of systemctl.
+
+    Args:
+        module: runs the commands; in check mode nothing is done.
+        unit: the unit with its suffix.
+        changed: paths of its configuration that it has not loaded.
+        restart: whether it takes a restart to load them.
+
+    Raises:
+        UnitError: systemctl failed, or the unit is not active afterwards.
+    """
+
+    def read() -> dict[str, str]:
+        properties = "--property=UnitFileState,ActiveState,NeedDaemonReload"
+        lines = _systemctl(module, unit, "show", properties, unit).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    actions = needed(read(), changed, restart)
+    if actions and not module.check_mode:
+        for action in actions:
+            _systemctl(module, unit, action, *([] if action == "daemon-reload" else [unit]))
+        state = settled(lambda: read().get("ActiveState", ""))
+        if state != "active":
+            raise _error(module, unit, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
+    return actions
+
+
+def diff(unit: str, actions: Collection[str]) -> dict[str, str]:
+    """Return what is done to the unit, for --diff."""
+    return {"before": "", "after": "".join(f"{action} {unit}\n" for action in actions)}
+
+
+def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> list[str]:
+    """Return the systemctl verbs that bring a unit to run as configured.
+
+    Args:
+        state: properties of the unit (systemctl show); those of an unknown unit are empty.
+        changed: paths of its configuration that it has not loaded.
+        restart: whether it takes a restart to load them.
+    """
+    units = any(path.startswith("/etc/systemd/system/") for path in changed)
+    actions = []
+    if units or state.get("NeedDaemonReload") == "yes":
+        actions.append("daemon-reload")
+    active = state.get("ActiveState") in ("active", "reloading")
+    # Debian's Postfix runs on when its package is removed, and is enabled when it is back.
+    outlived = active and not state.get("UnitFileState")
+    if state.get("UnitFileState") not in ("enabled", "static", "alias") and not outlived:
+        actions.append("enable")
+    if not active:
+        actions.append("start")
+    elif changed:
+        actions.append("restart" if units or restart else "reload")
+    return actions
+
+
+def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
+    """Return the ActiveState of a unit once its reload has ended.
+
+    A Type=notify daemon tells of its reload when ExecReload is long through, so systemctl returns
+    before (systemd.service(5), Type=notify-reload, is what would wait).
+
+    Args:
+        state: reads the ActiveState.
+        seconds: how long to wait at most.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := state()) == "reloading" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def _systemctl(module: AnsibleModule, unit: str, *arguments: str) -> str:
+    rc, out, err = module.run_command(["systemctl", *arguments])
+    if rc != 0:
+        said = " ".join(err.split())
+        raise _error(module, unit, f"'systemctl {' '.join(arguments)}' failed: {said}")
+    return str(out)
+
+
+def _error(module: AnsibleModule, unit: str, problem: str) -> UnitError:
+    """Return the error with the end of the unit's log, where the reason stands."""
+    log = module.run_command(["journalctl", "--no-pager", "-o", "cat", "-n", "10", "-u", unit])[1]
+    return UnitError(f"{problem}. The end of the log of {unit}:\n{log.strip()}")

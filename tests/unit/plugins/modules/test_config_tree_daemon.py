@@ -1,0 +1,112 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The option daemon of config_tree, with a systemctl that only notes what it is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from .test_config_tree import Host
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
+
+FILES = {"etc/demo.conf": b"colour = red\n"}
+OTHER = {"etc/demo.conf": b"colour = blue\n"}
+DEMO = {"name": "demo.service"}
+SYSTEMCTL = """\
+#!/bin/sh
+case $1 in
+show) cat {state} ;;
+*) echo "$1" >>{asked} && test ! -e {broken} && echo ActiveState=active >{state} &&
+    echo UnitFileState=enabled >>{state} ;;
+esac
+"""
+
+
+class Systemd:
+    """What stands in for it: its programs, and files with what it is asked for and tells."""
+
+    def __init__(self, base: Path) -> None:
+        self._asked, self._state, self._broken = (base / n for n in ("asked", "state", "broken"))
+        self._state.write_text("ActiveState=inactive\nUnitFileState=disabled\n")
+        text = SYSTEMCTL.format(state=self._state, asked=self._asked, broken=self._broken)
+        programs = {"systemctl": text, "journalctl": "#!/bin/sh\necho no colour\n"}
+        for name, script in programs.items():
+            (base / name).write_text(script)
+            (base / name).chmod(0o755)
+
+    def asked(self) -> list[str]:
+        """What it was asked to do since the last call of this."""
+        asked = self._asked.read_text().split() if self._asked.exists() else []
+        self._asked.unlink(missing_ok=True)
+        return asked
+
+    def break_unit(self, broken: bool = True) -> None:
+        self._broken.touch() if broken else self._broken.unlink()
+
+
+@pytest.fixture
+def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
+    return Host(tmp_path, capsys)
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return Systemd(directory)
+
+
+def test_starts_its_daemon_and_then_leaves_it_alone(host: Host, systemd: Systemd) -> None:
+    first = host.run(FILES, daemon=DEMO)
+    assert (first["actions"], systemd.asked()) == (["enable", "start"], ["enable", "start"])
+    assert first["diff"][-1]["after"] == "enable demo.service\nstart demo.service\n"
+
+    again = host.run(FILES, daemon=DEMO)
+
+    assert (again["changed"], again["actions"], again["diff"]) == (False, [], [])
+    assert systemd.asked() == []
+
+
+@pytest.mark.parametrize(("restart", "action"), [(False, "reload"), (True, "restart")])
+def test_has_its_daemon_load_what_was_changed(
+    host: Host, systemd: Systemd, restart: bool, action: str
+) -> None:
+    host.run(FILES, daemon=DEMO)
+    systemd.asked()
+
+    result = host.run(OTHER, daemon={**DEMO, "restart": restart})
+
+    assert (result["actions"], systemd.asked()) == ([action], [action])
+
+
+def test_a_check_predicts_what_is_done_to_the_daemon_and_does_nothing(
+    host: Host, systemd: Systemd
+) -> None:
+    predicted = host.run(FILES, check=True, daemon=DEMO)
+    assert (predicted["changed"], systemd.asked()) == (True, [])
+
+    result = host.run(FILES, daemon=DEMO)
+
+    assert predicted["actions"] == result["actions"]
+    assert predicted["diff"] == result["diff"]
+
+
+def test_a_daemon_that_does_not_load_the_tree_is_told_and_asked_again_by_the_next_run(
+    host: Host, systemd: Systemd
+) -> None:
+    host.run(FILES, daemon=DEMO)
+    systemd.break_unit()
+
+    failed = host.run(OTHER, daemon=DEMO)
+
+    assert failed["failed"] and "no colour" in failed["msg"], failed
+    systemd.break_unit(False)
+    systemd.asked()
+    assert host.run(OTHER, daemon=DEMO)["actions"] == ["reload"]
+    assert systemd.asked() == ["reload"]
