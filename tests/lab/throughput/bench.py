@@ -278,8 +278,8 @@ def rounds(measures: dict[str, Callable[[], Took]], count: int) -> None:
                 print(f"{side}, {what}: {rate:.0f}/s, processor {seconds:.1f} s", file=sys.stderr)
                 results[what][side].append(result)
     switch("collection")
-    for what, result in results.items():
-        print(report(what, result), flush=True)
+    for what, taken in results.items():
+        print(report(what, taken), flush=True)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import stat
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.filter.mail_records import mail_records_filter
+from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import mail_records
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 
@@ -65,9 +65,9 @@ def test_a_changed_ttl_changes_one_line_of_the_file_and_a_check_tells_it(run, tm
 def test_takes_the_text_of_the_filter_for_the_list_and_does_not_repeat_it(run, tmp_path):
     settings = {"hostname": "mx.example.org", "domains": {"example.org": {}}}
     arguments = {"provider": "zonefile", "path": str(tmp_path)}
-    assert run(**arguments, records=mail_records_filter(settings))["changed"]
+    assert run(**arguments, records=mail_records(settings))["changed"]
 
-    done = run(**arguments, records_text=mail_records_filter(settings, as_text=True))
+    done = run(**arguments, records_text=json.dumps(mail_records(settings)))
 
     assert not done["changed"]
     assert "DMARC" not in str(done["invocation"])
