@@ -222,7 +222,7 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if not isinstance(domains, Mapping):
         return
     parked = {name for name, value in domains.items() if _parked(value)}
-    if hostname in parked:
+    if isinstance(hostname, str) and hostname in parked:
         yield "mail_hostname", f"is {hostname}, a parked domain; take parked from it"
     for where, uri in _reports(settings, domains):
         try:

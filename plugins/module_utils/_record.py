@@ -119,13 +119,26 @@ def parse_text(text: str) -> list[Mapping[str, Any]]:
         items = json.loads(text)
     except ValueError:
         items = None
-    if not isinstance(items, list) or not all(_is_record(item) for item in items):
+    if not isinstance(items, list) or not all(map(_is_record, items)):
         raise DnsError("records_text is not what the filter mail_records returns with as_text.")
     return [{**_DEFAULTS, "pending": False, **item} for item in items]
 
 
+# In the text, as the option `records` takes them; what is required is without a default there.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **{"name": str, "type": str, "ttl": int, "values": list, "state": str, "reason": str},
+    **{"level": (str, type(None)), "pending": bool},
+}
+
+
 def _is_record(item: object) -> bool:
-    return isinstance(item, dict) and {"name", "type"} <= item.keys()
+    return (
+        isinstance(item, dict)
+        and {"name", "type"} <= item.keys() <= _TYPES.keys()
+        and all(isinstance(value, _TYPES[key]) for key, value in item.items())
+        and all(isinstance(value, str) for value in item.get("values", ()))
+        and item.get("state", "present") in ("present", "absent")
+    )
 
 
 def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -60,11 +60,15 @@ SETTLE = 5.0
 
 @dataclass
 class Rfc2136:
-    """The provider. Without *zones* the primary is asked which zone each name is in."""
+    """The provider. Without *zones* the primary is asked which zone each name is in.
+
+    Hosts in *published* have addresses, whatever the primary says.
+    """
 
     primary: Server
     zones: Sequence[dns.name.Name] = ()
     secondaries_port: int = 53
+    published: Collection[dns.name.Name] = ()
     updates_sent: int = field(default=0, init=False)
 
     def plan(self, records: Sequence[Record]) -> list[ZonePlan]:
@@ -79,7 +83,7 @@ class Rfc2136:
         plans = look(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
             refuse_alias(plan, str(self.primary))
-        refuse_nowhere(self.primary, plans)
+        refuse_nowhere(self.primary, plans, self.published)
         return plans
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_text
@@ -27,11 +27,14 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdatatype
 
 
-def refuse_nowhere(server: Server, plans: Sequence[ZonePlan]) -> None:
+def refuse_nowhere(
+    server: Server, plans: Sequence[ZonePlan], published: Collection[dns.name.Name] = ()
+) -> None:
     """Raise DnsError if a new MX or SRV value names a host of the plans' zones without an address.
 
     Mail would not get there, and BIND refuses such a record (check-integrity). Only an authority
-    can tell that there is no address, so hosts in other zones are not judged.
+    can tell that there is no address, so hosts in other zones are not judged, and neither are those
+    whose addresses are *published* otherwise.
     """
     zones = {plan.zone for plan in plans}
     addressed = {
@@ -39,7 +42,7 @@ def refuse_nowhere(server: Server, plans: Sequence[ZonePlan]) -> None:
         for plan in plans
         for (name, rdtype), wanted in plan.desired.items()
         if rdtype in _addresses() and wanted is not None
-    }
+    }.union(published)
     named = {
         target: record
         for plan in plans

@@ -342,17 +342,22 @@ def main() -> None:
     invocation: dict[str, Any] = {"module_args": shown}
     try:
         plan = apply(module)
-        done = run_daemon(module, plan)
-    except (ConfigTreeError, TransactionError, OSError, _unit.UnitError) as error:
+    except (ConfigTreeError, TransactionError, OSError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
-    result = {
-        **done,
-        "changed": bool(plan.changed or plan.removed or done.get("actions")),
+    result: dict[str, Any] = {
+        "changed": bool(plan.changed or plan.removed),
         "changed_paths": sorted(plan.changed),
         "removed_paths": sorted(plan.removed),
         "invocation": invocation,
     }
-    module.exit_json(**result, **({"diff": plan.diff} if module._diff else {}))
+    try:
+        done = run_daemon(module, plan)
+    except _unit.UnitError as error:
+        paths = [*result["changed_paths"], *result["removed_paths"]]
+        changed = f"\nChanged before that: {', '.join(paths)}" if paths else ""
+        module.fail_json(msg=f"{error}{changed}", **result)
+    result["changed"] = bool(result["changed"] or done.get("actions"))
+    module.exit_json(**result, **done, **({"diff": plan.diff} if module._diff else {}))
 
 
 if __name__ == "__main__":

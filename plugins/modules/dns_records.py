@@ -99,6 +99,14 @@ options:
     type: str
     choices: [rfc2136, zonefile, octodns]
     required: true
+  published_hosts:
+    description:
+      - Hosts whose addresses a task before this one publishes. Check mode, in which it has not done
+        so, takes them for granted when MX or SRV records name these hosts.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   server:
     description:
       - Address or name of the primary name server for O(provider=rfc2136).
@@ -343,7 +351,8 @@ def provider(params: dict[str, Any], records: list[Record]) -> Any:
     if params["tsig_name"]:
         key = tsig_key(params["tsig_name"], params["tsig_secret"], params["tsig_algorithm"])
     server = params["server"] or primary_of(zones or [record.name for record in records])
-    return Rfc2136(Server(server, server, params["port"], key), zones)
+    published = [to_name(host) for host in params["published_hosts"]]
+    return Rfc2136(Server(server, server, params["port"], key), zones, published=published)
 
 
 def refuse_pending(records: list[Record]) -> None:
@@ -379,7 +388,7 @@ def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, A
     records = parse_records(params["records"] if text is None else parse_text(text))
     if not module.check_mode:
         refuse_pending(records)
-    zones = provider(params, records)
+    zones = provider(params if module.check_mode else {**params, "published_hosts": []}, records)
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
@@ -422,6 +431,7 @@ def main() -> None:
             # Ansible would log all of it, and return it as an argument. It has no secrets.
             "records_text": {"type": "str", "no_log": True},
             "provider": {"choices": ["rfc2136", "zonefile", "octodns"], "required": True},
+            "published_hosts": {"type": "list", "elements": "str", "default": []},
             "server": {"type": "str"},
             "port": {"type": "int", "default": 53},
             "zones": {"type": "list", "elements": "str", "default": []},

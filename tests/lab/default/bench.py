@@ -117,6 +117,7 @@ def service_of_a_password(accounts: int, domains: int) -> float:
         if start and not end and ("ok: [mx]" in line or "changed: [mx]" in line):
             lab.eventually("the login", lambda: logged_in(password))
             end = time.monotonic()
+    assert end, "the logins were not written"
     return end - start
 
 

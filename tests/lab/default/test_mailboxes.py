@@ -52,9 +52,15 @@ def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
         session.quit()
 
 
-def test_pop3_is_served_from_the_run_on_that_switches_it_on() -> None:
+def test_what_is_optional_may_be_left_out_and_switched_on() -> None:
+    mail = lab.message(BOB, "dave+Alone@example.org")
+    with lab.imap(DAVE) as session:
+        session.create("Alone")
     try:
-        assert lab.changed(lab.playbook(MAILBOXES, mail_pop3=False)) > 0
+        without = {"mail_pop3": False, "dovecot_sieve_before": "", "dovecot_sieve_after": ""}
+        assert lab.changed(lab.playbook(MAILBOXES, **without)) > 0
+        lab.send_from_peer(mail)
+        assert lab.received(DAVE, mail, "Alone")
         # As after a boot: what Dovecot had at an earlier start lies there still.
         lab.on("mx", "systemctl stop dovecot && rm -r /run/dovecot && systemctl start dovecot")
         with pytest.raises(ConnectionRefusedError), pop3(ALICE):

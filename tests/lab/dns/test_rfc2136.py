@@ -409,6 +409,8 @@ def test_a_host_without_an_address_is_refused_before_anything_is_sent(bind, reco
         with pytest.raises(DnsError, match=f"has no address of {target}, the host that {zone} "):
             provider.plan(records((zone, rdtype, [value])))
     assert provider.updates_sent == 0
+    provider.published = [to_name(target)]
+    assert provider.plan(records((zone, "MX", [f"10 {target}."])))
 
 
 def test_a_host_whose_address_comes_with_it_or_that_another_server_knows_is_not_refused(

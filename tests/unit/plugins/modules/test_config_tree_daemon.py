@@ -106,6 +106,7 @@ def test_a_daemon_that_does_not_load_the_tree_is_told_and_asked_again_by_the_nex
     failed = host.run(OTHER, daemon=DEMO)
 
     assert failed["failed"] and "no colour" in failed["msg"], failed
+    assert "etc/demo.conf" in failed["msg"], "what was changed is not lost"
     systemd.break_unit(False)
     systemd.asked()
     assert host.run(OTHER, daemon=DEMO)["actions"] == ["reload"]

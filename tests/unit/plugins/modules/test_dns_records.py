@@ -73,7 +73,19 @@ def test_takes_the_text_of_the_filter_for_the_list_and_does_not_repeat_it(run, t
     assert "DMARC" not in str(done["invocation"])
 
 
-@pytest.mark.parametrize("text", ["not JSON", "{}", '["MX"]', '[{"name": "example.org"}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not JSON",
+        "{}",
+        '["MX"]',
+        '[{"name": "example.org"}]',
+        '[{"name": "example.org", "type": "A", "state": "Present"}]',
+        '[{"name": "example.org", "type": "A", "ttl": "300"}]',
+        '[{"name": "example.org", "type": "A", "values": [5]}]',
+        '[{"name": "example.org", "type": "A", "address": "192.0.2.1"}]',
+    ],
+)
 def test_a_text_that_is_no_list_of_records_is_refused(run, tmp_path, text):
     failed = run(provider="zonefile", path=str(tmp_path), records_text=text)
     assert "records_text is not what the filter mail_records returns" in failed["msg"]

@@ -105,6 +105,20 @@ def test_a_daemon_that_serves_somebody_elses_certificate_does_not_either(host: H
     assert host.pairs()["rsa"] != PAIRS["rsa"] and host.on_the_wire() == foreign
 
 
+def test_a_daemon_that_serves_a_pair_whose_key_is_lost_is_watched_still(host: Host) -> None:
+    host.key_file("ecdsa", "current").write_bytes(OTHER_KEY)
+    goes_on_with_the_old(host)
+    run = host.run("renew")
+    assert run.status == 1
+    assert run.err.endswith("; the former pair is back in service\n")
+
+
+def test_a_key_that_nobody_needs_may_be_broken(host: Host) -> None:
+    host.key_file("rsa", "previous").touch()
+    assert host.run("renew", "--force").status == 0
+    assert host.on_the_wire() == host.on_disk()
+
+
 def test_a_new_host_serves_nothing_when_its_first_pairs_do_not_work(host: Host) -> None:
     for algorithm in ALGORITHMS:
         host.pair_file(algorithm).unlink()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -108,9 +109,13 @@ class Ring:
             raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
 
     def spkis(self) -> set[bytes]:
-        """What TLSA records pin, of each key that there is. Raises CertificateError."""
-        slots = product(ALGORITHMS, ROLES)
-        return {self.spki(*slot) for slot in slots if self.key_file(*slot).exists()}
+        """What TLSA records pin, of each key and each pair that there is and can be read."""
+        keys = [read(self.key_file(*slot)) for slot in product(ALGORITHMS, ROLES)]
+        found = set()
+        for pem in [*keys, *map(self.served, ALGORITHMS)]:
+            with suppress(CertificateError):
+                found.add(key_spki(pem or b""))
+        return found
 
     def served_file(self, algorithm: str) -> Path:
         return self.directory / f"{algorithm}.pem"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from pair import CertificateError, leaf_of, spki
 from ring import TEMPORARY, Ring, replace
@@ -137,7 +138,8 @@ class Swap:
         found, ours = [], self.ring.spkis()
         for port in (port for ports in self.services.values() for port in ports):
             for algorithm in algorithms:
-                with suppress(OSError, smtplib.SMTPException):
+                # A foreign certificate may be of a kind that cannot be read.
+                with suppress(OSError, smtplib.SMTPException, ValueError, UnsupportedAlgorithm):
                     der = certificate_at(port, algorithm, self.hostname)
                     if spki(x509.load_der_x509_certificate(der).public_key()) in ours:
                         found.append((port, algorithm))
