@@ -138,7 +138,7 @@ def test_mail_waits_while_postsrsd_is_stopped(forwarded: EmailMessage) -> None:
         lab.received(CAROL, mail)
         lab.received_at_peer(own)
         lab.deferral("mx", mail)
-        assert lab.answer_to(rewritten, "").startswith("451 4.3.0")
+        assert lab.answer_to(rewritten, "").startswith("451 4.3.")
         assert lab.answer_to("nobody@example.org").startswith("550 5.1.1")
     finally:
         lab.on("mx", "systemctl start postsrsd")
