@@ -41,6 +41,18 @@ def outcome(mail: EmailMessage) -> str:
     return lab.eventually("the outcome", lambda: lab.log_of("peer", mail, "status=") or None)[-1]
 
 
+def wait_for_clamd() -> None:
+    """It answers when it has read its signatures (clamd(8))."""
+    ping = (
+        "import socket; clamd = socket.socket(socket.AF_UNIX);"
+        " clamd.connect('/run/clamav/clamd.ctl'); clamd.send(b'nPING\\n');"
+        " print(clamd.recv(9).decode())"
+    )
+    lab.eventually(
+        "clamd", lambda: "PONG" in lab.on("mx", f'python3 -c "{ping}"', check=False) or None
+    )
+
+
 @pytest.fixture(scope="module", autouse=True)
 def without_signatures() -> Iterator[EmailMessage]:
     """The first run with ClamAV, and a message that came then."""
@@ -53,7 +65,7 @@ def without_signatures() -> Iterator[EmailMessage]:
     assert "451 4.7.1 This mail cannot be scanned for viruses now, try again later" in waiting
     for name, text in SIGNATURES.items():
         lab.on("mx", f"cat >/var/lib/clamav/{name}", text)
-    lab.eventually("clamd", lambda: lab.on("mx", "ls /run/clamav/clamd.ctl", check=False) or None)
+    wait_for_clamd()
     yield mail
     lab.on("mx", "systemctl disable --now clamav-daemon.service clamav-freshclam.service")
     lab.on("mx", f"cd /var/lib/clamav && rm {' '.join(SIGNATURES)}")
@@ -102,6 +114,7 @@ def test_mail_is_put_off_while_clamd_is_dead() -> None:
             lab.submit(lab.message(ALICE, BOB))
     finally:
         lab.on("mx", "systemctl start clamav-daemon.service")
+        wait_for_clamd()
     unscanned = b"4.7.1 This mail cannot be scanned for viruses now, try again later"
     assert refusal.value.args == (451, unscanned)
 
