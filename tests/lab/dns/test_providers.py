@@ -154,8 +154,10 @@ def test_absent_values_leave_what_somebody_else_has_put_there_since(run, service
 
 
 def provider_of(service):
-    defaults = {"zones": [], "port": 53, "tsig_name": None, "tsig_algorithm": "hmac-sha256"}
-    return dns_records.provider({**defaults, **service.arguments}, [])
+    defaults = {"zones": [], "published_hosts": [], "port": 53, "tsig_name": None}
+    return dns_records.provider(
+        {**defaults, "tsig_algorithm": "hmac-sha256", **service.arguments}, []
+    )
 
 
 def test_two_controllers_at_one_zone_lose_nothing(records, service):
