@@ -57,8 +57,8 @@ def test_what_is_optional_may_be_left_out_and_switched_on() -> None:
     with lab.imap(DAVE) as session:
         session.create("Alone")
     try:
-        without = {"mail_pop3": False, "dovecot_sieve_before": "", "dovecot_sieve_after": ""}
-        assert lab.changed(lab.playbook(MAILBOXES, **without)) > 0
+        scripts: dict[str, Any] = {"dovecot_sieve_before": "", "dovecot_sieve_after": ""}
+        assert lab.changed(lab.playbook(MAILBOXES, mail_pop3=False, **scripts)) > 0
         lab.send_from_peer(mail)
         assert lab.received(DAVE, mail, "Alone")
         # As after a boot: what Dovecot had at an earlier start lies there still.
