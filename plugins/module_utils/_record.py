@@ -110,7 +110,25 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     return rdata
 
 
-_DEFAULTS = {"ttl": 3600, "values": [], "state": "present", "reason": "", "level": None}
+# In `records_text`, as the option `records` takes them: what may be left out, and each type.
+_DEFAULTS: dict[str, Any] = {
+    "ttl": 3600,
+    "values": [],
+    "state": "present",
+    "reason": "",
+    "level": None,
+    "pending": False,
+}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "type": str,
+    "ttl": int,
+    "values": list,
+    "state": str,
+    "reason": str,
+    "level": (str, type(None)),
+    "pending": bool,
+}
 
 
 def parse_text(text: str) -> list[Mapping[str, Any]]:
@@ -121,14 +139,7 @@ def parse_text(text: str) -> list[Mapping[str, Any]]:
         items = None
     if not isinstance(items, list) or not all(map(_is_record, items)):
         raise DnsError("records_text is not what the filter mail_records returns with as_text.")
-    return [{**_DEFAULTS, "pending": False, **item} for item in items]
-
-
-# In the text, as the option `records` takes them; what is required is without a default there.
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    **{"name": str, "type": str, "ttl": int, "values": list, "state": str, "reason": str},
-    **{"level": (str, type(None)), "pending": bool},
-}
+    return [{**_DEFAULTS, **item} for item in items]
 
 
 def _is_record(item: object) -> bool:

@@ -299,8 +299,8 @@ def playbook(
         json.dump(settings, file, default=str)
         file.flush()
         return subprocess.run(
-            [*within, *_command(name), *arguments, "-e", f"@{file.name}"],
-            env=_environment(collections),
+            [*within, *command(name), *arguments, "-e", f"@{file.name}"],
+            env=environment(collections),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -311,20 +311,22 @@ def playbook(
 def start(name: str) -> subprocess.Popen[bytes]:
     """Start a playbook as the leader of a process group, by which it can be killed."""
     return subprocess.Popen(
-        _command(name),
-        env=_environment(COLLECTIONS),
+        command(name),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
 
-def _command(name: str) -> list[str]:
+def command(name: str) -> list[str]:
+    """The command that runs a playbook with the lab's inventory."""
     inventory = str(ROOT / "lab/inventory.yml")
     return [sys.executable, "-m", "ansible", "playbook", name, "-i", inventory]
 
 
-def _environment(collections: Path) -> dict[str, str]:
+def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
+    """What it runs with; its output has no colours."""
     return {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(collections),

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -75,13 +74,10 @@ def site() -> None:
 
 def running_site() -> Iterator[str]:
     """Run site.yml and yield each line of its output as it comes."""
-    command = [sys.executable, "-m", "ansible", "playbook", "pillarbox.mail.site"]
-    inventories = ["-i", str(lab.ROOT / "lab/inventory.yml"), "-i", str(INVENTORY / "hosts.yml")]
-    environment = {"ANSIBLE_COLLECTIONS_PATH": str(lab.COLLECTIONS), "ANSIBLE_NOCOLOR": "true"}
     said = []
     with subprocess.Popen(
-        [*command, *inventories],
-        env={**os.environ, **environment},
+        [*lab.command("pillarbox.mail.site"), "-i", str(INVENTORY / "hosts.yml")],
+        env=lab.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
