@@ -11,9 +11,15 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.pillarbox.mail.plugins.module_utils import _contested
-from ansible_collections.pillarbox.mail.plugins.module_utils._checks import Problem, Unresolved
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings import check
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.hosts import (
+    SETTINGS,
+    contested,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
+    Problem,
+    Unresolved,
+)
 
 _ROLES = Path(__file__).parents[2] / "roles"
 # What the role mail computes has names that begin like those of settings.
@@ -82,13 +88,13 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         names = dict.fromkeys([host, *task_vars["groups"].get(_GROUP, [])])
         hosts = {name: self._claims(task_vars["hostvars"][name]) for name in names}
-        return _contested.contested(host, hosts)
+        return contested(host, hosts)
 
     @staticmethod
     def _claims(variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings by which hosts can get into each other's way."""
         claims = {}
-        for name in _contested.SETTINGS:
+        for name in SETTINGS:
             try:
                 claims[name] = variables.get(name)
             except AnsibleError:

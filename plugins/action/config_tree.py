@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pack
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import pack
 
 # Ansible imports action plugins in its main process, and forks a worker for each task. A worker's
 # first full garbage collection would write to, and so copy, every object that the main process has:

@@ -63,8 +63,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_ledger import from_dict
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import ACTIVE, switch
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.ledger import from_dict
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import ACTIVE, switch
 
 
 def dkim_signing(

@@ -142,7 +142,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils import _addresses, _routes
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import (
+    addresses as _addresses,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import routes as _routes
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import passwd_keys
 
 

@@ -127,7 +127,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail import (
     MailRecordsError,
     mail_records,
     selected,

@@ -69,7 +69,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._acme import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     AcmeError,
     account_file,
     account_uri,

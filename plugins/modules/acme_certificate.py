@@ -79,7 +79,10 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._certificates import can_run, predict
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.certificates import (
+    can_run,
+    predict,
+)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

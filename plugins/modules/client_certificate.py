@@ -108,19 +108,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._client_ca import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
+    FilesError,
+    create_directory,
+    read_file,
+    replace_file,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
+    KeysError,
+    require_cryptography,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.client_ca import (
     dump_issued,
     issue,
     load_issued,
     make_authority,
     valid,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
-    KeysError,
-    create_directory,
-    read_file,
-    replace_file,
-    require_cryptography,
 )
 
 # What encrypts the key on its way; shorter ones are guessed.
@@ -233,7 +236,7 @@ def main() -> None:
         check(module.params)
         os.umask(0o077)
         module.exit_json(**run(module))
-    except (KeysError, OSError) as error:
+    except (FilesError, KeysError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

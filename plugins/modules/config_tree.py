@@ -203,18 +203,19 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils import _pending, _unit
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import (
+from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.derive import Derivation
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
     ConfigTreeError,
     Entry,
     build_entries,
     redact,
     unpack,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_derive import Derivation
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_plan import Plan, look
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_stage import lock, staged
-from ansible_collections.pillarbox.mail.plugins.module_utils._file_transaction import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan, look
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.stage import lock, staged
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
     TransactionError,
     is_interrupted,
     recover,
@@ -284,7 +285,7 @@ def apply(module: AnsibleModule) -> Plan:
         if not module.check_mode:
             if plan.changed or plan.removed:
                 # Before the change: a daemon that is told in vain does no harm.
-                _pending.add(params["state_dir"], params["name"], [*plan.changed, *plan.removed])
+                pending.add(params["state_dir"], params["name"], [*plan.changed, *plan.removed])
             plan.transaction.commit()
     return plan
 
@@ -294,10 +295,10 @@ def run_daemon(module: AnsibleModule, plan: Plan) -> dict[str, Any]:
     daemon, state_dir, name = (module.params[key] for key in ("daemon", "state_dir", "name"))
     if daemon is None:
         return {}
-    changed = {*_pending.read(state_dir, name), *plan.changed, *plan.removed}
+    changed = {*pending.read(state_dir, name), *plan.changed, *plan.removed}
     actions = _unit.bring_up(module, daemon["name"], changed, daemon["restart"])
     if not module.check_mode:
-        _pending.clear(state_dir, name)
+        pending.clear(state_dir, name)
     if actions:
         plan.diff.append(_unit.diff(daemon["name"], actions))
     return {"actions": actions}
@@ -332,7 +333,7 @@ def main() -> None:
             "overlay": {"type": "list", "elements": "str", "default": []},
             "daemon": {"type": "dict", "options": daemon},
             "prune": {"type": "bool", "default": True},
-            "state_dir": {"type": "path", "default": _pending.STATE},
+            "state_dir": {"type": "path", "default": pending.STATE},
             # One opaque string, so that hiding it hides all contents and mangles nothing else.
             "_archive": {"type": "str", "no_log": True},
         },

@@ -76,7 +76,8 @@ actions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils import _pending, _unit
+from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 
 
 def main() -> None:
@@ -86,18 +87,18 @@ def main() -> None:
             "tree": {"type": "str", "required": True},
             "tree_changed": {"type": "bool", "default": False},
             "restart": {"type": "bool", "default": False},
-            "state_dir": {"type": "path", "default": _pending.STATE},
+            "state_dir": {"type": "path", "default": pending.STATE},
         },
         supports_check_mode=True,
     )
     unit, tree, state_dir = (module.params[key] for key in ("name", "tree", "state_dir"))
-    changed = _pending.read(state_dir, tree) or [tree] * module.params["tree_changed"]
+    changed = pending.read(state_dir, tree) or [tree] * module.params["tree_changed"]
     try:
         actions = _unit.bring_up(module, unit, changed, module.params["restart"])
     except _unit.UnitError as error:
         module.fail_json(msg=str(error))
     if not module.check_mode:
-        _pending.clear(state_dir, tree)
+        pending.clear(state_dir, tree)
     module.exit_json(changed=bool(actions), actions=actions, diff=_unit.diff(unit, actions))
 
 

@@ -152,7 +152,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import (
     DkimError,
     dns_name,
     dns_value,
@@ -161,12 +161,15 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dkim import (
     load,
     serialise,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
-    KeysError,
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
+    FilesError,
     create_directory,
     create_file,
     read_file,
     set_attributes,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
+    KeysError,
     spki_sha256,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
@@ -176,7 +179,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
 )
 
 if TYPE_CHECKING:
-    from ansible_collections.pillarbox.mail.plugins.module_utils._keys import PrivateKey
+    from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import PrivateKey
 
 
 def normalise(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -335,7 +338,7 @@ def main() -> None:
         wanted = normalise(module.params["keys"])
         act = have if module.params["state"] == "present" else remove
         module.exit_json(**act(module, wanted))
-    except (DkimError, KeysError, NamesError) as error:
+    except (FilesError, DkimError, KeysError, NamesError) as error:
         module.fail_json(msg=str(error))
 
 

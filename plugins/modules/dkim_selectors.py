@@ -209,14 +209,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_ledger import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.ledger import (
     LedgerError,
     as_dict,
     dump,
     from_dict,
     parse,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import (
     ACTIVE,
     FUTURE,
     GONE,
@@ -231,8 +231,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dkim_life import (
     switch,
     waiting,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
-    KeysError,
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
+    FilesError,
     create_directory,
     read_file,
     replace_file,
@@ -361,7 +361,7 @@ def main() -> None:
         module.fail_json(
             msg=f"{module.params['path']} {error}: it was left alone; restore it from a backup"
         )
-    except (DkimLifeError, KeysError, NamesError) as error:
+    except (DkimLifeError, FilesError, NamesError) as error:
         module.fail_json(msg=str(error))
 
 

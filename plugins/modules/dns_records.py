@@ -318,22 +318,25 @@ updates_sent:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     HAS_DNSPYTHON,
     DnsError,
     to_name,
     to_text,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
-from ansible_collections.pillarbox.mail.plugins.module_utils._primary import primary_of
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import ZonePlan
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.primary import primary_of
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server, tsig_key
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import (
     Record,
     parse_records,
     parse_text,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
-from ansible_collections.pillarbox.mail.plugins.module_utils._zonefile import FilePlan, Zonefile
-from ansible_collections.pillarbox.mail.plugins.module_utils._zoneplan import ZonePlan
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 import Rfc2136
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import (
+    FilePlan,
+    Zonefile,
+)
 
 
 def provider(params: dict[str, Any], records: list[Record]) -> Any:
@@ -343,8 +346,10 @@ def provider(params: dict[str, Any], records: list[Record]) -> Any:
         return Zonefile(params["path"], zones)
     if params["provider"] == "octodns":
         # Here, as octoDNS takes a while to load.
-        from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
-        from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
+        from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.service import Service
+        from ansible_collections.pillarbox.mail.plugins.module_utils._providers.octodns import (
+            Octodns,
+        )
 
         return Octodns(Service(params["provider_class"], params["provider_options"]), zones)
     key = None

@@ -88,13 +88,13 @@ unserved:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     HAS_DNSPYTHON,
     DnsError,
     to_text,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import parse_records
-from ansible_collections.pillarbox.mail.plugins.module_utils._served import unserved
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.served import unserved
 
 # What dns_records lets its user leave out.
 REST = {"ttl": 0, "state": "present", "reason": "", "level": None, "pending": False}

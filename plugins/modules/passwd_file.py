@@ -116,14 +116,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
-    KeysError,
-    read_file,
-    replace_file,
-    set_attributes,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, login
-from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.passwd import (
     LOCKED,
     Argon2id,
     PasswdError,
@@ -132,6 +125,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._passwd import (
     hash_fault,
     password_fault,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
+    FilesError,
+    read_file,
+    replace_file,
+    set_attributes,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, login
 
 _KEYS = ({"password"}, {"password_hash"})
 
@@ -261,7 +261,7 @@ def main() -> None:
     )
     try:
         module.exit_json(**run(module))
-    except (KeysError, NamesError, PasswdError) as error:
+    except (FilesError, NamesError, PasswdError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -111,24 +111,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._certificates import paired
-from ansible_collections.pillarbox.mail.plugins.module_utils._key_ring import (
-    ROLES,
-    Slot,
-    plan,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
-    KeysError,
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
+    FilesError,
     create_directory,
     create_file,
+    read_file,
+    replace_file,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
+    KeysError,
     generate_tls_key,
     kind,
     load_private_key,
     private_pem,
     public_pem,
-    read_file,
-    replace_file,
     spki_sha256,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.certificates import paired
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.key_ring import (
+    ROLES,
+    Slot,
+    plan,
 )
 
 MADE = {"ecdsa": "secp256r1", "rsa": "RSA 3072"}
@@ -140,7 +143,7 @@ def load(algorithm: str, pem: bytes, where: str, remedy: str) -> Any:
     """Return the key in a PEM. Raises KeysError for one of another algorithm or size."""
     try:
         key = load_private_key(pem)
-    except KeysError as error:
+    except (FilesError, KeysError) as error:
         raise KeysError(f"{where} {error}: {remedy}") from error
     if kind(key) not in TAKEN[algorithm]:
         raise KeysError(
@@ -298,7 +301,7 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             result = run(module)
         module.exit_json(**result)
-    except (KeysError, OSError) as error:
+    except (FilesError, KeysError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

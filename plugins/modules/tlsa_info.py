@@ -119,9 +119,10 @@ import hashlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import KeysError, read_file
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import KeysError
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
-from ansible_collections.pillarbox.mail.plugins.module_utils._tlsa import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
     TlsaError,
     load,
     owner,
@@ -193,7 +194,7 @@ def main() -> None:
         )
     try:
         module.exit_json(changed=False, **compute(module.params))
-    except (KeysError, NamesError, TlsaError) as error:
+    except (FilesError, KeysError, NamesError, TlsaError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+from .paths import COLLECTIONS
 
-COLLECTIONS = Path(_settings.__file__).parents[5]
 PLAY = Path(sys.executable).with_name("ansible-playbook")
 
 

@@ -20,8 +20,8 @@ import dns.flags
 import dns.message
 import dns.opcode
 import dns.query
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server, tsig_key
-from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server, tsig_key
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 import Rfc2136
 
 from tests.lab.dns.services import (
     KEY_NAME,

@@ -13,7 +13,10 @@ import moto
 import ovh as ovh_package
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record, parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import (
+    Record,
+    parse_records,
+)
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 from moto.route53.models import Route53Backend
 

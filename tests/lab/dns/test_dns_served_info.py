@@ -11,8 +11,8 @@ from collections.abc import Callable
 import dns.resolver
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils import _served
-from ansible_collections.pillarbox.mail.plugins.module_utils._record import Record
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns import served
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.modules import dns_served_info
 
 from tests.lab.dns.bind import Bind
@@ -28,7 +28,7 @@ def see(bind: Bind, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     """The module; the primary answers as the resolver, the secondary is the zone's only server."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port, resolver.lifetime = [LOOPBACK], bind.port, 2
-    real = _served.unserved
+    real = served.unserved
 
     def unserved(records: list[Record]) -> dict[Record, str]:
         return real(records, resolver, bind.secondary_port)

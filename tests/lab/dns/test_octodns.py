@@ -9,14 +9,16 @@ import json
 
 import dns.resolver
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import (
-    _octodns,
-    _octolook,
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import (
+    service as octodns_service,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
-from ansible_collections.pillarbox.mail.plugins.module_utils._octodns import Octodns
-from ansible_collections.pillarbox.mail.plugins.module_utils._octolook import Service
-from ansible_collections.pillarbox.mail.plugins.module_utils._octozone import planned
+from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.convert import planned
+from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.service import Service
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers import (
+    octodns as provider_octodns,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.octodns import Octodns
 from ovh import client
 
 from tests.lab.dns.fake_ovh import KEYS
@@ -164,7 +166,7 @@ def test_a_failure_after_which_nothing_can_be_read_is_told(ovh, records, monkeyp
         monkeypatch.setattr(broken, "get_records", fail)
         raise OSError("the cable was pulled")
 
-    monkeypatch.setattr(_octolook, "planned", _with_apply(fail, planned))
+    monkeypatch.setattr(octodns_service, "planned", _with_apply(fail, planned))
     with pytest.raises(
         DnsError, match="cannot be told, as OSError: the cable was pulled. See that.*Run again"
     ):
@@ -180,7 +182,7 @@ def _with_apply(fail, plan):
 
 
 def test_a_change_that_the_service_ignores_is_an_error(ovh, ovh_api, records, monkeypatch):
-    monkeypatch.setattr(_octodns, "SETTLE", 0.1)
+    monkeypatch.setattr(provider_octodns, "SETTLE", 0.1)
     octodns = provider(ovh)
     plans = octodns.plan(records((ovh.zone, "MX", ["10 mx."])))
     monkeypatch.setattr(ovh_api, "add", lambda *_record: {})

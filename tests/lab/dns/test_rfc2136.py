@@ -10,11 +10,14 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import _rfc2136
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsname import DnsError, to_name
-from ansible_collections.pillarbox.mail.plugins.module_utils._dnsquery import Server
-from ansible_collections.pillarbox.mail.plugins.module_utils._rfc2136 import Rfc2136, build_updates
-from ansible_collections.pillarbox.mail.plugins.module_utils._zoneread import find_zones
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import find_zones
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers import rfc2136
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 import (
+    Rfc2136,
+    build_updates,
+)
 
 DKIM = "v=DKIM1; k=rsa; p=" + "A" * 390
 
@@ -194,7 +197,7 @@ def test_a_race_that_is_always_lost_ends(bind, records, monkeypatch):
         bind.nsupdate(zone, f'update add {zone} 300 TXT "number={next(count)}"')
         return build_updates(plan)
 
-    monkeypatch.setattr(_rfc2136, "build_updates", meddle)
+    monkeypatch.setattr(rfc2136, "build_updates", meddle)
     with pytest.raises(DnsError, match=f"zone {zone} changed by others 5 times"):
         provider.apply(plans)
     assert '"v=spf1 -all"' in bind.dig(zone, "TXT", "+short")
@@ -235,7 +238,7 @@ def test_a_cname_that_goes_makes_room_in_the_same_update(bind, records):
 
 
 def test_a_change_that_the_server_ignores_is_an_error(bind, records, monkeypatch):
-    monkeypatch.setattr(_rfc2136, "SETTLE", 0.2)
+    monkeypatch.setattr(rfc2136, "SETTLE", 0.2)
     zone = bind.zone()
     with pytest.raises(DnsError, match=f"accepted the update.* but {zone} CNAME is not"):
         bring(bind.provider(), records((zone, "CNAME", ["mx.example.org."])))

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 from typing import Any
 
-ROLES = Path(__file__).parents[3] / "roles"
+from ..paths import ROLES
 
 
 def load(path: str) -> Any:

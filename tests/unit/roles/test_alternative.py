@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from ..paths import ROOT
+
 # What other scenarios are for, or one run hands to another.
 ELSEWHERE = {
     # renewal

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+from ..paths import ROOT
+
 GUIDES = ("accounts", "filtering", "mailboxes", "relaying", "tls")
 LABS = [
     yaml.safe_load((ROOT / "lab" / name).read_text())

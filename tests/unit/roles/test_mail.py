@@ -3,22 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
-from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import DEFAULTS, TTL
-from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts import MAX_AGE
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail import DEFAULTS, TTL
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import MAX_AGE
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import CHECKS
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-ROLE = Path(_settings.__file__).parents[2] / "roles" / "mail"
+from ..paths import ROLES
 
 
 def load(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((ROLE / name).read_text())
+    content: dict[str, Any] = yaml.safe_load((ROLES / "mail" / name).read_text())
     return content
 
 
@@ -32,7 +31,7 @@ def test_every_setting_is_either_required_or_has_a_default() -> None:
 
 
 def test_every_setting_is_checked() -> None:
-    assert OPTIONS.keys() == _settings.CHECKS.keys()
+    assert OPTIONS.keys() == CHECKS.keys()
 
 
 def test_what_the_role_fixes_is_no_setting() -> None:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.pillarbox.mail.plugins.module_utils import _settings
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 
-ROLES = Path(_settings.__file__).parents[2] / "roles"
+from ..paths import ROLES
+
 OPTIONS: dict[str, dict[str, Any]] = {
     path.parts[-3]: {
         name: option
@@ -54,4 +54,4 @@ def test_the_documented_defaults_pass_the_check() -> None:
         "acme_sh_tsig": {"name": "acme", "secret": "c2VjcmV0"},
     }
     others = {role: options for role, options in OPTIONS.items() if role != "mail"}
-    assert _settings.check(settings, others) == []
+    assert check(settings, others) == []

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.modules import config_tree
 
-COLLECTIONS = Path(config_tree.__file__).parents[5]
+from ...paths import COLLECTIONS
+
 PASSWORD = "correct-horse-battery"
 DEFAULTS: dict[str, Any] = {
     "demo_domains": {"example.org": {"relay": "{{ demo_relay }}"}},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.pillarbox.mail.plugins.filter.mail_addresses import mail_addresses
-from ansible_collections.pillarbox.mail.plugins.module_utils._addresses import SERVICES
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.addresses import SERVICES
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
 DOMAINS: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils import _certificates
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls import certificates
 from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 
 # A renewal program for which the RSA certificate is due and is issued.
@@ -140,7 +140,7 @@ def test_a_check_of_a_restored_host_finds_its_certificates(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_certificates, "LIBRARIES", ("no_such_library",))
+    monkeypatch.setattr(certificates, "LIBRARIES", ("no_such_library",))
 
     def check(**config: Any) -> dict[str, Any]:
         result = run(capsys, tmp_path, text, check=True, **config)

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import yaml
 
-COLLECTION = Path(__file__).parents[4]
+from ...paths import ROOT
 
 
 def test_the_action_group_names_every_module() -> None:
-    runtime = yaml.safe_load((COLLECTION / "meta/runtime.yml").read_text())
-    modules = {path.stem for path in (COLLECTION / "plugins/modules").glob("*.py")}
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
     assert modules
     assert set(runtime["action_groups"]["all"]) == modules

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pack
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree_stage import lock
-from ansible_collections.pillarbox.mail.plugins.module_utils._file_transaction import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import pack
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.stage import lock
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
     Transaction,
     recover,
 )

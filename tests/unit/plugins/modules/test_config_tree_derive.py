@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils import _file_transaction
-from ansible_collections.pillarbox.mail.plugins.module_utils._file_transaction import Step
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import transaction
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import Step
 
 from .test_config_tree import Host, snapshot
 
@@ -106,7 +106,7 @@ def test_whoever_reads_in_between_finds_what_the_configuration_names(
     """From a plain table to an index, and back, as Postfix starts processes at any moment."""
     plain = {**FILES, "etc/demo/main.conf": b"users = plain:users\n"}
     states = []
-    real = _file_transaction._swap
+    real = transaction._swap
 
     def watched(step: Step) -> None:
         real(step)
@@ -114,7 +114,7 @@ def test_whoever_reads_in_between_finds_what_the_configuration_names(
         states.append((files["main.conf"][3], "users.gz" in files))
 
     host.run(plain)
-    monkeypatch.setattr(_file_transaction, "_swap", watched)
+    monkeypatch.setattr(transaction, "_swap", watched)
     host.run(FILES, derive=PACKED)
     host.run(plain)
     named = b"users = gz:users\n"

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils import _dkim, _keys
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import dns_value, load
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys import private
 from ansible_collections.pillarbox.mail.plugins.modules import dkim_key
 
 Run = Callable[..., dict[str, Any]]
@@ -57,7 +58,7 @@ def test_makes_missing_keys_once(tmp_path: Path, run: Run) -> None:
         "e1._domainkey.a.example",
     ]
     for key in made["dkim_keys"]:
-        assert key["dns_value"] == _dkim.dns_value(_dkim.load(Path(key["path"]).read_bytes()))
+        assert key["dns_value"] == dns_value(load(Path(key["path"]).read_bytes()))
         assert mode(Path(key["path"])) == 0o640
         assert Path(key["path"]).group() == "daemon"
     assert (mode(directory), directory.group()) == (0o750, "daemon")
@@ -149,7 +150,7 @@ def test_removes_keys_once(tmp_path: Path, run: Run) -> None:
 def test_a_bare_host_needs_no_library_in_check_mode(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(private, "HAS_CRYPTOGRAPHY", False)
     assert run(check=True, keys=wanted(tmp_path / "rspamd" / "dkim"))["changed"]
     result = run(keys=wanted(tmp_path))
     assert "install python3-cryptography" in result["msg"]
@@ -159,7 +160,7 @@ def test_a_check_of_a_restored_host_needs_no_library_and_no_group(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = run(keys=wanted(tmp_path))
-    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(private, "HAS_CRYPTOGRAPHY", False)
     predicted = run(check=True, keys=wanted(tmp_path))
     assert not predicted["changed"]
     assert predicted["records"] == made["records"]

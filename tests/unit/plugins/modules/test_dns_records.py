@@ -11,7 +11,7 @@ import stat
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils._mail_records import mail_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail import mail_records
 from ansible_collections.pillarbox.mail.plugins.modules import dns_records
 
 

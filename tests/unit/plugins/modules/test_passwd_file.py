@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils import _passwd
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import passwd
 from ansible_collections.pillarbox.mail.plugins.modules import passwd_file
 
 Run = Callable[..., dict[str, Any]]
@@ -236,7 +236,7 @@ def test_an_account_is_named_though_its_name_is_a_password(run: Run) -> None:
 def test_the_library_is_needed_only_to_hash_and_to_verify(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_passwd, "HAS_ARGON2", False)
+    monkeypatch.setattr(passwd, "HAS_ARGON2", False)
     assert run(USERS, check=True, path=str(tmp_path / "dovecot" / "users"))["changed"]
     assert run({"carol@example.org": {"password_hash": HASH}})["changed"]
     assert "install python3-argon2" in run(USERS)["msg"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils import _keys
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys import private
 from ansible_collections.pillarbox.mail.plugins.modules import tls_key_ring
 
 Run = Callable[..., dict[str, Any]]
@@ -296,7 +296,7 @@ def test_never_overwrites_a_key(command: str, reason: str, tmp_path: Path, run: 
 def test_a_bare_host_needs_no_library_in_check_mode(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(private, "HAS_CRYPTOGRAPHY", False)
     assert run(tmp_path / "pillarbox" / "keys", check=True)["changed"]
     assert "install python3-cryptography" in run(tmp_path)["msg"]
 
@@ -308,7 +308,7 @@ def test_a_check_of_a_restored_host_needs_none_either(
     run(tmp_path, **options)
     before = contents(tmp_path)
     wanted = run(tmp_path, **options)
-    monkeypatch.setattr(_keys, "HAS_CRYPTOGRAPHY", False)
+    monkeypatch.setattr(private, "HAS_CRYPTOGRAPHY", False)
     predicted = run(tmp_path, check=True, **options)
     assert not predicted["changed"]
     assert predicted["tls_keys"] == wanted["tls_keys"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys import (
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
     generate_tls_key,
     private_pem,
     public_pem,

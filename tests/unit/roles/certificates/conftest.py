@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-PROGRAM = Path(__file__).parents[4] / "roles/acme_sh/templates/usr/local/lib/pillarbox/certificates"
+from ...paths import ROLES
+
+PROGRAM = ROLES / "acme_sh/templates/usr/local/lib/pillarbox/certificates"
 
 # Its modules have plain names, and what Python compiles beside them would be taken for a template.
 sys.path.insert(0, str(PROGRAM))

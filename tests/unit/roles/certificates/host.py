@@ -30,9 +30,10 @@ from pair import digest, key_spki, leaf_of, why_unfit
 from ring import now
 from swap import certificate_at
 
+from ...paths import ROLES
 from .chains import KEYS, NAMES, certificate
 
-PROGRAM = Path(__file__).parents[4] / "roles/acme_sh/templates/usr/local/lib/pillarbox/certificates"
+PROGRAM = ROLES / "acme_sh/templates/usr/local/lib/pillarbox/certificates"
 spec = importlib.util.spec_from_file_location("certificates", PROGRAM / "__main__.py")
 assert spec and spec.loader
 program: Any = importlib.util.module_from_spec(spec)

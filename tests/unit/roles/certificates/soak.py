@@ -28,7 +28,7 @@ import dns.query
 import dns.resolver
 import dns.update
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._key_ring import Slot, plan
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.key_ring import Slot, plan
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pair import digest, key_spki, leaf_of, validity
 from ring import now

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the mail host remembers of its DKIM keys' lives, as JSON that people read too. Pure.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import STATES, Key
+
+
+class LedgerError(Exception):
+    """A ledger that cannot be read; the text is a predicate ("is …") without the file's name."""
+
+
+def parse(text: str) -> list[Key]:
+    """Return the keys of a ledger. Raises LedgerError."""
+    try:
+        return [
+            _key(domain, selector, entry)
+            for domain, entries in json.loads(text).items()
+            for selector, entry in entries.items()
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LedgerError(f"is no ledger of DKIM keys ({type(error).__name__}: {error})") from error
+
+
+def dump(keys: Iterable[Key]) -> str:
+    """Return the ledger of these keys: one line for each, sorted by domain."""
+    domains: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (key.domain, key.selector)):
+        entry = {"type": key.type, "state": key.state, "since": time_text(key.since)}
+        if key.line != key.selector:
+            entry["line"] = key.line
+        line = json.dumps({**entry, **({"compromised": True} if key.compromised else {})})
+        domains.setdefault(key.domain, []).append(f"    {json.dumps(key.selector)}: {line}")
+    blocks = [
+        f"  {json.dumps(name)}: {{\n" + ",\n".join(lines) + "\n  }"
+        for name, lines in domains.items()
+    ]
+    return "{\n" + ",\n".join(blocks) + "\n}\n" if blocks else "{}\n"
+
+
+def as_dict(key: Key) -> dict[str, Any]:
+    """Return a key as modules and filters hand it on."""
+    return {**vars(key), "since": time_text(key.since), "dns_name": key.dns_name}
+
+
+def from_dict(item: Mapping[str, Any]) -> Key:
+    """Return the key that as_dict() made the dictionary of; what else is in it does not count."""
+    fields = {name: item[name] for name in Key.__dataclass_fields__}
+    return Key(**{**fields, "since": time(item["since"])})
+
+
+def time(text: str) -> datetime:
+    """Return the moment that time_text() wrote. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone, as in 2026-11-20T10:00:00Z")
+    return moment
+
+
+def time_text(moment: datetime) -> str:
+    """Return a moment in UTC and whole seconds, as in 2026-11-20T10:00:00Z."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _key(domain: str, selector: str, entry: Mapping[str, Any]) -> Key:
+    if entry["state"] not in STATES:
+        raise ValueError(f"{entry['state']!r} is no state of {selector} of {domain}")
+    return Key(
+        domain,
+        selector,
+        entry["type"],
+        entry["state"],
+        time(entry["since"]),
+        entry.get("line", selector),
+        bool(entry.get("compromised")),
+    )

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find an octoDNS provider class by its dotted name and make providers of it."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError
+from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.fixes import fixed
+
+try:
+    import octodns.record.rr
+    from octodns.provider.base import BaseProvider
+
+    HAS_OCTODNS = hasattr(octodns.record.rr, "Rrset")  # the newest of what is used here
+except ImportError:
+    HAS_OCTODNS = False
+
+
+def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return what gives a provider of the class with the options. Raises DnsError.
+
+    Each call gives one that has not read anything yet, as providers remember what they have read.
+    They share the connection.
+    """
+    if not HAS_OCTODNS:
+        raise DnsError(
+            "Provider octodns needs the Python package octodns, version 1.22 or above and below 2,"
+            f" where this runs: install it for {sys.executable}, with the one of the provider."
+        )
+    # Without a handler, Python writes warnings to standard error, among which Ansible wants JSON.
+    logging.getLogger().addHandler(logging.NullHandler())
+    cls = fixed(_load(provider_class))
+    arguments = plain(options)
+    try:
+        first = cls(provider_class, **arguments)
+    except Exception as error:
+        raise DnsError(
+            f"{provider_class} does not take these provider_options ({sentence(error, arguments)}):"
+            f" it knows {', '.join(_parameters(cls))}."
+        ) from error
+    if "update_pcent_threshold" not in arguments:
+        # What is updated are records that were asked for by name and value; a new TTL may well be
+        # for all of them. The threshold against too many deletions stays.
+        first.update_pcent_threshold = 1.0
+
+    def fresh() -> Any:
+        provider = copy.copy(first)
+        for name, value in vars(first).items():
+            if isinstance(value, (dict, list, set)):
+                setattr(provider, name, copy.copy(value))
+        return provider
+
+    return fresh
+
+
+def plain(value: Any) -> Any:
+    """Return *value* of built-in types only; Ansible's subclasses surprise serializers."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def sentence(error: BaseException, options: Any) -> str:
+    """Return what *error* says, on one line, without the strings in *options*."""
+    text = " ".join(str(error).split()).rstrip(".")
+    for secret in _strings(options):
+        text = text.replace(secret, "********")
+    # Some APIs answer with a page.
+    text = text if len(text) <= 300 else f"{text[:300]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _strings(options: Any) -> list[str]:
+    if isinstance(options, Mapping):
+        return [text for item in options.values() for text in _strings(item)]
+    if isinstance(options, list):
+        return [text for item in options for text in _strings(item)]
+    return [options] if isinstance(options, str) and options else []
+
+
+def _load(provider_class: str) -> type:
+    module_name, _dot, name = provider_class.rpartition(".")
+    if not module_name:
+        raise DnsError(
+            f"provider_class {provider_class!r} is no class in a module: write it as in"
+            " octodns_cloudflare.CloudflareProvider."
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        package = module_name.partition(".")[0].replace("_", "-")
+        raise DnsError(
+            f"provider_class {provider_class} cannot be imported where this runs ({error}): install"
+            f" it for {sys.executable}, usually by `pip install {package}`."
+        ) from error
+    classes = {
+        key: cls
+        for key, cls in vars(module).items()
+        if inspect.isclass(cls) and issubclass(cls, BaseProvider) and cls is not BaseProvider
+    }
+    if name not in classes:
+        known = ", ".join(f"{module_name}.{key}" for key in sorted(classes)) or "none"
+        raise DnsError(
+            f"provider_class {provider_class} is no octoDNS provider: the module has {known}."
+        )
+    return classes[name]
+
+
+def _parameters(cls: type) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind in kinds and p.name not in ("self", "id")]

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The DNS records of each domain, from its settings; those of its keys aside. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import domain_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.desired import (
+    DesiredRecord,
+    record,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import (
+    MAX_AGE,
+    mta_sts_policy,
+    mta_sts_record,
+)
+
+MX_PREFERENCE = 10  # of this server; a backup has more
+# The tags of a DMARC record in their order (RFC 9989 section 4.7), with our value when the setting
+# is left out; None leaves the tag out too.
+DMARC_TAGS = {
+    "p": "reject",
+    "sp": "reject",
+    "np": "reject",
+    "adkim": None,
+    "aspf": None,
+    "rua": None,
+    "ruf": None,
+    "fo": None,
+    "t": None,
+}
+# Services of mail programs (RFC 6186, RFC 8314 section 5.1, RFC 5804 section 1.8): the priority and
+# port of those offered. Of two for the same purpose, implicit TLS is preferred, and IMAP to POP3.
+SERVICES = {
+    "imaps": (0, 993),
+    "submissions": (0, 465),
+    "submission": (10, 587),
+    "imap": None,
+    "pop3": None,
+    "pop3s": (10, 995),
+    "sieve": (0, 4190),
+}
+# Those that a setting switches.
+_SWITCHED = {"pop3s": "pop3", "sieve": "managesieve"}
+# The mechanisms and the modifier that cost a receiver a DNS lookup (RFC 7208 section 4.6.4).
+_LOOKUP = re.compile(r"[-+~?]?(?:include:|exists:|redirect=|(?:a|mx|ptr)(?:[:/]|$))", re.IGNORECASE)
+
+
+def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
+    """Yield the records of every domain, and of what is switched off the absence.
+
+    Args:
+        settings: the mail_* settings without their prefix, all of them.
+        host: the name of the server.
+
+    Raises:
+        NamesError: a name is not usable.
+    """
+    domains = {domain_name(name): domain or {} for name, domain in settings["domains"].items()}
+    served = {name for name, domain in domains.items() if not domain.get("parked")}
+    for name, domain in domains.items():
+        here = name in served
+        if here:
+            yield from _mail(settings, host, name, domain)
+        else:
+            yield from _no_mail(settings, name)
+        yield from _dmarc(name, domain.get("dmarc") or {}, served)
+        # It would also answer for the selectors of others who sign for a domain that is served.
+        reason = f"DKIM, nobody signs mail from {name}"
+        revoked = ["v=DKIM1; p="]
+        yield record(f"*._domainkey.{name}", "TXT", revoked, "recommended", reason, not here)
+        yield from _transport(settings, host, name, here)
+        yield from _clients(settings, host, name, here)
+
+
+def mx_hosts(settings: Mapping[str, Any], host: str) -> list[tuple[int, str]]:
+    """Return the preferences and hosts of the MX records, the first to try first."""
+    backups = [(number, domain_name(name)) for name, number in settings["backup_mx"].items()]
+    return sorted([(MX_PREFERENCE, host), *backups])
+
+
+def spf_record(spf: Mapping[str, Any], smarthosts: Iterable[str] = ()) -> str:
+    """Return an SPF record (RFC 7208): the MX sends, and whom the settings include."""
+    names = [domain_name(name, underscore=True) for name in (*spf.get("include", ()), *smarthosts)]
+    includes = [f"include:{name}" for name in dict.fromkeys(names)]
+    return " ".join(["v=spf1", "mx", *includes, spf.get("all", "-all")])
+
+
+def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:
+    """Return the domains whose SPF records name the smarthosts by which a domain's mail leaves."""
+    smarthosts = settings["smarthosts"]
+    whole = smarthosts.get(domain, smarthosts.get("*", {}))
+    some = [host for sender, host in smarthosts.items() if sender.endswith(f"@{domain}")]
+    return [host["spf_include"] for host in (whole, *some) if "spf_include" in host]
+
+
+def spf_lookups(text: str) -> int:
+    """Count the DNS lookups of an SPF record's own terms; included records come on top of them."""
+    return sum(bool(_LOOKUP.match(term)) for term in text.split()[1:])
+
+
+def report_domain(uri: str) -> str:
+    """Return the domain of a mailto: URI that reports go to."""
+    return domain_name(uri.rpartition("@")[2])
+
+
+def _mail(
+    settings: Mapping[str, Any], host: str, name: str, domain: Mapping[str, Any]
+) -> Iterator[DesiredRecord]:
+    mx = [f"{preference} {server}." for preference, server in mx_hosts(settings, host)]
+    yield record(name, "MX", mx, "required", f"where mail for {name} goes")
+    spf = spf_record(domain.get("spf") or {}, smarthost_includes(settings, name))
+    reason = f"SPF, the servers that may send mail from {name}"
+    yield record(name, "TXT", [spf], "required", reason)
+
+
+def _no_mail(settings: Mapping[str, Any], name: str) -> Iterator[DesiredRecord]:
+    """Yield the records of a parked domain, which neither takes nor sends mail."""
+    # Without a null MX (RFC 7505) senders try the address records for days.
+    yield record(name, "MX", ["0 ."], "required", f"null MX, {name} takes no mail")
+    yield record(name, "TXT", ["v=spf1 -all"], "required", f"SPF, nobody sends mail from {name}")
+    for selector in settings["dkim_selectors"]:
+        owner, reason = f"{selector}._domainkey.{name}", f"DKIM, the key {selector} of {name}"
+        yield record(owner, "TXT", (), "required", reason, wanted=False)
+
+
+def _dmarc(name: str, dmarc: Mapping[str, Any], served: Set[str]) -> Iterator[DesiredRecord]:
+    """Yield the policy, and that reports to other domains here are welcome (RFC 9990 section 4)."""
+    reason = f"DMARC, what to do with mail that only claims to be from {name}"
+    addresses = [*(dmarc.get("rua") or ()), *(dmarc.get("ruf") or ())]
+    targets = dict.fromkeys(map(report_domain, addresses))
+    external = [target for target in targets if not _related(name, target)]
+    for target in external:
+        if target not in served:
+            owner = _authorisation(name, target)
+            reason += f"; reports to {target} need its owner to publish {owner} TXT v=DMARC1"
+    yield record(f"_dmarc.{name}", "TXT", [dmarc_record(dmarc)], "required", reason)
+    for target in external:
+        if target in served:
+            reason = f"DMARC, {target} takes the reports about {name}"
+            yield record(_authorisation(name, target), "TXT", ["v=DMARC1"], "required", reason)
+
+
+def _authorisation(name: str, target: str) -> str:
+    return f"{name}._report._dmarc.{target}"
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether one name is the other or above it, so that they belong to one organisation."""
+    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
+
+
+def _transport(
+    settings: Mapping[str, Any], host: str, name: str, served: bool
+) -> Iterator[DesiredRecord]:
+    """Yield MTA-STS (RFC 8461) and the address for reports about TLS (RFC 8460)."""
+    mta_sts, rua = settings["mta_sts"], settings["tls_rpt_rua"]
+    values = []
+    if mta_sts:
+        mx = [server for _preference, server in mx_hosts(settings, host)]
+        policy = mta_sts_policy(mta_sts["mode"], mx, mta_sts.get("max_age", MAX_AGE))
+        values = [mta_sts_record(policy)]
+    wanted = served and bool(mta_sts)
+    reason = f"MTA-STS, where the policy of {name} is"
+    yield record(f"mta-sts.{name}", "CNAME", [f"{host}."], "recommended", reason, wanted)
+    reason = f"MTA-STS, that {name} has a policy, and which"
+    values = values if wanted else []
+    yield record(f"_mta-sts.{name}", "TXT", values, "recommended", reason, wanted)
+    wanted = served and bool(rua)
+    reason = f"TLS-RPT, where reports about TLS to {name} go"
+    values = [f"v=TLSRPTv1; rua={_uris(rua)}"] if wanted else []
+    yield record(f"_smtp._tls.{name}", "TXT", values, "optional", reason, wanted)
+
+
+def _clients(
+    settings: Mapping[str, Any], host: str, name: str, served: bool
+) -> Iterator[DesiredRecord]:
+    """Yield where mail programs find the services, and where their settings."""
+    for service, offered in SERVICES.items():
+        if service in _SWITCHED and not settings[_SWITCHED[service]]:
+            offered = None
+        priority, port = offered or (0, 0)
+        value = f"{priority} 1 {port} {host}." if offered else "0 0 0 ."
+        reason = f"where mail programs find {service}" if offered else f"that there is no {service}"
+        wanted = served and settings["srv_records"]
+        yield record(f"_{service}._tcp.{name}", "SRV", [value], "optional", reason, wanted)
+    for label in ("autoconfig", "autodiscover"):
+        reason = f"where mail programs get their settings for {name}"
+        wanted = served and settings["client_autoconfig"]
+        yield record(f"{label}.{name}", "CNAME", [f"{host}."], "optional", reason, wanted)
+
+
+def dmarc_record(dmarc: Mapping[str, Any]) -> str:
+    """Return a DMARC record (RFC 9989 section 4.7); v has to come first."""
+    tags = {"v": "DMARC1", **DMARC_TAGS, **dmarc}
+    for tag in ("rua", "ruf"):
+        tags[tag] = _uris(tags[tag] or ())
+    tags["fo"] = ":".join(map(str, tags["fo"] or ()))
+    return "; ".join(f"{tag}={value}" for tag, value in tags.items() if value)
+
+
+def _uris(uris: Iterable[str]) -> str:
+    # What separates URIs and tags from each other must not occur in a URI.
+    return ",".join(uri.replace(",", "%2C").replace("!", "%21").replace(";", "%3B") for uri in uris)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The DNS records that a mail server needs, from its settings and public keys. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import KeysError
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError, domain_name
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.desired import (
+    DesiredRecord,
+    record,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.domain import (
+    domain_records,
+    smarthost_includes,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
+    TlsaError,
+    load,
+    owner,
+    rdata,
+)
+
+TLSA_MATCHING_TYPES = (1, 2)
+# What holds for a setting that is left out; the same as the defaults of role mail.
+DEFAULTS: dict[str, Any] = {
+    "host_addresses": [],
+    "backup_mx": {},
+    "smarthosts": {},
+    "tlsa_ports": [25, 465, 587, 993],
+    "tlsa_matching_types": list(TLSA_MATCHING_TYPES),
+    "dkim_selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
+    "mta_sts": {},
+    "tls_rpt_rua": [],
+    "managesieve": True,
+    "pop3": False,
+    "srv_records": True,
+    "client_autoconfig": False,
+    "dns": {},
+}
+TTL = 3600
+
+# Keys as the modules return them.
+DkimKey = Mapping[str, Any]  # dkim_key: dns_name, dns_value; dkim_selectors: dns_name, state
+TlsKey = Mapping[str, Any]  # tls_key_ring: algorithm, role, public_key
+
+
+class MailRecordsError(Exception):
+    """A setting or key that no record can be made of."""
+
+
+def mail_records(
+    settings: Mapping[str, Any],
+    dkim_keys: Iterable[DkimKey] = (),
+    tls_keys: Sequence[TlsKey] = (),
+    acme_account_uri: str | None = None,
+    dkim_states: Iterable[DkimKey] = (),
+) -> list[DesiredRecord]:
+    """Return the records of the mail host and of each domain, as dns_records takes them.
+
+    Args:
+        settings: the mail_* settings without their prefix.
+        dkim_keys, tls_keys: the public keys; one whose value is None does not exist yet, and its
+            record is pending.
+        acme_account_uri: the only account that may get certificates for the host (RFC 8657). None:
+            it does not exist yet. Empty: any account may.
+        dkim_states: the keys that are not all to be published as they are, with their states.
+
+    Raises:
+        MailRecordsError: a name, address or key is not usable.
+    """
+    try:
+        settings = {**DEFAULTS, **settings}
+        host = domain_name(settings["hostname"])
+        records = [
+            *_addresses(settings["host_addresses"], host),
+            *_tlsa(settings, host, tls_keys),
+            *_caa(settings, host, acme_account_uri),
+            *_host(settings, host),
+            *domain_records(settings, host),
+            *_dkim(settings, dkim_keys, dkim_states),
+        ]
+    except (NamesError, KeysError) as error:
+        raise MailRecordsError(str(error)) from error
+    except KeyError as error:
+        raise MailRecordsError(f"setting or key without {error}") from error
+    ttl = settings["dns"].get("ttl", TTL)
+    return [{**item, "ttl": ttl} for item in records]
+
+
+def selected(
+    records: Iterable[DesiredRecord],
+    hold: Collection[str] = (),
+    types: Collection[str] = (),
+    names: Collection[str] = (),
+) -> list[DesiredRecord]:
+    """Return the records of other types than those on hold, or only those of some types and names.
+
+    Args:
+        records: what mail_records() returned.
+        hold: types that are left out.
+        types, names: when there is any type, records of these types or with these names.
+    """
+    known = frozenset(names)
+    if types:
+        return [item for item in records if item["type"] in types or item["name"] in known]
+    return [item for item in records if item["type"] not in hold]
+
+
+def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:
+    """Yield A and AAAA of the host. Without any address they are somebody else's business."""
+    try:
+        known = [ipaddress.ip_address(address) for address in addresses]
+    except ValueError as error:
+        raise MailRecordsError(f"host_addresses: {error}") from error
+    for version, rdtype in ((4, "A"), (6, "AAAA")) if known else ():
+        values = [str(address) for address in known if address.version == version]
+        reason = f"the IPv{version} addresses of {host}"
+        yield record(host, rdtype, values, "required", reason, bool(values))
+
+
+def _tlsa(
+    settings: Mapping[str, Any], host: str, keys: Sequence[TlsKey]
+) -> Iterator[DesiredRecord]:
+    """Yield an RRset per port, each with every digest of every key.
+
+    RFC 7671 sections 8 and 9: the keys in use and the next ones, of all algorithms that are served,
+    and for each of them the same digests, since a client may look at the strongest digest only.
+    """
+    if not keys:
+        return
+    matching_types = settings["tlsa_matching_types"]
+    if not set(matching_types) <= set(TLSA_MATCHING_TYPES):
+        raise MailRecordsError(f"tlsa_matching_types is {matching_types}: it may have 1 and 2")
+    values = None
+    if all(key["public_key"] is not None for key in keys):
+        values = [value for key in keys for value in _digests(key, matching_types)]
+    # What stayed on a port that is no longer listed would be wrong as soon as the keys change.
+    for port in dict.fromkeys([*settings["tlsa_ports"], *DEFAULTS["tlsa_ports"]]):
+        wanted = port in settings["tlsa_ports"]
+        reason = f"the keys that TLS clients may trust on port {port} (needs DNSSEC)"
+        name = owner(host, port, "tcp")
+        yield record(name, "TLSA", values if wanted else (), "recommended", reason, wanted)
+
+
+def _digests(key: TlsKey, matching_types: Iterable[int]) -> Iterator[str]:
+    try:
+        material = load(key["public_key"].encode())
+        for matching_type in matching_types:
+            yield rdata(material, 3, 1, matching_type)
+    except TlsaError as error:
+        raise MailRecordsError(f"the {key['role']} {key['algorithm']} key {error}") from error
+
+
+def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterator[DesiredRecord]:
+    """Yield who may issue certificates for the host, and how (RFC 8659, RFC 8657)."""
+    ca = settings.get("acme_ca_domain")
+    if not ca:
+        return
+    values = None
+    if account is not None:
+        accounturi = f" accounturi={account};" if account else ""
+        method = settings.get("acme_challenge", "dns-01")
+        values = [f'0 issue "{ca};{accounturi} validationmethods={method}"', '0 issuewild ";"']
+    reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
+    yield record(host, "CAA", values, "recommended", reason)
+
+
+def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
+    """Yield the SPF record of the host's own name, which bounces and mail of root are sent with.
+
+    A bounce has no envelope sender, so its HELO name is looked at (RFC 7208 section 2.4); without a
+    record it would fail the DMARC policy that the domain above sets for it.
+    """
+    if host not in map(domain_name, settings["domains"]):
+        reason = f"SPF, bounces and forwarded mail come from {host} itself"
+        includes = smarthost_includes(settings, host)
+        terms = ["v=spf1", "a", *(f"include:{name}" for name in includes), "-all"]
+        yield record(host, "TXT", [" ".join(terms)], "recommended", reason)
+
+
+def _dkim(
+    settings: Mapping[str, Any], keys: Iterable[DkimKey], states: Iterable[DkimKey]
+) -> Iterator[DesiredRecord]:
+    parked = {name for name, domain in settings["domains"].items() if (domain or {}).get("parked")}
+    state_of = {item["dns_name"]: item for item in states if item["domain"] in settings["domains"]}
+    for key in keys:
+        state = state_of.get(key["dns_name"], key).get("state")
+        if key["domain"] not in parked and state not in ("revoked", "gone"):
+            yield record(
+                domain_name(key["dns_name"], underscore=True),
+                "TXT",
+                None if key["dns_value"] is None else [key["dns_value"]],
+                "required",
+                f"DKIM, the key {key['selector']} of {key['domain']}",
+            )
+    for name, item in state_of.items():
+        # Declared selectors of a parked domain have their record from its settings.
+        stray = item["domain"] in parked and item["selector"] not in settings["dkim_selectors"]
+        if stray:
+            reason = f"DKIM, the key {item['selector']} of {item['domain']}"
+            yield record(name, "TXT", (), "required", reason, wanted=False)
+        elif item["domain"] not in parked and item["state"] in ("revoked", "gone"):
+            # An empty p= says that the key is revoked (RFC 6376 section 3.6.1).
+            value, here = f"v=DKIM1; k={item['type']}; p=", item["state"] == "revoked"
+            reason = f"DKIM, the key {item['selector']} of {item['domain']} is revoked"
+            yield record(name, "TXT", [value], "recommended", reason, wanted=here)

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with the settings of the spam filter.
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
+    address,
+    domain_name,
+    forward_address,
+    network,
+    normal,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
+    Check,
+    Problem,
+    did_you_mean,
+    integer,
+    keyed_by,
+    member,
+    one_of,
+    well_formed,
+)
+
+
+def _score(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 1000:
+        yield where, f"must be a number above 0, up to 1000, not {value!r}"
+
+
+def _max_age(where: str, value: Any) -> Iterator[Problem]:
+    # More often, keys would be replaced before the records of the former ones are gone.
+    if value != 0 or isinstance(value, bool):
+        yield from integer(30, 3650)(where, value)
+
+
+def _sender(text: str) -> str:
+    """An address, a domain or a network; all but the last in lower case, as they are looked up."""
+    if "@" in text:
+        name, _at, domain = forward_address(text).rpartition("@")
+        return f"{name.lower()}@{domain}"
+    # Of digits and dots, or with a colon or slash, it is meant as a network.
+    if re.search(r"[:/]", text) or re.fullmatch(r"[\d.]+", text):
+        return network(text)
+    return domain_name(text)
+
+
+def _account_or_domain(text: str) -> str:
+    return address(text) if "@" in text else domain_name(text)
+
+
+# Redis counts further, and nobody needs it.
+_LIMIT = integer(0, 10**9)
+
+RSPAMD_CHECKS: dict[str, Check] = {
+    "rspamd_reject_score": _score,
+    "rspamd_junk_score": _score,
+    "rspamd_greylist_score": _score,
+    "rspamd_greylist_delay": integer(1, 86399),
+    "rspamd_senders": keyed_by(
+        "address, domain or network", normal(_sender), one_of("permit", "reject")
+    ),
+    "rspamd_account_limit": _LIMIT,
+    "rspamd_domain_limit": _LIMIT,
+    "rspamd_limits": keyed_by("account or domain", normal(_account_or_domain), _LIMIT),
+    "rspamd_dkim_keep_days": integer(7, 3650),
+    "rspamd_dkim_revoked_days": integer(1, 3650),
+    "rspamd_dkim_max_age_days": _max_age,
+    "rspamd_learn_after_days": integer(0, 30),
+}
+
+
+# Checks across settings.
+
+
+def rspamd_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _order(settings)
+    yield from _unknown(settings)
+
+
+def _order(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """A threshold that is not below the next one would never have an effect."""
+    names = ["rspamd_junk_score", "rspamd_reject_score"]
+    if settings.get("rspamd_greylist") is True:
+        names.insert(0, "rspamd_greylist_score")
+    defaults = {"rspamd_greylist_score": 4, "rspamd_junk_score": 6, "rspamd_reject_score": 15}
+    for lower, higher in zip(names, names[1:], strict=False):
+        low, high = (settings.get(name, defaults[name]) for name in (lower, higher))
+        if not [*_score(lower, low), *_score(higher, high)] and low >= high:
+            yield lower, f"is {low}, which must be less than {higher}, which is {high}"
+
+
+def _unknown(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """A limit of an account or domain that is not here."""
+    for setting, parse in (("mail_users", address), ("mail_domains", domain_name)):
+        ours = dict(well_formed(settings.get(setting), parse))
+        for name, _limit in well_formed(settings.get("rspamd_limits"), parse):
+            if ours and name not in ours:
+                what = f"is not one of {setting}; {did_you_mean(name, ours)}"
+                yield member("rspamd_limits", name), what

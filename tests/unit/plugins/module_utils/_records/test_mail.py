@@ -1,0 +1,456 @@
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.domain import spf_lookups
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail import (
+    MailRecordsError,
+    mail_records,
+    selected,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import (
+    mta_sts_policy,
+    mta_sts_record,
+)
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+SETTINGS = {"hostname": "mx.example.org", "domains": {"example.org": {}}}
+
+
+def key(algorithm="ecdsa", role="current"):
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return {"algorithm": algorithm, "role": role, "public_key": pem}
+
+
+def digest(tls_key, algorithm):
+    """By openssl, as an independent party."""
+    der = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "DER"],
+        input=tls_key["public_key"].encode(),
+        capture_output=True,
+        check=True,
+    ).stdout
+    done = subprocess.run(
+        ["openssl", "dgst", f"-{algorithm}", "-r"], input=der, capture_output=True, check=True
+    )
+    return done.stdout.decode().split()[0]
+
+
+def table(records, state="present"):
+    return {(r["name"], r["type"]): r["values"] for r in records if r["state"] == state}
+
+
+def with_domain(**domain):
+    return {**SETTINGS, "domains": {"example.org": domain}}
+
+
+def test_ten_lines_of_settings_give_the_records_of_a_domain():
+    assert table(mail_records(SETTINGS)) == {
+        ("mx.example.org", "TXT"): ["v=spf1 a -all"],
+        ("example.org", "MX"): ["10 mx.example.org."],
+        ("example.org", "TXT"): ["v=spf1 mx -all"],
+        ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
+        ("_imaps._tcp.example.org", "SRV"): ["0 1 993 mx.example.org."],
+        ("_submissions._tcp.example.org", "SRV"): ["0 1 465 mx.example.org."],
+        ("_submission._tcp.example.org", "SRV"): ["10 1 587 mx.example.org."],
+        ("_imap._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_pop3._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_pop3s._tcp.example.org", "SRV"): ["0 0 0 ."],
+        ("_sieve._tcp.example.org", "SRV"): ["0 1 4190 mx.example.org."],
+    }
+
+
+def test_what_mail_programs_find_follows_what_is_offered() -> None:
+    records = table(mail_records({**SETTINGS, "pop3": True, "managesieve": False}))
+    assert records["_pop3s._tcp.example.org", "SRV"] == ["10 1 995 mx.example.org."]
+    assert records["_sieve._tcp.example.org", "SRV"] == ["0 0 0 ."]
+
+
+def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
+    assert table(mail_records(SETTINGS), "absent") == {
+        ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],
+        ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
+        ("_mta-sts.example.org", "TXT"): [],
+        ("_smtp._tls.example.org", "TXT"): [],
+        ("autoconfig.example.org", "CNAME"): ["mx.example.org."],
+        ("autodiscover.example.org", "CNAME"): ["mx.example.org."],
+    }
+
+
+def test_a_parked_domain_tells_that_it_has_no_mail():
+    settings = {
+        **SETTINGS,
+        "domains": {"parked.example": {"parked": True}},
+        "mta_sts": {"mode": "enforce"},
+        "tls_rpt_rua": ["mailto:a@example.org"],
+        "client_autoconfig": True,
+        "backup_mx": {"mx2.example.net": 20},
+    }
+    assert table(mail_records(settings)) == {
+        ("mx.example.org", "TXT"): ["v=spf1 a -all"],
+        ("parked.example", "MX"): ["0 ."],
+        ("parked.example", "TXT"): ["v=spf1 -all"],
+        ("_dmarc.parked.example", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
+        ("*._domainkey.parked.example", "TXT"): ["v=DKIM1; p="],
+    }
+    gone = table(mail_records(settings), "absent")
+    assert gone["r1._domainkey.parked.example", "TXT"] == []
+    assert gone["_imaps._tcp.parked.example", "SRV"] == ["0 1 993 mx.example.org."]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "a", "aaaa", "gone"),
+    [
+        ([], None, None, set()),
+        (["198.18.0.10"], ["198.18.0.10"], None, {"AAAA"}),
+        (
+            ["198.18.0.10", "2001:2:0::10", "198.18.0.11"],
+            ["198.18.0.10", "198.18.0.11"],
+            ["2001:2::10"],
+            set(),
+        ),
+    ],
+)
+def test_addresses_are_those_given_and_nobodys_business_without(addresses, a, aaaa, gone):
+    records = mail_records({**SETTINGS, "host_addresses": addresses})
+    host = "mx.example.org"
+    assert table(records).get((host, "A")) == a
+    assert table(records).get((host, "AAAA")) == aaaa
+    assert {kind for name, kind in table(records, "absent") if name == host} == gone
+
+
+def test_backup_mx_come_after_the_server_and_are_in_the_mta_sts_policy():
+    settings = {
+        **SETTINGS,
+        "backup_mx": {"mx3.Example.net": 30, "mx2.example.net": 20},
+        "mta_sts": {"mode": "testing", "max_age": 86400},
+    }
+    records = table(mail_records(settings))
+    assert records["example.org", "MX"] == [
+        "10 mx.example.org.",
+        "20 mx2.example.net.",
+        "30 mx3.example.net.",
+    ]
+    hosts = ["mx.example.org", "mx2.example.net", "mx3.example.net"]
+    assert records["_mta-sts.example.org", "TXT"] == [
+        mta_sts_record(mta_sts_policy("testing", hosts, 86400))
+    ]
+
+
+def test_mta_sts_has_the_policy_of_the_rfc_and_an_id_that_changes_with_it_only():
+    policy = mta_sts_policy("enforce", ["mx.example.org", "mx2.example.net"], 604800)
+    assert policy.splitlines() == [
+        "version: STSv1",
+        "mode: enforce",
+        "mx: mx.example.org",
+        "mx: mx2.example.net",
+        "max_age: 604800",
+    ]
+    variants = [("enforce", 604800), ("testing", 604800), ("enforce", 604801)]
+    texts = [mta_sts_record(mta_sts_policy(m, ["mx.example.org"], a)) for m, a in 2 * variants]
+    assert len(set(texts)) == 3
+    assert all(re.fullmatch(r"v=STSv1; id=[A-Za-z0-9]{1,32};", text) for text in texts)
+
+
+def test_reports_about_tls_go_where_the_setting_says():
+    rua = ["mailto:tls@example.org", "https://example.net/a,b;c"]
+    records = table(mail_records({**SETTINGS, "tls_rpt_rua": rua}))
+    assert records["_smtp._tls.example.org", "TXT"] == [
+        "v=TLSRPTv1; rua=mailto:tls@example.org,https://example.net/a%2Cb%3Bc"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "authorised", "told"),
+    [
+        ("example.org", False, False),
+        ("sub.example.org", False, False),
+        ("example.net", True, False),
+        ("Example.NET", True, False),
+        ("parked.example", False, True),
+        ("elsewhere.example", False, True),
+    ],
+)
+@pytest.mark.parametrize("tag", ["rua", "ruf"])
+def test_reports_to_another_domain_are_authorised_there_or_told_of(tag, target, authorised, told):
+    domains = {
+        "example.org": {"dmarc": {tag: [f"mailto:a@{target}", f"mailto:b@{target}"]}},
+        "example.net": {},
+        "parked.example": {"parked": True},
+    }
+    records = mail_records({**SETTINGS, "domains": domains})
+    name = f"example.org._report._dmarc.{target.lower()}"
+    found = {r["name"]: r["values"] for r in records if "_report" in r["name"]}
+    assert found == ({name: ["v=DMARC1"]} if authorised else {})
+    (reason,) = [r["reason"] for r in records if r["name"] == "_dmarc.example.org"]
+    assert (f"publish {name} TXT v=DMARC1" in reason) is told
+
+
+@pytest.mark.parametrize(
+    ("text", "lookups"),
+    [
+        ("v=spf1 -all", 0),
+        ("v=spf1 mx -all", 1),
+        ("v=spf1 mx include:a.example include:mx.example ~all", 3),
+        ("v=spf1 +a ?mx/24 a:b.example ptr MX:c.example//64 exists:%{i}.d.example", 6),
+        ("v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 exp=a.example -all", 0),
+        ("v=spf1 redirect=a.example", 1),
+    ],
+)
+def test_spf_lookups_are_counted_as_the_rfc_does(text, lookups):
+    assert spf_lookups(text) == lookups
+
+
+def test_a_port_without_tlsa_loses_what_it_had():
+    records = mail_records({**SETTINGS, "tlsa_ports": [25, 2525]}, tls_keys=[key()])
+    ports = {
+        state: {n.split(".")[0] for n, kind in table(records, state) if kind == "TLSA"}
+        for state in ("present", "absent")
+    }
+    assert ports == {"present": {"_25", "_2525"}, "absent": {"_465", "_587", "_993"}}
+
+
+def test_without_tlsa_ports_there_is_no_tlsa_and_what_there_was_goes():
+    records = mail_records({**SETTINGS, "tlsa_ports": []}, tls_keys=[key()])
+    assert not [name for name, kind in table(records) if kind == "TLSA"]
+    gone = {name.split(".")[0] for name, kind in table(records, "absent") if kind == "TLSA"}
+    assert gone == {"_25", "_465", "_587", "_993"}
+
+
+def test_a_host_that_is_a_domain_itself_has_one_spf_record():
+    records = mail_records({"hostname": "example.org", "domains": {"example.org": {}}})
+    spf = [r["values"] for r in records if (r["name"], r["type"]) == ("example.org", "TXT")]
+    assert spf == [["v=spf1 mx -all"]]
+
+
+@pytest.mark.parametrize(
+    ("smarthosts", "org", "net", "host"),
+    [
+        ({"*": "_a.example"}, ["_a.example"], ["_a.example"], ["_a.example"]),
+        ({"example.org": "a.example"}, ["a.example"], [], []),
+        ({"*": "a.example", "example.org": "b.example"}, ["b.example"], *[["a.example"]] * 2),
+        ({"alice@example.net": "a.example", "*": None}, [], ["a.example"], []),
+        ({"*": "a.example", "al@example.org": "a.example"}, *[["a.example"]] * 3),
+    ],
+)
+def test_spf_includes_the_smarthosts_by_which_the_domains_mail_leaves(smarthosts, org, net, host):
+    settings = with_domain()
+    settings["domains"]["example.net"] = {}
+    settings["smarthosts"] = {
+        sender: {"host": "smtp.example"} | ({"spf_include": name} if name else {})
+        for sender, name in smarthosts.items()
+    }
+    found = table(mail_records(settings))
+    expected = {
+        "example.org": ("mx", org),
+        "example.net": ("mx", net),
+        "mx.example.org": ("a", host),
+    }
+    for name, (itself, includes) in expected.items():
+        terms = ["v=spf1", itself, *(f"include:{include}" for include in includes), "-all"]
+        assert found[name, "TXT"] == [" ".join(terms)]
+
+
+def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
+    keys = {"domain": "example.org", "selector": "r1", "dns_name": "r1._domainkey.example.org"}
+    records = mail_records(
+        {**SETTINGS, "acme_ca_domain": "ca.example", "dns": {"ttl": 1800}},
+        [{**keys, "dns_value": "v=DKIM1; p=abc"}],
+        [key()],
+        "https://ca.example/acct/1",
+    )
+    assert len(records) == 23
+    assert all(r["reason"] and r["level"] and r["ttl"] == 1800 for r in records)
+    assert len(parse_records(records)) == 23
+
+
+@pytest.mark.parametrize(
+    ("spf", "text"),
+    [
+        ({"all": "~all"}, "v=spf1 mx ~all"),
+        (
+            {"include": ["_spf.Example.net", "b.example"]},
+            "v=spf1 mx include:_spf.example.net include:b.example -all",
+        ),
+    ],
+)
+def test_spf_follows_its_settings(spf, text):
+    assert table(mail_records(with_domain(spf=spf)))["example.org", "TXT"] == [text]
+
+
+@pytest.mark.parametrize(
+    ("dmarc", "text"),
+    [
+        ({"p": "none"}, "v=DMARC1; p=none; sp=reject; np=reject"),
+        (
+            {"rua": ["mailto:a@example.org", "mailto:b,c!@example.org"], "aspf": "s", "adkim": "r"},
+            "v=DMARC1; p=reject; sp=reject; np=reject; adkim=r; aspf=s;"
+            " rua=mailto:a@example.org,mailto:b%2Cc%21@example.org",
+        ),
+        (
+            {"t": "y", "fo": [1, "d"], "ruf": ["mailto:f@example.org"], "p": "quarantine"},
+            "v=DMARC1; p=quarantine; sp=reject; np=reject; ruf=mailto:f@example.org; fo=1:d; t=y",
+        ),
+    ],
+)
+def test_dmarc_follows_its_settings_in_the_order_of_the_rfc(dmarc, text):
+    assert table(mail_records(with_domain(dmarc=dmarc)))["_dmarc.example.org", "TXT"] == [text]
+
+
+def test_tlsa_is_every_key_with_every_digest_on_every_port():
+    keys = [key("ecdsa"), key("ecdsa", "next"), key("rsa"), key("rsa", "next")]
+    records = table(mail_records({**SETTINGS, "tlsa_ports": [25, 993]}, tls_keys=keys))
+    expected = [
+        f"3 1 {matching} {digest(one, algorithm)}"
+        for one in keys
+        for matching, algorithm in ((1, "sha256"), (2, "sha512"))
+    ]
+    assert records["_25._tcp.mx.example.org", "TLSA"] == expected
+    assert records["_993._tcp.mx.example.org", "TLSA"] == expected
+    only_sha256 = mail_records({**SETTINGS, "tlsa_matching_types": [1]}, tls_keys=keys)
+    assert table(only_sha256)["_25._tcp.mx.example.org", "TLSA"] == expected[::2]
+
+
+def test_one_key_that_is_not_made_yet_makes_every_tlsa_record_pending():
+    keys = [key(), {**key(role="next"), "public_key": None}]
+    tlsa = [r for r in mail_records(SETTINGS, tls_keys=keys) if r["type"] == "TLSA"]
+    assert [(r["values"], r["pending"]) for r in tlsa] == [([], True)] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "pending"), [("v=DKIM1; p=x", ["v=DKIM1; p=x"], False), (None, [], True)]
+)
+def test_dkim_keys_are_published_and_pending_until_they_are_made(value, values, pending):
+    dkim = {
+        "domain": "example.org",
+        "selector": "r1",
+        "type": "rsa",
+        "dns_name": "r1._domainkey.example.org",
+        "dns_value": value,
+    }
+    (record,) = [r for r in mail_records(SETTINGS, [dkim]) if r["name"].startswith("r1.")]
+    assert (record["values"], record["pending"]) == (values, pending)
+
+
+@pytest.mark.parametrize(
+    ("account", "settings", "value"),
+    [
+        ("https://ca/1", {}, "accounturi=https://ca/1; validationmethods=dns-01"),
+        ("", {}, "validationmethods=dns-01"),
+        ("", {"acme_challenge": "http-01"}, "validationmethods=http-01"),
+        (
+            "https://ca/1",
+            {"acme_challenge": "http-01"},
+            "accounturi=https://ca/1; validationmethods=http-01",
+        ),
+    ],
+)
+def test_caa_names_the_ca_the_account_and_the_method(account, settings, value):
+    settings = {**SETTINGS, "acme_ca_domain": "ca.example", **settings}
+    records = table(mail_records(settings, acme_account_uri=account))
+    assert records["mx.example.org", "CAA"] == [f'0 issue "ca.example; {value}"', '0 issuewild ";"']
+
+
+def test_caa_is_pending_without_an_account_and_missing_without_a_ca():
+    (caa,) = [r for r in mail_records({**SETTINGS, "acme_ca_domain": "c"}) if r["type"] == "CAA"]
+    assert caa["pending"]
+    assert ("mx.example.org", "CAA") not in table(
+        mail_records({**SETTINGS, "acme_ca_domain": None})
+    )
+
+
+def test_idn_domains_are_published_as_a_labels():
+    records = mail_records({"hostname": "mx.bücher.example", "domains": {"Bücher.example": None}})
+    assert table(records)["xn--bcher-kva.example", "MX"] == ["10 mx.xn--bcher-kva.example."]
+    assert {r["name"].isascii() for r in records} == {True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys", "message"),
+    [
+        ({"domains": {}}, [], "without 'hostname'"),
+        ({**SETTINGS, "host_addresses": ["mx"]}, [], "host_addresses: 'mx' does not appear to be"),
+        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "without 'mode'"),
+        ({**SETTINGS, "hostname": "mx"}, [], "mx is not fully qualified"),
+        ({**SETTINGS, "domains": {"a b": {}}}, [], "'a b' is not a domain name"),
+        (SETTINGS, [{**key(), "public_key": "junk"}], "the current ecdsa key is not a readable"),
+        ({**SETTINGS, "tlsa_matching_types": [0]}, [key()], "tlsa_matching_types.*1 and 2"),
+    ],
+)
+def test_what_is_wrong_is_named(settings, keys, message):
+    with pytest.raises(MailRecordsError, match=message):
+        mail_records(settings, tls_keys=keys)
+
+
+def with_states(*lives, domains=None):
+    """The DKIM records when keys are in these states; those that have a key have its value."""
+    states = [
+        {
+            "domain": "example.org",
+            "selector": selector,
+            "type": "rsa",
+            "state": state,
+            "dns_name": f"{selector}._domainkey.example.org",
+        }
+        for selector, state in lives
+    ]
+    keys = [
+        {**item, "dns_value": f"value of {item['selector']}"}
+        for item in states
+        if item["state"] in ("future", "active", "retired")
+    ]
+    settings = {**SETTINGS, "domains": domains or SETTINGS["domains"]}
+    records = mail_records(settings, keys, dkim_states=states)
+    return [r for r in records if "._domainkey." in r["name"] and "*" not in r["name"]]
+
+
+@pytest.mark.parametrize("state", ["future", "active", "retired"])
+def test_a_key_is_published_from_before_its_first_signature_until_after_its_last(state):
+    (record,) = with_states(("r1", state))
+    assert (record["values"], record["state"]) == (["value of r1"], "present")
+
+
+def test_a_revoked_key_is_published_as_an_empty_one_even_while_its_file_is_there():
+    (record,) = with_states(("r1", "revoked"))
+    assert (record["values"], record["state"]) == (["v=DKIM1; k=rsa; p="], "present")
+    key = {
+        "domain": "example.org",
+        "selector": "r1",
+        "type": "rsa",
+        "dns_name": "r1._domainkey.example.org",
+    }
+    records = mail_records(
+        SETTINGS, [{**key, "dns_value": "p=KEY"}], dkim_states=[{**key, "state": "revoked"}]
+    )
+    assert "p=KEY" not in str(records)
+
+
+def test_of_a_key_that_is_gone_only_the_empty_record_is_removed():
+    (record,) = with_states(("r1", "gone"))
+    assert (record["values"], record["state"]) == (["v=DKIM1; k=rsa; p="], "absent")
+
+
+def test_all_keys_of_a_parked_domain_are_withdrawn_and_none_of_a_domain_that_left():
+    parked = with_states(("r3", "active"), domains={"example.org": {"parked": True}})
+    assert {(r["name"], r["state"]) for r in parked} == {
+        (f"{selector}._domainkey.example.org", "absent") for selector in ("r1", "e1", "r3")
+    }
+    assert with_states(("r3", "revoked"), domains={"example.net": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "types"),
+    [
+        ({"hold": ["MX", "SRV"]}, {"TXT"}),
+        ({"types": ["MX"]}, {"MX"}),
+        ({"types": ["MX"], "names": ["_dmarc.example.org"]}, {"MX", "TXT"}),
+    ],
+)
+def test_some_records_are_chosen_by_type_and_name(choice, types):
+    found = selected(mail_records(SETTINGS), **choice)
+    assert {record["type"] for record in found if record["state"] == "present"} == types

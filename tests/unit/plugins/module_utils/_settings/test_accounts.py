@@ -1,0 +1,264 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each wrong setting of accounts and addresses is told by its name, with what would be right."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
+
+TODAY = datetime.date(2026, 11, 20)
+SECRET = {"password": "hunter2"}
+GOOD: dict[str, Any] = {
+    "mail_hostname": "mx.example.org",
+    "mail_domains": {"example.org": {}, "parked.example.org": {"parked": True}},
+    "mail_users": {"alice@example.org": SECRET, "bob@example.org": SECRET},
+    "mail_postmaster": "alice@example.org",
+}
+BOB = "mail_users['bob@example.org']"
+SHOP = "mail_domains['shop.example.org']"
+
+
+def problems(**settings: Any) -> list[str]:
+    return check({**GOOD, **settings}, today=TODAY)
+
+
+def bob(**account: Any) -> dict[str, Any]:
+    """Settings in which Bob's account says this."""
+    users = {**GOOD["mail_users"], "bob@example.org": {**SECRET, **account}}
+    return {"mail_users": users}
+
+
+def shop(**options: Any) -> dict[str, Any]:
+    """Settings with a second domain, for which they say this."""
+    return {"mail_domains": {**GOOD["mail_domains"], "shop.example.org": options}}
+
+
+def lists(**targets: list[str]) -> dict[str, Any]:
+    return {"mail_aliases": {f"{name}@example.org": to for name, to in targets.items()}}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        bob(aliases=["b@example.org", "abuse@example.org"], quota="5G", state="active"),
+        bob(senders=["postmaster@example.org", "bob@example.com", "@example.com"]),
+        bob(senders=["alice+lists@example.org"]),
+        bob(state="suspended", suspended_text="Please call 555-0100."),
+        bob(state="closed", moved_to="Bob.O'Hara+new@example.com"),
+        bob(expires="2027-01-31", moved_to="bob@example.com"),
+        bob(expires=datetime.date(2026, 11, 21)),
+        bob(app_passwords={"phone": {"password": "hunter3", "services": ["imap"]}}),
+        {"mail_master_users": {"admin": SECRET}},
+        {"mail_users": {**GOOD["mail_users"], "log@example.org": {"state": "no_login"}}},
+        lists(info=["alice@example.org", "someone@example.com"], all=["info@example.org"]),
+        # Two ways to the same address are no loop.
+        lists(a=["b@example.org", "c@example.org"], b=["d@example.org"], c=["d@example.org"],
+              d=["bob@example.org"]),
+        lists(abuse=["bob@example.org"], info=["postmaster@example.org"]),
+        shop(catch_all="bob@example.org", refuse=["raffle@shop.example.org"]),
+        shop(catch_all="someone@example.com"),
+        {"mail_quota": "1T", "mail_recipient_delimiters": "+-.", "mail_suspended_text": "No."},
+        {"mail_quota": "", "mail_recipient_delimiters": ""},
+    ],
+)  # fmt: skip
+def test_accepts_good_settings(settings: dict[str, Any]) -> None:
+    assert problems(**settings) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # Accounts by themselves
+        (bob(name="Bob"), f"{BOB}.name: is unknown; possible are"),
+        (bob(quota="5 gigs"), f"{BOB}.quota: must be a whole number with its unit K, M, G or T, a"),
+        (bob(quota=5), f"{BOB}.quota: must be a whole number with its unit"),
+        (bob(quota="0G"), f"{BOB}.quota: must be a whole number with its unit"),
+        (bob(state="disabled"), f"{BOB}.state: must be one of active, suspended, no_login, send_o"),
+        (bob(password_hash="{MD5}hunter2"), f"{BOB}.password_hash: has the scheme MD5, which is w"),
+        (bob(expires="2026-13-01"), f"{BOB}.expires: must be a date, as in 2027-01-31, not"),
+        (bob(expires="31.1.2027"), f"{BOB}.expires: must be a date, as in 2027-01-31, not"),
+        (bob(expires="20270131"), f"{BOB}.expires: must be a date, as in 2027-01-31, not"),
+        (bob(expires="2026-11-20"), f"{BOB}.expires: is 2026-11-20, so the account is closed sinc"),
+        (bob(state="closed"), f"{BOB}.moved_to: is missing; write the address that senders are to"),
+        (bob(state="closed", moved_to="bob"), f"{BOB}.moved_to: 'bob' is not an address"),
+        (bob(moved_to="bob@example.com"), f"{BOB}.moved_to: has no effect in the state active"),
+        (
+            bob(state="closed", moved_to="b@example.com", expires="2027-01-31"),
+            f"{BOB}.expires: has no effect in the state closed",
+        ),
+        (bob(suspended_text="No."), f"{BOB}.suspended_text: has no effect in the state active"),
+        (
+            bob(state="suspended", suspended_text="Bitte später"),
+            f"{BOB}.suspended_text: must be one line of at most 400 ASCII characters",
+        ),
+        ({"mail_suspended_text": "one\ntwo"}, "mail_suspended_text: must be one line of at most"),
+        ({"mail_suspended_text": ""}, "mail_suspended_text: must be one line of at most 400"),
+        (
+            {"mail_users": {**GOOD["mail_users"], "x@example.org": {"state": "send_only"}}},
+            "mail_users['x@example.org']: has neither password nor password_hash",
+        ),
+        # Devices
+        (
+            bob(app_passwords={"phone": SECRET}),
+            f"{BOB}.app_passwords.phone.services: is missing; list what of imap, pop3, sieve, "
+            "submission",
+        ),
+        (
+            bob(app_passwords={"phone": {**SECRET, "services": []}}),
+            f"{BOB}.app_passwords.phone.services: is empty",
+        ),
+        (
+            bob(app_passwords={"phone": {**SECRET, "services": ["smtp"]}}),
+            f"{BOB}.app_passwords.phone.services[0]: must be one of imap, pop3, sieve, submission, "
+            "not 'smtp'",
+        ),
+        (
+            bob(app_passwords={"phone": {"services": ["imap"]}}),
+            f"{BOB}.app_passwords.phone: has neither password nor password_hash",
+        ),
+        (
+            bob(app_passwords={"My phone": {**SECRET, "services": ["imap"]}}),
+            f"{BOB}.app_passwords['My phone']: 'My phone' is not the name of a device",
+        ),
+        # Master users
+        ({"mail_master_users": ["admin"]}, "mail_master_users: must be a dictionary"),
+        ({"mail_master_users": {"admin": {}}}, "mail_master_users.admin: has neither password nor"),
+        (
+            {"mail_master_users": {"a@example.org": SECRET}},
+            "mail_master_users['a@example.org']: 'a@example.org' is not the name of a master user",
+        ),
+        (
+            {"mail_master_users": {"admin": {"password_hash": "{MD5}x"}}},
+            "mail_master_users.admin.password_hash: has the scheme MD5, which is weak",
+        ),
+        # Aliases
+        (bob(aliases=["b@example.com"]), f"{BOB}.aliases[0]: is in example.com, not one of mail_d"),
+        (bob(aliases=["b@parked.example.org"]), f"{BOB}.aliases[0]: is in parked.example.org, whi"),
+        (bob(aliases=["bob@example.org"]), f"{BOB}.aliases[0]: is bob@example.org, the account it"),
+        (
+            bob(aliases=["alice@example.org"]),
+            f"{BOB}.aliases[0]: is alice@example.org, which is an account too",
+        ),
+        (bob(aliases=["b@example.org"] * 2), f"{BOB}.aliases[1]: repeats 'b@example.org'; keep on"),
+        (
+            {"mail_users": {
+                "alice@example.org": {**SECRET, "aliases": ["x@example.org"]},
+                "bob@example.org": {**SECRET, "aliases": ["x@example.org"]},
+            }},
+            f"{BOB}.aliases[0]: is x@example.org, which mail_users['alice@example.org'].aliases[0]",
+        ),
+        (bob(aliases=["B@example.org"]), f"{BOB}.aliases[0]: B@example.org has upper-case letters"),
+        # Senders
+        (
+            bob(senders=["noreply@example.org"]),
+            f"{BOB}.senders[0]: is noreply@example.org, at which nobody gets the answers; make it ",
+        ),
+        (bob(senders=["Bob <bob@example.com>"]), f"{BOB}.senders[0]: 'Bob <bob@example.com>' is n"),
+        # Lists
+        (lists(x=[]), "mail_aliases['x@example.org']: is empty"),
+        (lists(x=["x@example.org"]), "mail_aliases['x@example.org'][0]: is x@example.org, the ali"),
+        (
+            lists(x=["y@example.org"], y=["z@example.org"], z=["x@example.org"]),
+            "mail_aliases['x@example.org']: is a loop, x@example.org to y@example.org to z@example",
+        ),
+        (
+            lists(x=["bobb@example.org"]),
+            "mail_aliases['x@example.org'][0]: is bobb@example.org, no address of this server; did",
+        ),
+        (lists(alice=["bob@example.org"]), "mail_aliases['alice@example.org']: is alice@example.o"),
+        (
+            {"mail_aliases": {"x@example.com": ["bob@example.org"]}},
+            "mail_aliases['x@example.com']: is in example.com, not one of mail_domains",
+        ),
+        (
+            {**bob(aliases=["x@example.org"]), **lists(x=["alice@example.org"])},
+            "mail_aliases['x@example.org']: is x@example.org, which"
+            " mail_users['bob@example.org'].aliases[0] is too; keep one of them",
+        ),
+        (
+            {**bob(state="send_only"), **lists(x=["bob@example.org"])},
+            "mail_aliases['x@example.org'][0]: is bob@example.org, whose state send_only takes no ",
+        ),
+        (
+            lists(x=[f"x{n}@example.com" for n in range(1001)]),
+            "mail_aliases['x@example.org']: has more than 1000 recipients; a list manager is for t",
+        ),
+        # Catch-alls
+        (
+            shop(catch_all=["alice@example.org", "bob@example.org"]),
+            f"{SHOP}.catch_all: must be a string",
+        ),
+        (shop(catch_all="bobb@example.org"), f"{SHOP}.catch_all: is bobb@example.org, no address "),
+        (shop(catch_all="x@shop.example.org"), f"{SHOP}.catch_all: is x@shop.example.org, itself "),
+        (
+            {**bob(state="closed", moved_to="b@example.com"), **shop(catch_all="bob@example.org")},
+            f"{SHOP}.catch_all: is bob@example.org, whose state closed takes no mail",
+        ),
+        (
+            shop(catch_all="bob@example.org", parked=True),
+            f"{SHOP}.catch_all: has no effect, as a parked domain takes no mail",
+        ),
+        (shop(refuse=["x@shop.example.org"]), f"{SHOP}.refuse[0]: has no effect without catch_all"),
+        (
+            shop(catch_all="bob@example.org", refuse=["x@example.org"]),
+            f"{SHOP}.refuse[0]: is in example.org; list it there",
+        ),
+        (
+            shop(catch_all="bob@example.org", refuse=["postmaster@shop.example.org"]),
+            f"{SHOP}.refuse[0]: is postmaster@shop.example.org, which must always be answered",
+        ),
+        (
+            {**bob(aliases=["b@shop.example.org"]),
+             **shop(catch_all="bob@example.org", refuse=["b@shop.example.org"])},
+            f"{SHOP}.refuse[0]: is b@shop.example.org, an account or alias; remove that instead",
+        ),
+        # Sub-addresses
+        ({"mail_recipient_delimiters": "#"}, "mail_recipient_delimiters: must be some of the char"),
+        ({"mail_recipient_delimiters": "++"}, "mail_recipient_delimiters: must be some of the cha"),
+        (
+            {"mail_recipient_delimiters": "+.",
+             "mail_users": {**GOOD["mail_users"], "bob.b@example.org": SECRET}},
+            "mail_users['bob.b@example.org']: has '.' in it, at which mail_recipient_delimiters ha",
+        ),
+        ({"mail_quota": "5 gigs"}, "mail_quota: must be a whole number with its unit"),
+        # Who must always be answered
+        (
+            {**bob(state="send_only"), "mail_postmaster": "bob@example.org"},
+            "mail_postmaster: is bob@example.org, whose state send_only takes no mail, but postmas",
+        ),
+        (
+            {**bob(expires="2027-01-31"), "mail_postmaster": "bob@example.org"},
+            "mail_postmaster: is bob@example.org, which expires, but postmaster, abuse and hostmas",
+        ),
+        (
+            bob(aliases=["abuse@example.org"], state="closed", moved_to="bob@example.com"),
+            f"{BOB}.aliases[0]: is abuse@example.org of bob@example.org, whose state closed takes ",
+        ),
+    ],
+)  # fmt: skip
+def test_tells_what_is_wrong_and_what_would_be_right(
+    settings: dict[str, Any], expected: str
+) -> None:
+    told = problems(**settings)
+    assert any(problem.startswith(expected) for problem in told), told
+    assert "hunter" not in "".join(told)
+
+
+def test_a_loop_is_told_of_without_end_of_neither_the_check_nor_its_message() -> None:
+    ring = {f"x{n}": [f"x{(n + 1) % 50}@example.org"] for n in range(50)}
+    told = problems(**lists(**ring, outside=["x0@example.org"]))
+    assert len(told) == 50
+    assert all("is a loop" in problem for problem in told)
+
+
+def test_many_accounts_are_checked_in_no_time() -> None:
+    users: dict[str, Any] = {
+        f"user{n}@example.org": {**SECRET, "aliases": [f"u{n}@example.org"]} for n in range(10_000)
+    }
+    users["alice@example.org"] = SECRET
+    assert problems(mail_users=users) == []

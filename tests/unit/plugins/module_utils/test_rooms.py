@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each package of module_utils may import, so that a change has effects in one direction."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from ...paths import ROOT
+
+UTILS = ROOT / "plugins/module_utils"
+PREFIX = "ansible_collections.pillarbox.mail.plugins."
+
+# From the bottom to the top: what a package is about, and the packages below that it builds on.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_names": set(),
+    "_files": set(),
+    "_unit": set(),
+    "_config_tree": set(),
+    "_keys": set(),
+    "_accounts": {"_names"},
+    "_dkim": {"_names", "_keys"},
+    "_tls": {"_keys"},
+    "_dns": {"_names"},
+    "_octodns": {"_dns"},
+    "_providers": {"_dns", "_octodns"},
+    "_records": {"_names", "_keys", "_tls"},
+    "_settings": {"_names", "_keys", "_accounts", "_dkim", "_tls", "_records"},
+}
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of the collection's plugins that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix(PREFIX) for name in found if name.startswith(PREFIX)}
+
+
+def test_each_package_has_its_place_and_builds_only_on_those_below() -> None:
+    rooms = [path.stem for path in UTILS.iterdir() if path.name[0] == "_" and path.name[1] != "_"]
+    assert sorted(rooms) == sorted(MAY_IMPORT)
+    below: set[str] = set()
+    for room, others in MAY_IMPORT.items():
+        assert others <= below, room
+        below.add(room)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_package_imports_what_it_may_and_no_plugin(room: str) -> None:
+    files = [UTILS / f"{room}.py", *UTILS.glob(f"{room}/**/*.py")]
+    imports = set().union(*(imported(file) for file in files if file.exists()))
+    assert {name for name in imports if not name.startswith("module_utils.")} == set()
+    assert {name.split(".")[1] for name in imports} - {room} == MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("room", [room for room in MAY_IMPORT if (UTILS / room).is_dir()])
+def test_a_package_says_what_lives_there_and_what_it_imports(room: str) -> None:
+    said = ast.get_docstring(ast.parse((UTILS / room / "__init__.py").read_text())) or ""
+    assert "PRIVATE to the collection." in said
+    assert "Imports" in said
+
+
+def test_modules_of_one_package_import_each_other_in_one_direction() -> None:
+    arrows = {
+        f"module_utils.{'.'.join(file.relative_to(UTILS).with_suffix('').parts)}": imported(file)
+        for file in UTILS.glob("*/*.py")
+    }
+    # A name that is imported from a module stands behind the module's name.
+    builds_on = {
+        name: {other for other in arrows if any(f"{i}.".startswith(f"{other}.") for i in names)}
+        for name, names in arrows.items()
+    }
+    while leaves := [name for name, others in builds_on.items() if not others & builds_on.keys()]:
+        for name in leaves:
+            del builds_on[name]
+    assert builds_on == {}, "these import each other"
+
+
+@pytest.mark.parametrize("kind", ["action", "filter", "modules"])
+def test_plugins_do_not_import_each_other(kind: str) -> None:
+    for file in (ROOT / "plugins" / kind).glob("*.py"):
+        others = {name for name in imported(file) if not name.startswith("module_utils.")}
+        assert others == set(), file
