@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands that only look, within a bounded time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+
+# Seconds. What takes longer on a host that is well is not worth waiting for on one that is not.
+PATIENCE = 5.0
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
+class Unanswered(Exception):
+    """A command that could not be run, failed or took too long; the text says which."""
+
+
+class Cut(Unanswered):
+    """A command whose lines were read until the time was up."""
+
+
+def output_of(*command: str, patience: float = PATIENCE) -> str:
+    """What a command prints. Raises Unanswered."""
+    return b"".join(lines_of(*command, patience=patience)).decode(errors="replace")
+
+
+def lines_of(*command: str, patience: float = PATIENCE) -> Iterator[bytes]:
+    """The lines that a command prints, while it prints them. Raises Cut, Unanswered."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+        )
+    except OSError as error:
+        raise Unanswered(f"{command[0]}: {error.strerror}") from error
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(patience, end)
+    timer.daemon = True
+    timer.start()
+    with process:
+        assert process.stdout and process.stderr
+        yield from process.stdout
+        said = process.stderr.read().decode(errors="replace").strip()
+    timer.cancel()
+    if late.is_set():
+        raise Cut(f"{command[0]} was not ready in {patience:.0f} s")
+    if process.returncode != 0:
+        raise Unanswered(f"{command[0]}: {said or f'exit status {process.returncode}'}")

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificates that are served, and the ring of their keys."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pillarbox.status.ask import output_of
+from pillarbox.status.finding import ATTENTION, OK, Finding, counted, day, quoted, since
+from pillarbox.status.parts import Parts
+
+DAY = 86400
+# Seconds within which all name servers have the records of a new key, and a renewal that is due
+# comes about: the timer looks every six hours, and again a day after a failure.
+PATIENCE = DAY
+RENEW = "pillarbox certificates renew"
+
+
+class Leaf(NamedTuple):
+    """A certificate that is served."""
+
+    begin: float
+    end: float
+    issuer: str
+
+
+def look(parts: Parts, now: float) -> list[Finding]:
+    """The certificate of each algorithm."""
+    config = parts.get("acme_sh")
+    if not config:
+        return []
+    ring = Path(config["tls_dir"])
+    memory = ring / "ring.json"
+    remembered = json.loads(memory.read_bytes()) if memory.exists() else {}
+    found = []
+    for algorithm in config["algorithms"]:
+        file = ring / f"{algorithm}.pem"
+        # Empty, or a link to that of another algorithm, until there is one.
+        if file.exists() and not file.is_symlink() and file.stat().st_size:
+            leaf = read(output_of("openssl", "x509", "-in", str(file), "-noout", *ASKED))
+            advice = remembered.get("advice", {}).get(algorithm, {})
+            found.append(served(algorithm, leaf, advice, config, now))
+        else:
+            key = ring / f"{algorithm}-current.key"
+            made = key.stat().st_mtime if key.exists() else now
+            found.append(waiting(algorithm, remembered, made, now))
+    return [*found, *failures(remembered, now)]
+
+
+ASKED = ("-startdate", "-enddate", "-dateopt", "iso_8601", "-issuer", "-nameopt", "multiline,utf8")
+
+
+def read(printed: str) -> Leaf:
+    """A certificate, as "openssl x509" tells of it."""
+    fields = {}
+    for line in printed.splitlines():
+        name, _, value = line.partition("=")
+        fields[name.strip()] = value.strip()
+    names = [fields.get(key) for key in ("organizationName", "commonName")]
+    issuer = " ".join(filter(None, names))
+    return Leaf(moment(fields["notBefore"]), moment(fields["notAfter"]), issuer)
+
+
+def moment(text: str) -> float:
+    """A time in ISO 8601 with its zone."""
+    return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+
+
+def due(leaf: Leaf, advice: dict[str, str], renew_days: int) -> float:
+    """When a certificate will be renewed, as the renewal program has it."""
+    margin = min(renew_days * DAY, (leaf.end - leaf.begin) / 3)
+    advised = moment(advice["renew"]) if "renew" in advice else leaf.end
+    return min(leaf.end - margin, advised)
+
+
+def served(
+    algorithm: str, leaf: Leaf, advice: dict[str, str], config: dict[str, Any], now: float
+) -> Finding:
+    """A certificate that is in service."""
+    renewal = due(leaf, advice, config["renew_days"])
+    if config["source"] == "files":
+        remedy = "put a new one into mail_tls_provided, and run site.yml"
+    else:
+        remedy = RENEW
+    if now >= leaf.end:
+        text = f"ended {since(leaf.end, now)}, from {leaf.issuer}"
+        return Finding("certificates", algorithm, ATTENTION, text, remedy)
+    text = f"{counted(int((leaf.end - now) // DAY), 'day')} left, from {leaf.issuer}"
+    if now < renewal + PATIENCE:
+        return Finding("certificates", algorithm, OK, f"{text}; renewal {day(renewal)}")
+    text += f"; to be renewed {since(renewal, now)}"
+    return Finding("certificates", algorithm, ATTENTION, text, remedy)
+
+
+def waiting(algorithm: str, remembered: dict[str, Any], made: float, now: float) -> Finding:
+    """A key without a certificate: senders must know its TLSA records first."""
+    opens = known_from(remembered)
+    if opens is None:
+        text = "no certificate yet; not all name servers have its key's TLSA records"
+    elif opens > now:
+        text = f"its key waits until {clock(opens)}, when all caches know its TLSA records"
+    else:
+        text = f"no certificate yet; its key may be served {since(opens, now)}"
+    if now < max(made, opens or 0) + PATIENCE:
+        return Finding("certificates", algorithm, OK, text)
+    return Finding("certificates", algorithm, ATTENTION, text, "run site.yml, which says why")
+
+
+def known_from(remembered: dict[str, Any]) -> float | None:
+    """When the newest keys may be served: when all name servers had them for two TTL."""
+    seen = remembered.get("seen", {}).values()
+    if not seen:
+        return None
+    ttl: float = remembered["ttl"]["seconds"]
+    return max(map(moment, seen)) + 2 * ttl
+
+
+def clock(when: float) -> str:
+    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M")
+
+
+def failures(remembered: dict[str, Any], now: float) -> list[Finding]:
+    """The last run's failure."""
+    failure = remembered.get("failure")
+    if not failure:
+        return []
+    text = f"failed {since(moment(failure['at']), now)}: {quoted(failure['why'])}"
+    remedy = f"mend what it names, then: {RENEW}"
+    return [Finding("certificates", "renewal", ATTENTION, text, remedy)]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was found out about one thing, and the words for times."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+OK, ATTENTION, UNKNOWN = "ok", "attention", "unknown"
+# From a log or another server; a screen has no use for more of it.
+LONGEST_QUOTE = 200
+
+
+class Finding(NamedTuple):
+    """One fact: what it is about, whether somebody has to act, and what to do."""
+
+    part: str
+    subject: str
+    state: str
+    text: str
+    remedy: str = ""
+
+
+def quoted(text: str) -> str:
+    """Words of others, short, and without characters that a terminal would obey."""
+    plain = "".join(c if c.isprintable() else " " for c in text).strip()
+    shorter = plain[: LONGEST_QUOTE - 1] + "…"
+    return f'"{plain if len(plain) <= LONGEST_QUOTE else shorter}"'
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun, as in "1 domain" and "1,200 domains"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(seconds: float) -> str:
+    """How long, in its largest unit."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return counted(int(seconds // size), unit)
+    return counted(max(0, int(seconds)), "second")
+
+
+def since(moment: float, now: float) -> str:
+    """When something began, and how long ago that is."""
+    local = time.localtime(moment)
+    pattern = "%H:%M" if local[:3] == time.localtime(now)[:3] else "%Y-%m-%d %H:%M"
+    return f"since {time.strftime(pattern, local)} ({span(now - moment)})"
+
+
+def day(moment: float) -> str:
+    """A day in the future or the past."""
+    return time.strftime("%Y-%m-%d", time.localtime(moment))

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the daemons need of the host: room, memory, the right time; and what they have to load."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import struct
+from pathlib import Path
+
+from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding, counted, since
+from pillarbox.status.parts import Parts, every
+
+# Per cent, as df(1) counts it.
+FULL = 90
+# Per cent of the memory that must be available.
+SHORT = 5
+# Microseconds: the largest error that the kernel knows stands for a clock that nothing sets.
+NOT_SET = 16_000_000
+
+
+def disk(parts: Parts, now: float) -> list[Finding]:
+    """How full the file systems are that take mail."""
+    return [
+        room(name, directory, os.statvfs(directory))
+        for part in parts.values()
+        for name, directory in part.get("directories", {}).items()
+    ]
+
+
+def room(name: str, directory: str, found: os.statvfs_result) -> Finding:
+    """What is used of a file system, in blocks and inodes."""
+    used = {
+        "of the room": share(found.f_blocks - found.f_bfree, found.f_bavail),
+        "of the inodes": share(found.f_files - found.f_ffree, found.f_favail),
+    }
+    text = ", ".join(f"{percent} % {what}" for what, percent in used.items()) + " used"
+    if max(used.values()) < FULL:
+        return Finding("disk", name, OK, text)
+    remedy = f"make room in {directory}, or give it more"
+    return Finding("disk", name, ATTENTION, text, remedy)
+
+
+def share(used: int, free: int) -> int:
+    """What is used, in per cent of what can be; nothing where there is no limit."""
+    return -(-100 * used // (used + free)) if used + free else 0
+
+
+def memory(parts: Parts, now: float) -> list[Finding]:
+    """Whether memory is short."""
+    return shortage(Path("/proc/meminfo").read_text(encoding="ascii"))
+
+
+def shortage(meminfo: str) -> list[Finding]:
+    """What proc_meminfo(5) says, if that is worth a line."""
+    sizes = dict(re.findall(r"^(\w+): +(\d+) kB$", meminfo, re.MULTILINE))
+    available, total = int(sizes["MemAvailable"]), int(sizes["MemTotal"])
+    if available * 100 >= total * SHORT:
+        return []
+    text = f"{available // 1024:,} of {total // 1024:,} MB available"
+    return [Finding("memory", "", ATTENTION, text, "systemd-cgtop -m -n 1 tells who has it")]
+
+
+def clock(parts: Parts, now: float) -> list[Finding]:
+    """Whether something keeps the clock right, as the kernel knows by adjtimex(2)."""
+    state = ctypes.create_string_buffer(512)
+    failed = ctypes.CDLL(None).adjtimex(state) < 0
+    # struct timex begins with modes, offset, freq and maxerror.
+    error = struct.unpack_from("@illl", state)[3]
+    return [accuracy(None if failed else error, os.path.exists("/run/systemd/container"))]
+
+
+def accuracy(error: int | None, in_container: bool) -> Finding:
+    """What the kernel's estimate of the clock's error means."""
+    if error is not None and error < NOT_SET:
+        return Finding("clock", "", OK, "synchronized")
+    if error is None or in_container:
+        return Finding("clock", "", UNKNOWN, "is that of the host of this container")
+    remedy = "timedatectl; then see to systemd-timesyncd, or what keeps the time here"
+    return Finding("clock", "", ATTENTION, "is not synchronized", remedy)
+
+
+def configuration(parts: Parts, now: float) -> list[Finding]:
+    """What was changed and is not loaded."""
+    files = [Path(file) for file in every(parts, "pending")]
+    found = [not_loaded(file, now) for file in files if file.exists()]
+    return found or [Finding("configuration", "", OK, "loaded")]
+
+
+def not_loaded(file: Path, now: float) -> Finding:
+    """A configuration that its daemon has not loaded: a run of site.yml ended too soon."""
+    paths = json.loads(file.read_bytes())
+    text = f"{counted(len(paths), 'change')} not loaded {since(file.stat().st_mtime, now)}"
+    if paths:
+        text += f": {paths[0]}"
+    remedy = "run site.yml, unless it is running; it loads them"
+    return Finding("configuration", file.stem, ATTENTION, text, remedy)

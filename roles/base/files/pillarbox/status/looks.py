@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All looks at the host, at the same time, each within a bounded time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from pillarbox.status import certificates, dkim, host, mail_queue, resolver, units
+from pillarbox.status.finding import UNKNOWN, Finding
+from pillarbox.status.parts import Parts
+
+# Seconds, for those that wait for what nothing can end, such as a file system that is gone.
+PATIENCE = 10.0
+
+Look = Callable[[Parts, float], list[Finding]]
+
+LOOKS: dict[str, Look] = {
+    "daemons": units.look,
+    "queue": mail_queue.look,
+    "certificates": certificates.look,
+    "dkim": dkim.look,
+    "disk": host.disk,
+    "memory": host.memory,
+    "clock": host.clock,
+    "configuration": host.configuration,
+    "resolver": resolver.look,
+}
+
+
+def look(
+    parts: Parts, now: float, looks: dict[str, Look] = LOOKS, patience: float = PATIENCE
+) -> list[Finding]:
+    """What all looks find, in their order; what one could not find out is unknown."""
+    found: dict[str, list[Finding]] = {}
+
+    def run(name: str) -> None:
+        try:
+            found[name] = looks[name](parts, now)
+        # One that fails, whatever on this host is the cause, says nothing of the others.
+        except Exception as error:
+            found[name] = [Finding(name, "", UNKNOWN, f"{error}" or type(error).__name__)]
+
+    # As daemons, they do not keep the program from ending.
+    threads = {name: threading.Thread(target=run, args=[name], daemon=True) for name in looks}
+    deadline = time.monotonic() + patience
+    for thread in threads.values():
+        thread.start()
+    for thread in threads.values():
+        thread.join(max(0.0, deadline - time.monotonic()))
+    silent = f"nothing found out in {patience:.0f} s"
+    return [
+        finding
+        for name in looks
+        for finding in found.get(name, [Finding(name, "", UNKNOWN, silent)])
+    ]

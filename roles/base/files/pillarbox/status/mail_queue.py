@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mail that waits, and the mail that is held, by what postqueue(1) says of each message."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+from pillarbox.status.ask import Cut, lines_of
+from pillarbox.status.finding import ATTENTION, OK, Finding, counted, quoted, span
+from pillarbox.status.parts import Parts
+
+# Seconds. It reads 100,000 messages in about that time.
+PATIENCE = 4.0
+# So many put off messages are no longer the fault of a few servers elsewhere.
+MANY = 100
+# Seconds after which mail for a mailbox here should be in it: Postfix has tried again by then.
+OWN_PATIENCE = 900
+# How Postfix names a daemon of this host that it delivers to.
+OWN = "[private/"
+# What differs between two messages that wait for the same reason.
+PARTICULARS = re.compile(r"<[^>]*>|\[[^]]*\]|\d+")
+
+
+class Tally:
+    """What waits, in numbers."""
+
+    def __init__(self) -> None:
+        self.queues: Counter[str] = Counter()
+        # When the oldest message of a queue came.
+        self.oldest: dict[str, float] = {}
+        self.senders: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        # A reason as it was first seen, with the particulars.
+        self.samples: dict[str, str] = {}
+        # When the oldest message came that could not be delivered on this host.
+        self.own = float("inf")
+        self.cut = False
+
+    def add(self, line: bytes) -> None:
+        """Count a message, as postqueue prints it."""
+        message = json.loads(line)
+        queue, arrived = message["queue_name"], message["arrival_time"]
+        self.queues[queue] += 1
+        self.oldest[queue] = min(arrived, self.oldest.get(queue, arrived))
+        if queue == "hold":
+            self.senders[message["sender"]] += 1
+        if queue == "deferred":
+            reasons = {recipient.get("delay_reason") for recipient in message["recipients"]}
+            for reason in filter(None, reasons):
+                kind = PARTICULARS.sub("", reason)
+                self.reasons[kind] += 1
+                self.samples.setdefault(kind, reason)
+                if OWN in reason:
+                    self.own = min(arrived, self.own)
+
+    def number(self, queue: str) -> str:
+        return f"{'at least ' if self.cut else ''}{self.queues[queue]:,}"
+
+
+def look(parts: Parts, now: float) -> list[Finding]:
+    """All queues of Postfix."""
+    if "postfix" not in parts:
+        return []
+    tally = Tally()
+    try:
+        for line in lines_of("postqueue", "-j", patience=PATIENCE):
+            tally.add(line)
+    except Cut:
+        tally.cut = True
+    return [*waiting(tally, now), held(tally, now)]
+
+
+def waiting(tally: Tally, now: float) -> list[Finding]:
+    """What is on its way."""
+    going = [queue for queue in tally.queues if queue not in ("deferred", "hold")]
+    found = []
+    if going:
+        text = ", ".join(f"{tally.number(queue)} {queue}" for queue in sorted(going))
+        oldest = min(tally.oldest[queue] for queue in going)
+        found.append(Finding("queue", "", OK, f"{text}, the oldest for {span(now - oldest)}"))
+    if tally.queues["deferred"]:
+        found.append(deferred(tally, now))
+    return found or [Finding("queue", "", OK, "empty")]
+
+
+def deferred(tally: Tally, now: float) -> Finding:
+    """What is tried again later."""
+    text = f"{tally.number('deferred')}, the oldest for {span(now - tally.oldest['deferred'])}"
+    for kind, number in tally.reasons.most_common(1):
+        text += f"; {number:,} of them: {quoted(tally.samples[kind])}"
+    stuck = now - tally.own > OWN_PATIENCE
+    if tally.queues["deferred"] < MANY and not stuck:
+        return Finding("queue", "deferred", OK, text)
+    remedy = "postqueue -p gives all reasons; mend the cause, then: postqueue -f"
+    return Finding("queue", "deferred", ATTENTION, text, remedy)
+
+
+def held(tally: Tally, now: float) -> Finding:
+    """What waits for somebody to release it."""
+    if not tally.queues["hold"]:
+        return Finding("held mail", "", OK, "none")
+    text = f"{tally.number('hold')}, the oldest for {span(now - tally.oldest['hold'])}"
+    sender, number = tally.senders.most_common(1)[0]
+    others = len(tally.senders) - 1
+    text += f"; {number:,} from {quoted(sender)}"
+    if others:
+        text += f", the others from {counted(others, 'sender')}"
+    remedy = "pillarbox held shows it; then: pillarbox held release or delete"
+    return Finding("held mail", "", ATTENTION, text, remedy)

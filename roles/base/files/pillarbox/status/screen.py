@@ -1,0 +1,94 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Findings as people and programs read them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from collections.abc import Iterable
+
+from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding
+
+# In this order; other parts follow.
+ORDER = (
+    "daemons",
+    "jobs",
+    "queue",
+    "held mail",
+    "certificates",
+    "dkim",
+    "disk",
+    "memory",
+    "clock",
+    "configuration",
+    "resolver",
+)
+WIDTH = 80
+PART, STATE = 15, 11
+# Of ECMA-48: green, bold red, yellow.
+COLOURS = {OK: "32", ATTENTION: "1;31", UNKNOWN: "33"}
+
+
+def as_json(findings: list[Finding], host: str, now: float) -> str:
+    """The findings for programs."""
+    whole = {
+        "host": host,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "state": ATTENTION if needing(findings) else OK,
+        "findings": [finding._asdict() for finding in findings],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def needing(findings: Iterable[Finding]) -> list[Finding]:
+    """What needs a hand."""
+    return [finding for finding in findings if finding.state == ATTENTION]
+
+
+def screen(findings: list[Finding], host: str, now: float, colours: bool) -> str:
+    """The findings for people: a line for each, and then what to do."""
+    lines = [f"{host}, {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(now))}", ""]
+    former = ""
+    for finding in sorted(findings, key=_place):
+        lines += _row(finding, "" if finding.part == former else finding.part, colours)
+        former = finding.part
+    return "\n".join([*lines, "", *_remedies(needing(findings))])
+
+
+def _place(finding: Finding) -> tuple[int, bool]:
+    """Parts in their order, and in each of them first what needs a hand."""
+    known = finding.part in ORDER
+    return ORDER.index(finding.part) if known else len(ORDER), finding.state == OK
+
+
+def _row(finding: Finding, label: str, colours: bool) -> list[str]:
+    text = textwrap.wrap(
+        f"{finding.subject} {finding.text}".strip(), WIDTH - PART - STATE, break_on_hyphens=False
+    )
+    state = f"{finding.state:{STATE}}"
+    if colours:
+        state = f"\033[{COLOURS[finding.state]}m{state}\033[0m"
+    first, *others = text or [""]
+    return [f"{label:{PART}}{state}{first}", *(" " * (PART + STATE) + line for line in others)]
+
+
+def _remedies(findings: list[Finding]) -> list[str]:
+    """What to do, each thing once."""
+    if not findings:
+        return ["Nothing needs a hand."]
+    subjects: dict[str, list[str]] = {}
+    for finding in sorted(findings, key=_place):
+        subjects.setdefault(finding.remedy, []).append(finding.subject or finding.part)
+    lines = ["Needs a hand:"]
+    for remedy, names in subjects.items():
+        lines += textwrap.wrap(
+            f"{', '.join(names)}: {remedy}",
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_on_hyphens=False,
+        )
+    return lines

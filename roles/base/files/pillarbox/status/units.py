@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Daemons and jobs, by what systemd says of their units."""
+
+from __future__ import annotations
+
+import time
+
+from pillarbox.status.ask import Unanswered, output_of
+from pillarbox.status.finding import ATTENTION, OK, Finding, counted, quoted, since
+from pillarbox.status.parts import Parts, every
+
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,Type,RemainAfterExit,NeedDaemonReload,StateChangeTimestamp"
+)
+ACTIVE = ("active", "reloading", "refreshing")
+# Seconds for the logs of all that failed.
+LOGS = 2.0
+
+Unit = dict[str, str]
+
+
+def look(parts: Parts, now: float) -> list[Finding]:
+    """The state of all units of the roles."""
+    names = every(parts, "units")
+    command = ["systemctl", "show", "--timestamp=unix", f"--property={PROPERTIES}"]
+    units = read(output_of(*command, "--", *names)) if names else []
+    deadline = time.monotonic() + LOGS
+    logs = {unit["Id"]: last_words(unit["Id"], deadline) for unit in units if fault(unit)}
+    return findings(units, logs, now)
+
+
+def read(shown: str) -> list[Unit]:
+    """The units that "systemctl show" prints, each once."""
+    found: dict[str, Unit] = {}
+    for block in shown.strip().split("\n\n"):
+        unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in unit:
+            found[unit["Id"]] = unit
+    return list(found.values())
+
+
+def is_job(unit: Unit) -> bool:
+    """Whether it is a timer or ends when its work is done, and so need not be active."""
+    ends = unit.get("Type") == "oneshot" and unit.get("RemainAfterExit") == "no"
+    return ends or unit["Id"].endswith(".timer")
+
+
+def fault(unit: Unit) -> str:
+    """What is wrong with a unit; nothing when it is as it should be."""
+    load, active = unit.get("LoadState", ""), unit.get("ActiveState", "")
+    if load != "loaded":
+        return "is not installed" if load == "not-found" else f"is {load}"
+    if active == "failed":
+        return "failed"
+    if active in ACTIVE or (is_job(unit) and not unit["Id"].endswith(".timer")):
+        return ""
+    return f"is {active}" if active != "activating" else f"is {active} ({unit.get('SubState')})"
+
+
+def remedy(unit: Unit) -> str:
+    """What to do about a unit that has a fault."""
+    name, load = unit["Id"], unit.get("LoadState")
+    if load == "not-found":
+        return "run site.yml, which installs it"
+    if load != "loaded":
+        return f"systemctl unmask {name}; systemctl start {name}"
+    if unit.get("ActiveState") == "inactive":
+        return f"systemctl start {name}"
+    return f"journalctl -eu {name} tells why; mend that, then: systemctl start {name}"
+
+
+def last_words(name: str, deadline: float) -> str:
+    """The last line that a unit itself wrote into the journal; nothing when there is none."""
+    patience = deadline - time.monotonic()
+    if patience <= 0:
+        return ""
+    command = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=1"]
+    try:
+        return output_of(*command, f"_SYSTEMD_UNIT={name}", patience=patience).strip()
+    except Unanswered:
+        return ""
+
+
+def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Finding]:
+    """What the units come to, given the last line of the log of each that has a fault."""
+    found = []
+    well = {"daemons": 0, "jobs": 0}
+    for unit in units:
+        part = "jobs" if is_job(unit) else "daemons"
+        if why := fault(unit):
+            changed = unit.get("StateChangeTimestamp", "").removeprefix("@")
+            if changed.isdecimal():
+                why += f" {since(int(changed), now)}"
+            if logs.get(unit["Id"]):
+                why += f": {quoted(logs[unit['Id']])}"
+            found.append(Finding(part, unit["Id"], ATTENTION, why, remedy(unit)))
+        else:
+            well[part] += 1
+        if unit.get("NeedDaemonReload") == "yes":
+            changed_file = Finding(
+                "configuration",
+                unit["Id"],
+                ATTENTION,
+                "has files that systemd has not read",
+                f"systemctl daemon-reload; systemctl try-reload-or-restart {unit['Id']}",
+            )
+            found.append(changed_file)
+    if well["daemons"]:
+        found.append(Finding("daemons", "", OK, f"{counted(well['daemons'], 'daemon')} active"))
+    if well["jobs"]:
+        found.append(
+            Finding(
+                "jobs",
+                "",
+                OK,
+                f"{counted(well['jobs'], 'timer or job', 'timers and jobs')}, none failed",
+            )
+        )
+    return found
