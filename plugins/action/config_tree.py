@@ -98,6 +98,8 @@ class ActionModule(ActionBase):
 
 
 def _walk(tree: str) -> Iterator[str]:
-    for directory, _below, names in os.walk(tree, followlinks=True):
+    for directory, below, names in os.walk(tree, followlinks=True):
+        # What Python compiles beside a source that was imported, as by a test.
+        below[:] = [name for name in below if name != "__pycache__"]
         for name in sorted(names):
             yield os.path.join(directory, name)

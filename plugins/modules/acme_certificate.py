@@ -10,9 +10,9 @@ module: acme_certificate
 short_description: Obtain the mail server's certificates that are due
 version_added: 0.1.0
 description:
-  - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs and
-    a systemd timer runs several times a day. Both do the same, so a renewal by the timer leaves
-    nothing for this module to change.
+  - Runs C(pillarbox certificates renew) on the host, as a systemd timer does several times a day.
+    Both do the same, so a renewal by the timer leaves nothing for this module to change. The role
+    P(pillarbox.mail.base#role) installs the program, P(pillarbox.mail.acme_sh#role) configures it.
   - A certificate is due when there is none, when its key, names or origin are not those wanted, or
     when its end is near.
   - Nothing is put in service that the published TLSA records do not pin, or that the daemons do not
@@ -26,9 +26,9 @@ options:
     type: dict
     required: true
   program:
-    description: The renewal program.
+    description: The program pillarbox.
     type: path
-    default: /usr/local/sbin/pillarbox-certificates
+    default: /usr/local/sbin/pillarbox
 attributes:
   check_mode:
     support: full
@@ -45,7 +45,7 @@ attributes:
 EXAMPLES = r"""
 - name: Obtain what is due
   pillarbox.mail.acme_certificate:
-    config: "{{ lookup('ansible.builtin.file', 'certificates.json') | from_json }}"
+    config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
 """
 
 RETURN = r"""
@@ -87,10 +87,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.certificates i
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Run the program and return what it reports; its one sentence fails the task."""
-    command, data = [module.params["program"], "renew"], None
+    arguments, data = ["renew"], None
     if module.check_mode:
-        command = [module.params["program"], "--config", "-", "renew", "--check"]
+        arguments = ["--config", "-", "renew", "--check"]
         data = json.dumps(module.params["config"])
+    command = [module.params["program"], "certificates", *arguments]
     rc, out, err = module.run_command(command, data=data)
     if rc != 0:
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
@@ -102,7 +103,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "dict", "required": True},
-            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox-certificates"},
+            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox"},
         },
         supports_check_mode=True,
     )

@@ -14,7 +14,8 @@ description:
     serves them, and makes them the current ones.
   - Refuses, and changes nothing, as long as a sender may still know TLSA records without them. They
     must have been on all authoritative name servers for twice their TTL (RFC 7671 section 8.1).
-  - Runs the host's own renewal program, which the role P(pillarbox.mail.acme_sh#role) installs.
+  - Runs C(pillarbox certificates roll) on the host. The role P(pillarbox.mail.base#role) installs
+    the program, P(pillarbox.mail.acme_sh#role) configures it.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -30,9 +31,9 @@ options:
     type: int
     default: 0
   program:
-    description: The renewal program.
+    description: The program pillarbox.
     type: path
-    default: /usr/local/sbin/pillarbox-certificates
+    default: /usr/local/sbin/pillarbox
 attributes:
   check_mode:
     support: full
@@ -75,11 +76,11 @@ def main() -> None:
         argument_spec={
             "compromised": {"type": "bool", "default": False},
             "wait": {"type": "int", "default": 0},
-            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox-certificates"},
+            "program": {"type": "path", "default": "/usr/local/sbin/pillarbox"},
         },
         supports_check_mode=True,
     )
-    command = [module.params["program"], "roll"]
+    command = [module.params["program"], "certificates", "roll"]
     command += ["--check"] if module.check_mode else []
     command += ["--compromised"] if module.params["compromised"] else []
     deadline = time.monotonic() + (0 if module.check_mode else module.params["wait"])

@@ -11,5 +11,7 @@ import ansible_collections.pillarbox.mail.plugins.module_utils as installed
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ROOT / "roles"
+# Where Python finds the program of the hosts; see pythonpath in pyproject.toml.
+PROGRAM = ROLES / "base/files"
 # Where Ansible finds the collection.
 COLLECTIONS = Path(next(iter(installed.__path__))).parents[4]

@@ -153,13 +153,13 @@ def test_spam_for_who_is_elsewhere_is_refused_while_the_sender_is_connected(reci
 
 def test_a_new_secret_signs_and_the_former_one_is_accepted() -> None:
     former = str(postsrsd())
-    lab.on("mx", "pillarbox-rotate-srs")
+    lab.on("mx", "pillarbox srs rotate")
     latter = lab.eventually("postsrsd", postsrsd)
     assert latter != former and FORWARDED_FROM_BOB.fullmatch(latter)
     assert lab.answer_to(former, "").startswith("250 ")
     assert lab.answer_to(latter, "").startswith("250 ")
     assert lab.on("mx", "stat -c %a:%U /etc/postsrsd.secret") == "600:root\n"
-    lab.on("mx", "pillarbox-rotate-srs")
+    lab.on("mx", "pillarbox srs rotate")
     lab.eventually("postsrsd", postsrsd)
     assert lab.answer_to(latter, "").startswith("250 ")
     assert lab.answer_to(former, "").startswith("550 5.1.1")

@@ -72,8 +72,8 @@ def training() -> Iterator[str]:
         lab.on("mx", f"cat >{THERE}/{kind}.mbox", mbox)
     lab.on("mx", f"python3 - {THERE}/ham.mbox {THERE}/Maildir", MAILDIR_OF_MBOX)
     commands = [
-        f"pillarbox-junk train spam {THERE}/spam.mbox",
-        f"pillarbox-junk train ham {THERE}/Maildir",
+        f"pillarbox junk train spam {THERE}/spam.mbox",
+        f"pillarbox junk train ham {THERE}/Maildir",
     ]
     first = lab.on("mx", " && ".join(commands))
     # Of what it learns while its database has just started, Rspamd loses some digests.
@@ -122,10 +122,10 @@ def test_mail_that_was_sorted_elsewhere_trains_the_filter_once(training: str) ->
 
 
 def test_training_with_what_is_not_there_learns_nothing_and_says_so() -> None:
-    answer = lab.on("mx", f"pillarbox-junk train spam {THERE}/spam.mbox {THERE}/spm", check=False)
+    answer = lab.on("mx", f"pillarbox junk train spam {THERE}/spam.mbox {THERE}/spm", check=False)
 
     refusal = f"{THERE}/spm: No such file or directory. Name an mbox file or a Maildir."
-    assert answer == f"pillarbox-junk: {refusal}\n"
+    assert answer == f"pillarbox junk: {refusal}\n"
 
 
 def test_spam_scores_higher_after_a_move_to_junk_and_lower_after_a_move_back() -> None:
@@ -216,7 +216,7 @@ def test_mail_that_has_been_read_and_lies_there_for_days_is_ham(later: str) -> N
     lab.on("mx", f"cp -p {LAST} {THERE}/last")
 
     try:
-        lab.on("mx", f"{later}4d pillarbox-junk nightly")
+        lab.on("mx", f"{later}4d pillarbox junk nightly")
     finally:
         lab.on("mx", f"cp -p {THERE}/last {LAST}")
 

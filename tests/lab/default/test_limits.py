@@ -102,8 +102,8 @@ def test_what_is_released_by_the_command_in_the_notice_arrives_signed(
     flood: tuple[list[EmailMessage], list[EmailMessage]],
 ) -> None:
     _, held = flood
-    command = re.findall(r"pillarbox-held release \S+", notices(INVOICES)[-1])[0]
-    listed = lab.on("mx", "pillarbox-held")
+    command = re.findall(r"pillarbox held release \S+", notices(INVOICES)[-1])[0]
+    listed = lab.on("mx", "pillarbox held")
     assert f"{INVOICES}: 2 held\n" in listed, listed
     assert f" to {BOB}\n" in listed and f" to {BOB} and 11 more\n" in listed, listed
 
@@ -111,7 +111,7 @@ def test_what_is_released_by_the_command_in_the_notice_arrives_signed(
 
     for mail in held:
         assert lab.signatures(lab.received_at_peer(mail)) == [("e1", True), ("r1", True)]
-    assert INVOICES not in lab.on("mx", "pillarbox-held")
+    assert INVOICES not in lab.on("mx", "pillarbox held")
     lab.received_at_peer(send(INVOICES))
 
 
@@ -120,13 +120,13 @@ def test_what_is_deleted_is_gone_and_the_account_stays_held() -> None:
     first = send(INVOICES)
     assert is_held(first)
 
-    lab.on("mx", f"pillarbox-held delete {INVOICES}")
+    lab.on("mx", f"pillarbox held delete {INVOICES}")
     second = send(INVOICES)
 
     assert not is_held(first) and is_held(second)
-    lab.on("mx", f"pillarbox-held delete {INVOICES} && pillarbox-held release {INVOICES}")
-    answer = lab.on("mx", f"pillarbox-held release {INVOICES}", check=False)
-    assert answer == f"pillarbox-held: nothing of {INVOICES} is held\n"
+    lab.on("mx", f"pillarbox held delete {INVOICES} && pillarbox held release {INVOICES}")
+    answer = lab.on("mx", f"pillarbox held release {INVOICES}", check=False)
+    assert answer == f"pillarbox held: nothing of {INVOICES} is held\n"
 
 
 def test_a_domain_has_a_limit_for_all_its_accounts() -> None:
@@ -136,9 +136,9 @@ def test_a_domain_has_a_limit_for_all_its_accounts() -> None:
         assert is_held(mail)
         told = lab.eventually("the notice", lambda: notices("example.org") or None)[-1]
         assert "All accounts of example.org together wrote to more than 10000" in told
-        assert f"{CAROL}: 1 held" in lab.on("mx", "pillarbox-held")
+        assert f"{CAROL}: 1 held" in lab.on("mx", "pillarbox held")
     finally:
-        lab.on("mx", "pillarbox-held release example.org")
+        lab.on("mx", "pillarbox held release example.org")
     assert b"X-Held" in lab.received_at_peer(mail)
 
 

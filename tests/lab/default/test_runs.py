@@ -78,13 +78,13 @@ def test_after_a_renewal_the_key_is_the_same() -> None:
 
 
 def test_a_renewal_that_fails_is_told_to_the_postmaster_and_the_old_certificate_serves_on() -> None:
-    lab.on("mx", "cd /etc/pillarbox && cp certificates.json /tmp/ && cp tls/ecdsa.pem /tmp/")
-    lab.on("mx", "sed -i 's/mx.example.org/other.example.org/' /etc/pillarbox/certificates.json")
+    lab.on("mx", "cd /etc/pillarbox && cp parts/acme_sh.json /tmp/ && cp tls/ecdsa.pem /tmp/")
+    lab.on("mx", "sed -i 's/mx.example.org/other.example.org/' /etc/pillarbox/parts/acme_sh.json")
     try:
         started = lab.on("mx", "systemctl start pillarbox-certificates.service", check=False)
         assert "failed" in started, started
     finally:
-        lab.on("mx", "cp /tmp/certificates.json /etc/pillarbox/ && systemctl reset-failed")
+        lab.on("mx", "cp /tmp/acme_sh.json /etc/pillarbox/parts/ && systemctl reset-failed")
     assert lab.on("mx", "cmp /tmp/ecdsa.pem /etc/pillarbox/tls/ecdsa.pem && echo same") == "same\n"
     notice = lab.message("root@mx.example.org", "root")
     notice.replace_header("Subject", "pillarbox-certificates failed on mx")

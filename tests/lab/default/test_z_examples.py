@@ -87,7 +87,7 @@ def write_files(directory: Path) -> None:
         ]
     }
     files["templates/dovecot/etc/dovecot/master-users"] = "# nobody\n"
-    files["files/certificates.json"] = lab.on("mx", "cat /etc/pillarbox/certificates.json")
+    files["files/acme_sh.json"] = lab.on("mx", "cat /etc/pillarbox/parts/acme_sh.json")
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

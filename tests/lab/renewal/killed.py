@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On mx: python3 killed.py STEP ARGUMENT…: the renewal program, which a power cut ends at a step.
+"""On mx: python3 killed.py STEP ARGUMENT…: the program pillarbox, which a power cut ends at a step.
 
 A step is what changes the ring's directory or has the daemons load it.
 """
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-PROGRAM = "/usr/local/lib/pillarbox/certificates"
+PROGRAM = "/usr/local/sbin/pillarbox"
 left = int(sys.argv[1])
 
 
@@ -37,5 +37,4 @@ os.replace = counted(os.replace, of_the_ring)
 os.unlink = counted(os.unlink, of_the_ring)
 subprocess.run = counted(subprocess.run, lambda command, **_: command[0] == "systemctl")
 sys.argv = [PROGRAM, *sys.argv[2:]]
-sys.path.insert(0, PROGRAM)
 runpy.run_path(PROGRAM, run_name="__main__")

@@ -37,10 +37,10 @@ def watch() -> Iterator[None]:
 
 
 def program(arguments: str, check: bool = True, **config: object) -> str:
-    """Run pillarbox-certificates on mx, with values that differ from its configuration."""
-    settings = json.loads(lab.on("mx", "cat /etc/pillarbox/certificates.json"))
+    """Run "pillarbox certificates" on mx, with values that differ from its configuration."""
+    settings = json.loads(lab.on("mx", "cat /etc/pillarbox/parts/acme_sh.json"))
     text = json.dumps({**settings, **config})
-    return lab.on("mx", f"pillarbox-certificates --config - {arguments}", text, check)
+    return lab.on("mx", f"pillarbox certificates --config - {arguments}", text, check)
 
 
 def digest(key: str) -> str:
@@ -186,7 +186,7 @@ def test_a_ca_that_fails_changes_nothing(mode: str, why: str) -> None:
         lab.on("internet", "lab-ca off")
     assert why in answer, answer
     assert served_files() == before
-    assert why in lab.on("mx", "pillarbox-certificates status")
+    assert why in lab.on("mx", "pillarbox certificates status")
 
 
 def test_a_next_key_that_a_name_server_lacks_is_not_served() -> None:
@@ -247,7 +247,7 @@ def test_the_former_keys_are_gone_when_no_connection_can_use_them() -> None:
 def test_killed_at_any_step_a_renewal_leaves_a_working_pair() -> None:
     # Of the host's own issue, which takes no order at the CA; all that can break comes after that.
     lab.on("mx", "cat >/tmp/killed.py", (HERE / "killed.py").read_text())
-    settings = json.loads(lab.on("mx", "cat /etc/pillarbox/certificates.json"))
+    settings = json.loads(lab.on("mx", "cat /etc/pillarbox/parts/acme_sh.json"))
     settings |= {"source": "self_signed", "issuer": "self_signed"}
     lab.on("mx", "umask 077; cat >/tmp/self_signed.json", json.dumps(settings))
     renew = "--config /tmp/self_signed.json renew"
@@ -256,10 +256,10 @@ def test_killed_at_any_step_a_renewal_leaves_a_working_pair() -> None:
         " openssl x509 -in $a.pem -noout -pubkey; done"
     )
     for step in range(1, 40):
-        run = lab.on("mx", f"python3 -B /tmp/killed.py {step} {renew} --force; :")
+        run = lab.on("mx", f"python3 -B /tmp/killed.py {step} certificates {renew} --force; :")
         keys = lab.on("mx", both).split("-----BEGIN PUBLIC KEY-----\n")[1:]
         assert len(keys) == 4 and keys[0::2] == keys[1::2], (step, keys)
-        lab.on("mx", f"pillarbox-certificates {renew}")
+        lab.on("mx", f"pillarbox certificates {renew}")
         assert lab.on("mx", f"ls {RING}/*.old {RING}/*.new 2>/dev/null", check=False) == ""
         if "Killed" not in run:
             assert json.loads(run)["issued"] == ["ecdsa", "rsa"]
@@ -329,7 +329,7 @@ def test_another_name_has_new_certificates_issued_by_another_challenge() -> None
         assert changed(lab.site(**bundle)) >= 3
         assert "validationmethods=http-01" in str(lab.dig(MX, "CAA"))
         before = serials()
-        assert json.loads(lab.on("mx", "pillarbox-certificates renew --force"))["issued"]
+        assert json.loads(lab.on("mx", "pillarbox certificates renew --force"))["issued"]
         assert not set(serials()) & set(before)
     finally:
         lab.on("mx", f"cp {RING}/../ca.pem {ca} && update-ca-certificates --fresh")
@@ -366,7 +366,7 @@ def test_provided_certificates_and_algorithms_wait_for_the_caches_too() -> None:
     assert both < published()
     wait_for_caches()
     # As the timer does it.
-    assert json.loads(lab.on("mx", "pillarbox-certificates renew"))["issued"] == ["ecdsa"]
+    assert json.loads(lab.on("mx", "pillarbox certificates renew"))["issued"] == ["ecdsa"]
     mine = digest("ecdsa-current")
     assert lab.on("mx", f"openssl x509 -in {RING}/ecdsa.pem -noout -issuer").strip().endswith(MX)
     wait_for_caches()

@@ -36,6 +36,8 @@ TEMPLATES = {
     "tree/etc/demo/users.j2": "alice:{{ demo_password }}\n",
     "tree/etc/demo/blank.j2": "",
     "tree/etc/demo/verbatim": "{{ not_rendered }}\n",
+    # Beside a source that a test has imported; it belongs to nobody else.
+    "tree/etc/demo/__pycache__/verbatim.pyc": "compiled",
     "part.j2": "part of {{ demo_suffix }}\n",
 }
 

@@ -19,8 +19,8 @@ from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 DUE = """
 import json, sys
 issued = ["rsa"]
-if sys.argv[1:] != ["renew"]:
-    assert sys.argv[1:] == ["--config", "-", "renew", "--check"]
+if sys.argv[1:] != ["certificates", "renew"]:
+    assert sys.argv[1:] == ["certificates", "--config", "-", "renew", "--check"]
     assert json.load(sys.stdin)["algorithms"] == ["rsa"]
     issued = []
 due = {"rsa": "the one in service ends in 29 days"}

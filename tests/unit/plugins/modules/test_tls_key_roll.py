@@ -44,10 +44,10 @@ def calls(directory: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("check", "options", "command"),
     [
-        (False, {}, "roll"),
-        (True, {}, "roll --check"),
-        (False, {"compromised": True}, "roll --compromised"),
-        (True, {"compromised": True}, "roll --check --compromised"),
+        (False, {}, "certificates roll"),
+        (True, {}, "certificates roll --check"),
+        (False, {"compromised": True}, "certificates roll --compromised"),
+        (True, {"compromised": True}, "certificates roll --check --compromised"),
     ],
 )
 def test_tells_which_keys_change(
@@ -79,7 +79,7 @@ def test_waits_for_the_gate_if_asked_to(tmp_path: Path, run: Run) -> None:
     script = f"[ $(wc -l <{tmp_path}/calls) -ge 3 ] || {{ {CLOSED}; }}"
     result = run(f"{script}\necho '{json.dumps(REPORT)}'", wait=60)
     assert result["changed"]
-    assert calls(tmp_path) == ["roll"] * 3
+    assert calls(tmp_path) == ["certificates roll"] * 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ring of keys on disk, what is served of it, and what is remembered about it.
+
+ALGORITHM-current.key    the key in use
+ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
+ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
+ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both
+first.pem                a link to the first of these: Dovecot takes no server without a certificate
+ring.json                Memory, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pillarbox.certificates.pair import CertificateError, digest, key_spki
+from pillarbox.certificates.published import Answer, is_everywhere
+from pillarbox.files import TEMPORARY, read, replace
+
+EPOCH = "1970-01-01T00:00:00+00:00"
+ALGORITHMS = ("ecdsa", "rsa")
+ROLES = ("current", "next", "previous")
+
+
+@dataclass
+class Memory:
+    """What the files do not tell. Times are in ISO 8601 with their zone, keys are named by SHA-256.
+
+    seen      since when all name servers have been serving the TLSA records of a key
+    retired   since when a key is no longer in use
+    ttl       the longest time to live, in seconds, that these records were seen with; it counts
+              until it has passed twice, as caches may still go by it
+    issued    how the certificate of each algorithm came about
+    advice    the CA's, by algorithm: for which certificate, when to renew it, when to ask again;
+              and when there last was a new one
+    answering the ports, with the algorithm, that served when pairs were last swapped in: a run
+              that was killed may have left them without an answer
+    failure   the last run's, None after a good one: when and why
+    """
+
+    seen: dict[str, str] = field(default_factory=dict)
+    retired: dict[str, str] = field(default_factory=dict)
+    ttl: dict[str, Any] = field(default_factory=dict)
+    issued: dict[str, str] = field(default_factory=dict)
+    advice: dict[str, dict[str, str]] = field(default_factory=dict)
+    answering: list[tuple[int, str]] = field(default_factory=list)
+    failure: dict[str, str] | None = None
+
+
+class Ring:
+    """The keys in a directory, of which each method reads or changes one thing at once."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = Path(directory)
+        self.memory_file = self.directory / "ring.json"
+        remembered = json.loads(read(self.memory_file) or b"{}")
+        # What a later version may have remembered is no concern of this one.
+        known = {item.name for item in fields(Memory)}
+        self.memory = Memory(**{key: remembered[key] for key in known & remembered.keys()})
+
+    def key_file(self, algorithm: str, role: str) -> Path:
+        return self.directory / f"{algorithm}-{role}.key"
+
+    def key(self, algorithm: str, role: str) -> bytes:
+        """A key in PEM. Raises CertificateError when there is none."""
+        pem = read(self.key_file(algorithm, role))
+        if pem is None:
+            raise CertificateError("is missing; run site.yml, which makes it")
+        return pem
+
+    def spki(self, algorithm: str, role: str) -> bytes:
+        """What TLSA records pin of a key. Raises CertificateError when it is not usable."""
+        try:
+            return key_spki(self.key(algorithm, role))
+        except CertificateError as error:
+            raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
+
+    def spkis(self) -> set[bytes]:
+        """What TLSA records pin, of each key and each pair that there is and can be read."""
+        keys = [read(self.key_file(*slot)) for slot in product(ALGORITHMS, ROLES)]
+        found = set()
+        for pem in [*keys, *map(self.served, ALGORITHMS)]:
+            with suppress(CertificateError):
+                found.add(key_spki(pem or b""))
+        return found
+
+    def served_file(self, algorithm: str) -> Path:
+        return self.directory / f"{algorithm}.pem"
+
+    def served(self, algorithm: str) -> bytes | None:
+        """The pair of an algorithm, None while it has none of its own."""
+        file = self.served_file(algorithm)
+        return None if file.is_symlink() else read(file) or None
+
+    def paired(self) -> list[str]:
+        """The algorithms with a pair of their own, also those that are not wanted any more."""
+        return [algorithm for algorithm in ALGORITHMS if self.served(algorithm) is not None]
+
+    def place(self, wanted: list[str], paired: list[str]) -> None:
+        """Have each file that the daemons' configuration names, also of algorithms that wait.
+
+        Postfix reads its files as one text, so an empty one adds nothing to it, and so it is with
+        Dovecot's second. Where nothing else is wanted, a link to the former pair serves on.
+
+        Args:
+            wanted: the algorithms in the settings.
+            paired: those with a pair that is to stay. The first of them becomes Dovecot's first.
+        """
+        if not paired:
+            (self.directory / "first.pem").unlink(missing_ok=True)
+            return
+        served = [algorithm for algorithm in wanted if algorithm in paired]
+        self._link("first.pem", f"{(served or paired)[0]}.pem")
+        for algorithm in wanted:
+            file = self.served_file(algorithm)
+            if algorithm in paired:
+                continue
+            if not served:
+                self._link(file.name, f"{paired[0]}.pem")
+            elif file.is_symlink() or read(file) != b"":
+                replace(file, b"")
+
+    def _link(self, name: str, target: str) -> None:
+        """Let a link point to a file beside it, in one step (rename(2))."""
+        link = self.directory / name
+        if link.is_symlink() and os.readlink(link) == target:
+            return
+        temporary = self.directory / f"{TEMPORARY}{name}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        os.replace(temporary, link)
+
+    def missing(self, wanted: list[str]) -> list[str]:
+        """Which of the files that the daemons' configuration names are still to be made."""
+        names = ["first.pem", *(f"{algorithm}.pem" for algorithm in wanted)]
+        return [name for name in names if not (self.directory / name).exists()]
+
+    def serves(self, algorithm: str, role: str) -> bool:
+        """Whether the key in a role is the one that is served."""
+        try:
+            return key_spki(self.served(algorithm) or b"") == self.spki(algorithm, role)
+        except CertificateError:
+            return False
+
+    def remember(self) -> None:
+        content = json.dumps(vars(self.memory), indent=2).encode() + b"\n"
+        if content != read(self.memory_file):
+            replace(self.memory_file, content)
+
+    def retire(self, algorithm: str, since: str) -> None:
+        """Remember since when the key in use is not to be used, unless that is known."""
+        name = digest(self.spki(algorithm, "current"))
+        self.memory.retired.setdefault(name, since)
+        self.remember()
+
+    def advance(self, algorithm: str) -> None:
+        """Make the next key the current one. Killed anywhere, there is a current key."""
+        self.retire(algorithm, now().isoformat())
+        replace(self.key_file(algorithm, "previous"), self.key(algorithm, "current"))
+        os.replace(self.key_file(algorithm, "next"), self.key_file(algorithm, "current"))
+
+    def observe(self, algorithms: list[str], answers: list[Answer]) -> None:
+        """Remember for each key whether the name servers have its records, and since when."""
+        longest = max((answer.ttl for answer in answers), default=0)
+        known = self.memory.ttl
+        if not known or longest >= known["seconds"] or waited(known["since"], 2 * known["seconds"]):
+            self.memory.ttl = {"seconds": longest, "since": now().isoformat()}
+        seen: dict[str, str] = {}
+        for algorithm in algorithms:
+            for role in ("current", "next"):
+                if not self.key_file(algorithm, role).exists():
+                    continue
+                if is_everywhere(answers, spki := self.spki(algorithm, role)):
+                    name = digest(spki)
+                    seen[name] = self.memory.seen.get(name, now().isoformat())
+        self.memory.seen = seen
+
+    def opens(self, algorithm: str, role: str) -> datetime | None:
+        """When a key may be served: twice the TTL after all name servers had its records.
+
+        RFC 7671 section 8.1. None while not all of them have them.
+        """
+        seen = self.memory.seen.get(digest(self.spki(algorithm, role)))
+        if seen is None:
+            return None
+        return datetime.fromisoformat(seen) + timedelta(seconds=2 * self.memory.ttl["seconds"])
+
+
+def now() -> datetime:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def waited(since: str, seconds: float) -> bool:
+    """Whether so many seconds have passed since a time that was remembered."""
+    return now() >= datetime.fromisoformat(since) + timedelta(seconds=seconds)

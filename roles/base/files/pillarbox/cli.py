@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``pillarbox``: which module each of its verbs is, which is imported only then."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from pillarbox import Failure
+
+# For people: a module with a function main(), and what it does in a few words.
+VERBS = {
+    "certificates": ("certificates.command", "renew the TLS certificates, or roll their keys"),
+    "held": ("filter.held", "see to mail of accounts that exceed their limit"),
+    "junk": ("filter.junk", "teach the spam filter"),
+    "srs": ("srs", "renew the secret that signs forwarded senders"),
+}
+# For units and daemons, by "pillarbox service NAME".
+SERVICES = {
+    "certificate-policy": "services.certificate_policy",
+    "dane-policy": "services.dane_policy",
+    "dnsbls": "services.dnsbls",
+    "recode": "services.recode",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run a verb and return the exit status of the command."""
+    verb, *rest = arguments or ["help"]
+    if verb in ("help", "-h", "--help"):
+        if not rest:
+            print(overview())
+            return 0
+        verb, rest = rest[0], ["--help"]
+    if verb == "service" and len(rest) == 1 and rest[0] in SERVICES:
+        return run(SERVICES[rest[0]], f"service {rest[0]}")
+    if verb in VERBS:
+        return run(VERBS[verb][0], verb, rest)
+    print(f"pillarbox: there is no verb {verb}; see pillarbox help", file=sys.stderr)
+    return 2
+
+
+def run(module: str, name: str, *arguments: list[str]) -> int:
+    """Run main() of a module of this package."""
+    try:
+        status: int = import_module(f"pillarbox.{module}").main(*arguments)
+    except Failure as failure:
+        print(f"pillarbox {name}: {failure}", file=sys.stderr)
+        return 1
+    return status
+
+
+def overview() -> str:
+    """What "pillarbox help" prints."""
+    width = max(map(len, VERBS))
+    return "\n".join([
+        "usage: pillarbox VERB …",
+        "",
+        *(f"    {verb:{width}}  {what}" for verb, (_module, what) in VERBS.items()),
+        f"    {'help':{width}}  this, or with the name of a verb all that it can do",
+        "",
+        "Run it as root. Exit status: 0 all is well, 1 it failed, 2 it was not understood.",
+        "What each role has configured is in /etc/pillarbox/parts.",
+    ])  # fmt: skip

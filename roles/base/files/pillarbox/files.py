@@ -1,0 +1,35 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read and write files of the host."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# How the name of a file begins while it is written, here and in tls_key_ring.
+TEMPORARY = ".pillarbox-"
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file, None when there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file that only root can read, in one step (rename(2))."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb ``held``: the mail of accounts that wrote to more recipients than they may."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from contextlib import suppress
+from typing import Any
+
+from pillarbox import Failure
+from pillarbox.commands import CommandError, run
+from pillarbox.manual import Manual
+from pillarbox.parts import part
+
+MANUAL = Manual(
+    "held",
+    """\
+Show, release or delete the mail of accounts that wrote to more recipients than they may.
+
+An account or a domain that exceeds its limit can go on sending, but its mail is held in Postfix's
+queue until you decide. Without a command, this prints whose mail is held and to whom it is.
+""",
+    """\
+Use it when a mail tells the postmaster that an account is held. Look at what it sends (postcat -q
+with an identifier of the list). If it is honest, release it. If somebody else has the password, set
+another one, then delete the mail; that account stays held until you release it.
+
+Examples
+  pillarbox held                                   # whose mail is held
+  pillarbox held release invoices@example.org      # send it on, and count anew
+  pillarbox held release example.org               # the same for a domain's limit
+  pillarbox held delete invoices@example.org       # delete it; the account stays held
+
+Exit status
+  0  done
+  1  nothing of that name is held, or a command failed; a sentence on standard error says which
+
+Files
+  /etc/pillarbox/parts/rspamd.json    how the database with the counts is reached
+The limits are settings: rspamd_account_limit, rspamd_domain_limit, rspamd_limits.
+""",
+)
+# What lua/limits.lua counts by.
+COUNTS = "sent/"
+
+
+def author_of(queue_id: str) -> str:
+    """Who has logged in to send a message."""
+    # It may be gone by now.
+    with suppress(CommandError):
+        envelope = run("postcat", "-qe", queue_id, merge=True).decode(errors="replace")
+        if found := re.search(r"^named_attribute: sasl_username=(.+)$", envelope, re.MULTILINE):
+            return found[1].lower()
+    return ""
+
+
+# A message as postqueue describes it.
+Message = dict[str, Any]
+
+
+def held() -> dict[str, list[Message]]:
+    """What is held, by account."""
+    found: dict[str, list[Message]] = defaultdict(list)
+    for line in run("postqueue", "-j").splitlines():
+        message = json.loads(line)
+        if message["queue_name"] == "hold" and (author := author_of(message["queue_id"])):
+            found[author].append(message)
+    return found
+
+
+def beyond(redis: list[str]) -> set[str]:
+    """The accounts and domains beyond their limit: their counts do not end by themselves."""
+    keys = run(*redis, "--scan", "--pattern", f"{COUNTS}*").decode().split()
+    counts = [key for key in keys if not key.endswith("/told")]
+    return {key.removeprefix(COUNTS) for key in counts if run(*redis, "ttl", key) == b"-1\n"}
+
+
+def of(name: str, found: dict[str, list[Message]]) -> list[Message]:
+    """The messages of an account, or of all accounts of a domain."""
+    return [
+        message
+        for account, messages in found.items()
+        if name in (account, account.rpartition("@")[2])
+        for message in messages
+    ]
+
+
+def show(redis: list[str]) -> None:
+    """Print whose mail is held, and to whom it is."""
+    found = held()
+    for name in sorted(beyond(redis) | found.keys()):
+        print(f"{name}: {len(of(name, found))} held")
+        for message in found.get(name, ()):
+            addresses = [recipient["address"] for recipient in message["recipients"]]
+            others = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+            print(f"    {message['queue_id']} to {addresses[0]}{others}")
+
+
+def postsuper(option: str, queue_ids: list[str]) -> None:
+    """Release or delete messages; it says itself how many there were."""
+    if queue_ids:
+        run("postsuper", option, "-", given="\n".join(queue_ids).encode())
+
+
+def main(arguments: list[str]) -> int:
+    parser = MANUAL.parser()
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command, what in (
+        ("release", "send on what is held, and count anew"),
+        ("delete", "delete what is held; what comes is held as before"),
+    ):
+        subparser = commands.add_parser(command, help=what, description=what.capitalize() + ".")
+        subparser.add_argument("name", help="an account or a domain")
+    given = parser.parse_args(arguments)
+    redis: list[str] = part("rspamd")["redis"]
+    if given.command is None:
+        show(redis)
+        return 0
+    name = given.name.lower()
+    known = name in beyond(redis)
+    if given.command == "release":
+        # First, so that nothing comes to be held behind the list.
+        run(*redis, "del", f"{COUNTS}{name}", f"{COUNTS}{name}/told")
+    queue_ids = [message["queue_id"] for message in of(name, held())]
+    if not known and not queue_ids:
+        raise Failure(f"nothing of {name} is held")
+    postsuper("-H" if given.command == "release" else "-d", queue_ids)
+    if given.command == "release":
+        # Otherwise they would wait for the next run of the queue.
+        for queue_id in queue_ids:
+            with suppress(CommandError):
+                run("postqueue", "-i", queue_id)
+    return 0

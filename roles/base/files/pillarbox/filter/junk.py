@@ -1,0 +1,258 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb ``junk``: teach Rspamd from mail sorted elsewhere, or from users' folders."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from pillarbox import Failure
+from pillarbox.commands import CommandError, run
+from pillarbox.manual import Manual
+from pillarbox.parts import part
+
+MANUAL = Manual(
+    "junk",
+    """\
+Teach the spam filter what is spam and what is ham.
+
+"train" learns the messages of archives that somebody has sorted; "learn" learns one message from
+standard input; "nightly" learns what users have put into their folder Junk, or taken out of it,
+since it last ran. No message is learned twice.
+""",
+    """\
+Use it when the server is new and has seen too little mail to judge by (200 of both kinds), and to
+learn what was sorted elsewhere. What users sort is learned by itself.
+
+Examples
+  pillarbox junk train spam /root/spam.mbox           # from an mbox file
+  pillarbox junk train ham /var/mail/old/Maildir      # from a Maildir
+  pillarbox junk learn spam <message.eml              # one message
+  pillarbox junk nightly                              # what pillarbox-junk.timer runs
+
+Exit status
+  0  done; for each archive a line with the counts of what was learned, and what was not and why
+  1  failed; a sentence on standard error says why
+
+Files
+  /etc/pillarbox/parts/rspamd.json    after how many days mail counts as sorted
+  /var/lib/pillarbox/junk-learned     its time is that of the last nightly run
+  pillarbox-junk.timer                when that is; journalctl -u pillarbox-junk
+""",
+)
+CONTROLLER = "/run/rspamd/controller.sock"
+# Its time of modification is when the last nightly run began that succeeded.
+LAST = Path("/var/lib/pillarbox/junk-learned")
+DAY = 86400
+# What a nightly run looks at: so far back, and as many messages of a kind at most.
+MOST_DAYS = 30
+MOST_MESSAGES = 1000
+# What is larger consists of pictures and attachments.
+MOST_BYTES = 1_000_000
+BATCH = 100
+
+# Has Rspamd learn also what it would recognize anyway.
+TRAINING = ("--header", "Learn-Type=bulk")
+# Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
+REASONS = {
+    "already learned": "known before",
+    "learn conditions denied": "recognized anyway",
+    "less tokens": "too short",
+}
+
+
+def rspamc(kind: str, directory: str, *options: str) -> list[str]:
+    """What Rspamd says of each message in a directory, in JSON."""
+    # One at a time: several at once make Rspamd 3.12 crash when its database has just started.
+    command = ["rspamc", "--connect", CONTROLLER, "--compact", "--max-requests", "1", *options]
+    try:
+        lines = run(*command, f"learn_{kind}", directory, merge=True).decode().splitlines()
+    except CommandError as error:
+        errors = dict.fromkeys(
+            line for line in error.output.splitlines() if line and not line.startswith("{")
+        )
+        raise Failure(f"Rspamd did not learn: {' '.join(errors)}") from error
+    return [line for line in lines if line.startswith("{")]
+
+
+def outcome(line: str) -> str:
+    """What became of a message, by Rspamd's answer."""
+    answer = json.loads(line)
+    if answer.get("success"):
+        return "learned"
+    error = str(answer.get("error"))
+    for phrase, reason in REASONS.items():
+        if phrase in error:
+            return reason
+    raise Failure(f"Rspamd did not learn: {error}")
+
+
+def learn(kind: str, messages: Iterable[bytes], *options: str) -> Counter[str]:
+    """Have Rspamd learn messages, and count what became of them."""
+    remaining = iter(messages)
+    outcomes: Counter[str] = Counter()
+    while batch := list(islice(remaining, BATCH)):
+        with tempfile.TemporaryDirectory(prefix="pillarbox-junk.") as directory:
+            for number, message in enumerate(batch):
+                if not message:
+                    outcomes["too short"] += 1
+                elif len(message) > MOST_BYTES:
+                    outcomes["too large"] += 1
+                else:
+                    Path(directory, str(number)).write_bytes(message)
+            outcomes.update(map(outcome, rspamc(kind, directory, *options)))
+    return outcomes
+
+
+def told(kind: str, outcomes: Counter[str]) -> str:
+    """The counts in words."""
+    others = [f"{count} {reason}" for reason, count in outcomes.items() if reason != "learned"]
+    return ", ".join([f"{kind}: {outcomes['learned']} learned", *sorted(others)])
+
+
+# From an archive.
+
+
+def archive(
+    path: str,
+) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
+    """The messages in a Maildir or an mbox file."""
+    if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
+        return mailbox.Maildir(path, create=False)
+    try:
+        with open(path, "rb") as file:
+            if file.read(5) == b"From ":
+                return mailbox.mbox(path, create=False)
+    except IsADirectoryError:
+        pass
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}. Name an mbox file or a Maildir.") from error
+    raise Failure(
+        f"{path} is neither an mbox, a file that begins with 'From ', nor a Maildir, a directory"
+        " with cur and new."
+    )
+
+
+def train(kind: str, paths: list[str]) -> None:
+    """Learn all messages of archives."""
+    # Look at all before the first is learned.
+    for path in paths:
+        archive(path).close()
+    for path in paths:
+        with closing(archive(path)) as messages:
+            found = map(messages.get_bytes, messages.keys())
+            outcomes = learn(kind, found, *TRAINING)
+        print(f"{path}: {told(kind, outcomes)}")
+
+
+# From users' folders.
+
+
+# Folders in which nothing tells whether their owner takes the mail for spam.
+APART = " ".join(
+    f"not mailbox {folder} not mailbox {folder}/*" for folder in ("Junk", "Trash", "Drafts", "Sent")
+)
+
+
+class Search(NamedTuple):
+    """Where messages of a kind are, and whether they are those that Sieve has filed into Junk."""
+
+    kind: str
+    query: str
+    filed: bool | None = None
+
+
+def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
+    """Searches in all mailboxes, the surest first."""
+    # What users have put into Junk themselves, or taken out of it.
+    yield Search("spam", f"mailbox Junk savedsince {last}", filed=False)
+    yield Search("ham", f"{APART} savedsince {last}", filed=True)
+    if after_days:
+        # What nobody has moved for days is where it belongs. Each message comes to that age once.
+        age = after_days * DAY
+        aged = f"savedsince {last - age} savedbefore {now - age}"
+        yield Search("spam", f"mailbox Junk {aged}")
+        yield Search("ham", f"{APART} {aged} seen")
+
+
+def filed(header: str) -> bool:
+    """Whether Sieve files a message into Junk, which it does by what Rspamd's milter says."""
+    return any(line.strip().casefold() == "yes" for line in header.split("\n"))
+
+
+# Where a message is, as doveadm names it: user, GUID of the folder, UID.
+Place = tuple[str, str, str]
+
+
+def found(search: Search) -> list[Place]:
+    """The messages of all users that a search finds."""
+    # Not by a search for the header, of which a full-text index knows nothing.
+    fields = "user mailbox-guid uid hdr.x-spam"
+    messages = json.loads(
+        run("doveadm", "-f", "json", "fetch", "-A", fields, *search.query.split())
+    )
+    return [
+        (message["user"], message["mailbox-guid"], message["uid"])
+        for message in messages
+        if search.filed in (None, filed(message["hdr.x-spam"]))
+    ]
+
+
+def fetched(places: Iterable[Place]) -> Iterator[bytes]:
+    """The messages at places."""
+    for user, folder, uid in places:
+        text = run("doveadm", "fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
+        # Nothing when it was removed meanwhile.
+        if text:
+            yield text.removeprefix(b"text:\n")
+
+
+def nightly(after_days: int) -> None:
+    """Learn what users have sorted since the last time."""
+    now = int(time.time())
+    last = int(LAST.stat().st_mtime) if LAST.exists() else now - DAY
+    last = max(last, now - MOST_DAYS * DAY)
+    places: dict[str, dict[Place, None]] = {"spam": {}, "ham": {}}
+    for search in searches(last, now, after_days):
+        of_search = found(search)
+        # Of too many, any are as good as the first user's.
+        random.shuffle(of_search)
+        places[search.kind].update(dict.fromkeys(of_search))
+    for kind, of_kind in places.items():
+        outcomes = learn(kind, fetched(islice(of_kind, MOST_MESSAGES)))
+        print(f"{told(kind, outcomes)}, of {len(of_kind)} found")
+    LAST.touch()
+    os.utime(LAST, (now, now))
+
+
+def main(arguments: list[str]) -> int:
+    parser = MANUAL.parser()
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = commands.add_parser("train", help="learn from mbox files and Maildirs")
+    command.add_argument("kind", choices=["spam", "ham"])
+    command.add_argument("paths", nargs="+", metavar="PATH")
+    command = commands.add_parser("learn", help="learn one message from standard input")
+    command.add_argument("kind", choices=["spam", "ham"])
+    commands.add_parser("nightly", help="learn from users' folders")
+    given = parser.parse_args(arguments)
+    config = part("rspamd")
+    if given.command == "train":
+        train(given.kind, given.paths)
+    elif given.command == "learn":
+        print(told(given.kind, learn(given.kind, [sys.stdin.buffer.read()], *TRAINING)))
+    else:
+        nightly(config["learn_after_days"])
+    return 0

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each role has configured of the program: /etc/pillarbox/parts/ROLE.json.
+
+A role adds its part by such a file, not by code. Where there is none, the host has no such part.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pillarbox import Failure
+
+DIRECTORY = "/etc/pillarbox/parts"
+
+
+def part(role: str) -> dict[str, Any]:
+    """Return what a role has configured. Raises Failure where that is missing."""
+    file = f"{DIRECTORY}/{role}.json"
+    try:
+        with open(file, encoding="utf-8") as stream:
+            config: dict[str, Any] = json.load(stream)
+    except FileNotFoundError:
+        raise Failure(
+            f"this host has no such part: {file}, which the role {role} writes, is not there"
+        ) from None
+    except PermissionError:
+        raise Failure(f"only root can read {file}; run this as root") from None
+    except ValueError as error:
+        raise Failure(f"{file} is damaged ({error}); run site.yml, which writes it") from error
+    return config

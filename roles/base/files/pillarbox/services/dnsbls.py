@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that each DNS list that Postfix asks is in service (RFC 5782 section 5).
+
+It must list 127.0.0.2 and not 127.0.0.1. A list that was shut down answers for nobody or for
+everybody; one that refuses this host's queries says so in its answers.
+"""
+
+from __future__ import annotations
+
+import dns.exception
+import dns.resolver
+
+from pillarbox.commands import run
+
+# Answers that no list gives for an address: "127.0.0.1", and what many give when asked too much.
+ERRORS = ("127.0.0.1", "127.255.255.")
+
+
+def answers(address: str, dnsbl: str) -> list[str]:
+    """Return what a list says of an address; nothing if it does not list it."""
+    name = ".".join(reversed(address.split("."))) + f".{dnsbl}."
+    try:
+        return [str(answer) for answer in dns.resolver.resolve(name, "A", lifetime=10)]
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+
+
+def trouble(dnsbl: str) -> str:
+    """Return what is wrong with a list, nothing if all is well."""
+    try:
+        listed, others = answers("127.0.0.2", dnsbl), answers("127.0.0.1", dnsbl)
+    except dns.exception.Timeout:
+        return "does not answer"
+    except dns.exception.DNSException as error:
+        return f"does not answer ({error})"
+    strange = [
+        answer
+        for answer in listed + others
+        if answer.startswith(ERRORS) or not answer.startswith("127.")
+    ]
+    if strange:
+        return (
+            f"answers {', '.join(strange)}, which means that it refuses this host's queries"
+            " or is gone"
+        )
+    if others:
+        return f"lists 127.0.0.1, and so perhaps everybody ({', '.join(others)})"
+    return "" if listed else "does not list 127.0.0.2, and so perhaps nobody"
+
+
+def main() -> int:
+    sites = run("/usr/sbin/postconf", "-h", "postscreen_dnsbl_sites").decode().split()
+    dnsbls = sorted({site.partition("=")[0] for site in sites})
+    found = {dnsbl: trouble(dnsbl) for dnsbl in dnsbls}
+    for dnsbl, what in found.items():
+        if what:
+            print(f"{dnsbl} {what}. Look at its web site, or take it from postfix_dnsbls.")
+    return int(any(found.values()))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb ``srs``: the secret by which the senders of forwarded mail are signed."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+from pillarbox.commands import run
+from pillarbox.files import read, replace
+from pillarbox.manual import Manual
+from pillarbox.parts import part
+
+MANUAL = Manual(
+    "srs",
+    """\
+Sign the senders of forwarded mail with a new secret ("rotate").
+
+The former secret is still accepted, so that bounces of mail under way come back; the one before
+that is not. An address is good for 21 days anyway, so rotate no more often than that.
+""",
+    """\
+Use it when somebody may have read the secret, or by habit once a year.
+
+Example
+  pillarbox srs rotate
+
+Exit status
+  0  done, and PostSRSd signs with the new secret
+  1  failed; a sentence on standard error says why
+
+Files
+  /etc/postsrsd.secret                  the secret that signs, then the former one
+  /etc/pillarbox/parts/postsrsd.json    where that is, and which daemon reads it
+""",
+)
+
+
+def rotate(secret: Path, unit: str) -> None:
+    """Put a new secret before the first of those that there are, and have the daemon read both."""
+    former = (read(secret) or b"").splitlines(keepends=True)[:1]
+    replace(secret, b"".join([base64.b64encode(os.urandom(24)), b"\n", *former]))
+    run("systemctl", "restart", unit)
+
+
+def main(arguments: list[str]) -> int:
+    parser = MANUAL.parser()
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("rotate", help="sign with a new secret, and accept the former one")
+    parser.parse_args(arguments)
+    config = part("postsrsd")
+    rotate(Path(config["secret"]), config["unit"])
+    return 0
