@@ -16,6 +16,7 @@ VERBS = {
     "held": ("filter.held", "see to mail of accounts that exceed their limit"),
     "junk": ("filter.junk", "teach the spam filter"),
     "srs": ("srs", "renew the secret that signs forwarded senders"),
+    "status": ("status.command", "say how this host is, and what needs a hand"),
 }
 # For units and daemons, by "pillarbox service NAME".
 SERVICES = {

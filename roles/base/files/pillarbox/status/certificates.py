@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pillarbox.status.ask import output_of
-from pillarbox.status.finding import ATTENTION, OK, Finding, counted, day, quoted, since
+from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, day, quoted, since
 from pillarbox.status.parts import Parts
 
 DAY = 86400
@@ -88,12 +88,13 @@ def served(
     else:
         remedy = RENEW
     if now >= leaf.end:
-        text = f"ended {since(leaf.end, now)}, from {leaf.issuer}"
+        text = f"ended {at(leaf.end, now)}, from {leaf.issuer}"
         return Finding("certificates", algorithm, ATTENTION, text, remedy)
-    text = f"{counted(int((leaf.end - now) // DAY), 'day')} left, from {leaf.issuer}"
+    text = f"{counted(int((leaf.end - now) // DAY), 'day')} left, "
     if now < renewal + PATIENCE:
-        return Finding("certificates", algorithm, OK, f"{text}; renewal {day(renewal)}")
-    text += f"; to be renewed {since(renewal, now)}"
+        text += f"renewal {day(renewal)}, from {leaf.issuer}"
+        return Finding("certificates", algorithm, OK, text)
+    text += f"to be renewed {since(renewal, now)}, from {leaf.issuer}"
     return Finding("certificates", algorithm, ATTENTION, text, remedy)
 
 
@@ -129,6 +130,6 @@ def failures(remembered: dict[str, Any], now: float) -> list[Finding]:
     failure = remembered.get("failure")
     if not failure:
         return []
-    text = f"failed {since(moment(failure['at']), now)}: {quoted(failure['why'])}"
+    text = f"failed {at(moment(failure['at']), now)}: {quoted(failure['why'])}"
     remedy = f"mend what it names, then: {RENEW}"
     return [Finding("certificates", "renewal", ATTENTION, text, remedy)]

@@ -44,10 +44,19 @@ def span(seconds: float) -> str:
 
 
 def since(moment: float, now: float) -> str:
-    """When something began, and how long ago that is."""
+    """When something began, and how long that has been."""
+    return f"since {_clock(moment, now)} ({span(now - moment)})"
+
+
+def _clock(moment: float, now: float) -> str:
     local = time.localtime(moment)
     pattern = "%H:%M" if local[:3] == time.localtime(now)[:3] else "%Y-%m-%d %H:%M"
-    return f"since {time.strftime(pattern, local)} ({span(now - moment)})"
+    return time.strftime(pattern, local)
+
+
+def at(moment: float, now: float) -> str:
+    """When something happened, and how long ago that is."""
+    return f"at {_clock(moment, now)} ({span(now - moment)} ago)"
 
 
 def day(moment: float) -> str:

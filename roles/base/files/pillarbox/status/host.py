@@ -19,6 +19,8 @@ from pillarbox.status.parts import Parts, every
 FULL = 90
 # Per cent of the memory that must be available.
 SHORT = 5
+# Where config_tree notes what a daemon has not loaded.
+PENDING = Path("/var/lib/pillarbox/config_tree")
 # Microseconds: the largest error that the kernel knows stands for a clock that nothing sets.
 NOT_SET = 16_000_000
 
@@ -86,7 +88,7 @@ def accuracy(error: int | None, in_container: bool) -> Finding:
 
 def configuration(parts: Parts, now: float) -> list[Finding]:
     """What was changed and is not loaded."""
-    files = [Path(file) for file in every(parts, "pending")]
+    files = [PENDING / f"{tree}.pending" for tree in every(parts, "trees")]
     found = [not_loaded(file, now) for file in files if file.exists()]
     return found or [Finding("configuration", "", OK, "loaded")]
 

@@ -13,8 +13,8 @@ from pillarbox.status.ask import Cut, lines_of
 from pillarbox.status.finding import ATTENTION, OK, Finding, counted, quoted, span
 from pillarbox.status.parts import Parts
 
-# Seconds. It reads 100,000 messages in about that time.
-PATIENCE = 4.0
+# Seconds. In about five, postqueue reads 100,000 messages.
+PATIENCE = 8.0
 # So many put off messages are no longer the fault of a few servers elsewhere.
 MANY = 100
 # Seconds after which mail for a mailbox here should be in it: Postfix has tried again by then.
@@ -57,8 +57,11 @@ class Tally:
                 if OWN in reason:
                     self.own = min(arrived, self.own)
 
-    def number(self, queue: str) -> str:
-        return f"{'at least ' if self.cut else ''}{self.queues[queue]:,}"
+    def size(self, queue: str, now: float) -> str:
+        """How many messages a queue has, and how old they are."""
+        least = "at least " if self.cut else ""
+        number = counted(self.queues[queue], "message")
+        return f"{least}{number}, the oldest for {span(now - self.oldest[queue])}"
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
@@ -76,12 +79,11 @@ def look(parts: Parts, now: float) -> list[Finding]:
 
 def waiting(tally: Tally, now: float) -> list[Finding]:
     """What is on its way."""
-    going = [queue for queue in tally.queues if queue not in ("deferred", "hold")]
-    found = []
-    if going:
-        text = ", ".join(f"{tally.number(queue)} {queue}" for queue in sorted(going))
-        oldest = min(tally.oldest[queue] for queue in going)
-        found.append(Finding("queue", "", OK, f"{text}, the oldest for {span(now - oldest)}"))
+    found = [
+        Finding("queue", queue, OK, tally.size(queue, now))
+        for queue in sorted(tally.queues)
+        if queue not in ("deferred", "hold")
+    ]
     if tally.queues["deferred"]:
         found.append(deferred(tally, now))
     return found or [Finding("queue", "", OK, "empty")]
@@ -89,7 +91,7 @@ def waiting(tally: Tally, now: float) -> list[Finding]:
 
 def deferred(tally: Tally, now: float) -> Finding:
     """What is tried again later."""
-    text = f"{tally.number('deferred')}, the oldest for {span(now - tally.oldest['deferred'])}"
+    text = tally.size("deferred", now)
     for kind, number in tally.reasons.most_common(1):
         text += f"; {number:,} of them: {quoted(tally.samples[kind])}"
     stuck = now - tally.own > OWN_PATIENCE
@@ -103,11 +105,10 @@ def held(tally: Tally, now: float) -> Finding:
     """What waits for somebody to release it."""
     if not tally.queues["hold"]:
         return Finding("held mail", "", OK, "none")
-    text = f"{tally.number('hold')}, the oldest for {span(now - tally.oldest['hold'])}"
+    text = tally.size("hold", now)
     sender, number = tally.senders.most_common(1)[0]
-    others = len(tally.senders) - 1
-    text += f"; {number:,} from {quoted(sender)}"
-    if others:
+    text += f"; {number:,} of them from {quoted(sender)}"
+    if others := len(tally.senders) - 1:
         text += f", the others from {counted(others, 'sender')}"
-    remedy = "pillarbox held shows it; then: pillarbox held release or delete"
+    remedy = "pillarbox held shows whose it is; then: pillarbox held release, or delete"
     return Finding("held mail", "", ATTENTION, text, remedy)

@@ -4,7 +4,7 @@
 """What all roles have configured of this verb, each in its /etc/pillarbox/parts/ROLE.json.
 
 units        systemd units; a pattern as systemctl(1) knows them may match none
-pending      files that are there while a daemon has not loaded its configuration
+trees        names of trees of configuration that a daemon has to load
 directories  those that must not get full, by what is in them
 
 Looks at what only one role has take the keys of that role.
@@ -21,9 +21,12 @@ Parts = dict[str, dict[str, Any]]
 
 
 def all_parts() -> Parts:
-    """The parts of all roles that this host has, by role. Raises Failure."""
-    files = sorted(Path(parts.DIRECTORY).glob("*.json"))
-    return {file.stem: parts.part(file.stem) for file in files}
+    """The parts of the roles that this host has, by role. Raises Failure."""
+    roles = sorted(file.stem for file in Path(parts.DIRECTORY).glob("*.json"))
+    found = {role: parts.part(role) for role in roles}
+    # Of a role that was turned off, the files are left.
+    off = found.get("base", {}).get("off", [])
+    return {role: part for role, part in found.items() if role not in off}
 
 
 def every(found: Parts, key: str) -> list[str]:

@@ -66,7 +66,9 @@ def _place(finding: Finding) -> tuple[int, bool]:
 
 def _row(finding: Finding, label: str, colours: bool) -> list[str]:
     text = textwrap.wrap(
-        f"{finding.subject} {finding.text}".strip(), WIDTH - PART - STATE, break_on_hyphens=False
+        f"{finding.subject}: {finding.text}" if finding.subject else finding.text,
+        WIDTH - PART - STATE,
+        break_on_hyphens=False,
     )
     state = f"{finding.state:{STATE}}"
     if colours:
@@ -76,16 +78,14 @@ def _row(finding: Finding, label: str, colours: bool) -> list[str]:
 
 
 def _remedies(findings: list[Finding]) -> list[str]:
-    """What to do, each thing once."""
+    """What to do, each thing once for a part."""
     if not findings:
         return ["Nothing needs a hand."]
-    subjects: dict[str, list[str]] = {}
-    for finding in sorted(findings, key=_place):
-        subjects.setdefault(finding.remedy, []).append(finding.subject or finding.part)
     lines = ["Needs a hand:"]
-    for remedy, names in subjects.items():
+    remedies = [(finding.part, finding.remedy) for finding in sorted(findings, key=_place)]
+    for part, remedy in dict.fromkeys(remedies):
         lines += textwrap.wrap(
-            f"{', '.join(names)}: {remedy}",
+            f"{part}: {remedy}",
             WIDTH,
             initial_indent="  ",
             subsequent_indent="      ",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 
 from pillarbox.status.ask import Unanswered, output_of
-from pillarbox.status.finding import ATTENTION, OK, Finding, counted, quoted, since
+from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, quoted, since
 from pillarbox.status.parts import Parts, every
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,Type,RemainAfterExit,NeedDaemonReload,StateChangeTimestamp"
 )
+FAILED = "failed"
 ACTIVE = ("active", "reloading", "refreshing")
 # Seconds for the logs of all that failed.
 LOGS = 2.0
@@ -51,12 +52,12 @@ def fault(unit: Unit) -> str:
     """What is wrong with a unit; nothing when it is as it should be."""
     load, active = unit.get("LoadState", ""), unit.get("ActiveState", "")
     if load != "loaded":
-        return "is not installed" if load == "not-found" else f"is {load}"
+        return "not installed" if load == "not-found" else load
     if active == "failed":
-        return "failed"
+        return FAILED
     if active in ACTIVE or (is_job(unit) and not unit["Id"].endswith(".timer")):
         return ""
-    return f"is {active}" if active != "activating" else f"is {active} ({unit.get('SubState')})"
+    return active if active != "activating" else f"{active} ({unit.get('SubState')})"
 
 
 def remedy(unit: Unit) -> str:
@@ -92,7 +93,7 @@ def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Findin
         if why := fault(unit):
             changed = unit.get("StateChangeTimestamp", "").removeprefix("@")
             if changed.isdecimal():
-                why += f" {since(int(changed), now)}"
+                why += f" {(at if why == FAILED else since)(int(changed), now)}"
             if logs.get(unit["Id"]):
                 why += f": {quoted(logs[unit['Id']])}"
             found.append(Finding(part, unit["Id"], ATTENTION, why, remedy(unit)))

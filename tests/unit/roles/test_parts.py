@@ -1,0 +1,122 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of each role in "pillarbox status": what it enables is what is looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ..paths import ROLES, ROOT
+
+# A host of Debian 12 with all that a host may have.
+EVERYTHING: dict[str, Any] = {
+    "_acme_sh_config": {},
+    "_acme_sh_environment": {},
+    "_base_off": [],
+    "_postfix_process_limit": 1,
+    "_rspamd_dkim_ledger": "/var/lib/pillarbox/dkim.json",
+    "_rspamd_redis_socket": "/run/redis.sock",
+    "dovecot_mail_dir": "/var/vmail",
+    "mail_dane_port": 10004,
+    "mail_mailboxes": True,
+    "mail_mta_sts_outbound": True,
+    "mail_postfix_queue": "/var/spool/postfix",
+    "mail_recode_port": 10005,
+    "mail_redis": "redis",
+    "mail_tls_mandatory": True,
+    "mail_versions": {"postfix": "3.7.11"},
+    "postfix_dnsbls": {"list.example": 3},
+    "rspamd_antivirus": True,
+    "rspamd_dkim": {"selectors": [{"pin": None}, {"pin": "active", "dns_name": "r1.example"}]},
+    "rspamd_dkim_keep_days": 14,
+    "rspamd_dkim_max_age_days": 0,
+    "rspamd_dkim_revoked_days": 30,
+    "rspamd_learn_after_days": 3,
+}
+TEMPLAR = Templar(loader=DataLoader(), variables=EVERYTHING)
+UNIT = re.compile(r"[\w@-]+\.(?:service|timer)")
+
+
+def rendered(text: str) -> str:
+    return str(TEMPLAR.template(trust_as_template(text)))
+
+
+def tasks(role: str) -> Iterator[dict[str, Any]]:
+    for file in ROLES.glob(f"{role}/tasks/*.yml"):
+        yield from yaml.safe_load(file.read_text())
+
+
+def run(role: str) -> dict[str, set[str]]:
+    """The units that a role runs or enables, and the trees that it has them load."""
+    found: dict[str, set[str]] = {"units": set(), "trees": set()}
+    for task in tasks(role):
+        if unit := task.get("pillarbox.mail.daemon"):
+            found["units"].add(rendered(unit["name"]))
+            found["trees"].add(unit["tree"])
+        tree = task.get("pillarbox.mail.config_tree", {})
+        if "daemon" in tree:
+            found["units"].add(rendered(tree["daemon"]["name"]))
+            found["trees"].add(rendered(tree["name"]))
+    for file in ROLES.glob(f"{role}/templates/**/etc/systemd/system/**/*"):
+        name = file.name.removesuffix(".j2")
+        if name.endswith((".service", ".timer")) and "@." not in name:
+            found["units"].add(name)
+        elif file.is_file():
+            for wanted in re.findall(r"^Wants=(.*)", file.read_text(), re.MULTILINE):
+                found["units"] |= set(UNIT.findall(rendered(wanted)))
+    return found
+
+
+def part_of(file: Path) -> dict[str, Any]:
+    """A part as it is on a host."""
+    part: dict[str, Any] = json.loads(rendered(file.read_text()))
+    return part
+
+
+RUN = {path.name: found for path in sorted(ROLES.iterdir()) if (found := run(path.name))["units"]}
+
+
+@pytest.mark.parametrize("role", RUN)
+def test_status_looks_at_each_unit_and_tree_of_a_role(role: str) -> None:
+    files = list(ROLES.glob(f"{role}/templates/**/etc/pillarbox/parts/{role}.json*"))
+    assert files
+    for file in files:
+        part = part_of(file)
+        assert RUN[role]["units"] - set(part["units"]) == set()
+        assert set(part["trees"]) == RUN[role]["trees"]
+
+
+def test_the_roles_with_daemons_are_known() -> None:
+    assert {"dovecot", "fail2ban", "postfix", "resolver", "rspamd", "tls_policy"} <= RUN.keys()
+    assert "pillarbox-dnsbls.timer" in RUN["postfix"]["units"]
+    assert "clamav-freshclam.service" in RUN["rspamd"]["units"]
+
+
+def test_a_role_that_the_playbook_leaves_out_is_off() -> None:
+    variables = yaml.safe_load((ROLES / "base/vars/main.yml").read_text())
+    nothing = {
+        "mail_mailboxes": False,
+        "mail_srs": False,
+        "mail_client_certificates": "none",
+        "mail_dane_first": False,
+    }
+    templar = Templar(loader=DataLoader(), variables=nothing)
+    off = templar.template(trust_as_template(variables["_base_off"]))
+    [play] = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    optional = {
+        task["ansible.builtin.import_role"]["name"].removeprefix("pillarbox.mail.")
+        for task in play["tasks"]
+        if "when" in task
+    }
+    # It runs nothing on the host.
+    assert set(off) == optional - {"dns"}
