@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,6 +60,14 @@ def full_disk(directory: str, size: str, unit: str, shared: str = "") -> Iterato
         yield
     finally:
         lab.on("mx", f"systemctl stop {unit}; umount -R {directory} /mnt; systemctl start {unit}")
+
+
+def needing_a_hand() -> set[str]:
+    """What "pillarbox status" says that somebody has to see to, by part and subject."""
+    # Its exit status says that there is something.
+    whole = json.loads(lab.on("mx", "pillarbox status --json || test $? = 1", timeout=20))
+    states = {f"{it['part']} {it['subject']}".strip(): it["state"] for it in whole["findings"]}
+    return {name for name, state in states.items() if state == "attention"}
 
 
 def look_at_the_queues() -> None:

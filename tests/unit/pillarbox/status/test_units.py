@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from pillarbox.status import units
-from pillarbox.status.finding import ATTENTION, OK
+from pillarbox.status.finding import ATTENTION, OK, quoted, since
 
 NOW = 1795673526
 
@@ -59,7 +59,7 @@ def test_a_stopped_daemon_is_named_with_its_last_words() -> None:
         (
             "daemons",
             "dovecot.service",
-            f'inactive {units.since(NOW - 320, NOW)}: "master: Warning: Killed with signal 15"',
+            f'inactive {since(NOW - 320, NOW)}: "master: Warning: Killed with signal 15"',
             "systemctl start dovecot.service",
         )
     ]
@@ -130,5 +130,5 @@ def test_a_unit_of_two_parts_counts_once() -> None:
 
 
 def test_words_of_others_are_short_and_do_not_touch_the_terminal() -> None:
-    assert units.quoted("a\x1b[2Jb\nc") == '"a [2Jb c"'
-    assert len(units.quoted("x" * 1000)) == 202
+    assert quoted("a\x1b[2Jb\nc") == '"a [2Jb c"'
+    assert len(quoted("x" * 1000)) == 202
