@@ -24,12 +24,12 @@ def disk(blocks: tuple[int, int, int], inodes: tuple[int, int, int]) -> os.statv
 @pytest.mark.parametrize(
     ("blocks", "inodes", "state", "text"),
     [
-        ((1000, 720, 700), (100, 95, 95), OK, "29 % of the room, 5 % of the inodes used"),
+        ((1000, 720, 700), (100, 95, 95), OK, "29 % of space, 5 % of inodes in use"),
         # What is kept for root is free for nobody, as in df(1).
-        ((1000, 100, 50), (100, 95, 95), ATTENTION, "95 % of the room, 5 % of the inodes used"),
-        ((1000, 720, 700), (100, 0, 0), ATTENTION, "29 % of the room, 100 % of the inodes used"),
+        ((1000, 100, 50), (100, 95, 95), ATTENTION, "95 % of space, 5 % of inodes in use"),
+        ((1000, 720, 700), (100, 0, 0), ATTENTION, "29 % of space, 100 % of inodes in use"),
         # Btrfs has no limit of them.
-        ((1000, 720, 700), (0, 0, 0), OK, "29 % of the room, 0 % of the inodes used"),
+        ((1000, 720, 700), (0, 0, 0), OK, "29 % of space, 0 % of inodes in use"),
     ],
 )
 def test_a_disk_that_is_nearly_full_needs_a_hand(
@@ -67,7 +67,7 @@ def test_a_configuration_that_is_not_loaded_is_named(
     monkeypatch.setattr(host, "PENDING", tmp_path)
     parts = {"dovecot": {"trees": ["dovecot"]}, "rspamd": {"trees": ["rspamd", "valkey"]}}
     [found] = host.configuration(parts, 0)
-    assert (found.state, found.text) == (OK, "loaded")
+    assert (found.state, found.text) == (OK, "loaded by all daemons")
     # Nothing loads this one, so what is noted of it means nothing.
     for tree in ("dovecot", "base"):
         (tmp_path / f"{tree}.pending").write_text(

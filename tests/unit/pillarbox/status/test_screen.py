@@ -25,9 +25,9 @@ WELL = [
         for name in ("ecdsa", "rsa")
     ),
     Finding("dkim", "", OK, "2 domains, keys: 4 active; site.yml revokes r1 of a.example now"),
-    Finding("disk", "mailboxes", OK, "29 % of the room, 5 % of the inodes used"),
-    Finding("disk", "queue", OK, "29 % of the room, 5 % of the inodes used"),
-    Finding("clock", "", UNKNOWN, "is that of the host of this container"),
+    Finding("disk", "mailboxes", OK, "29 % of space, 5 % of inodes in use"),
+    Finding("disk", "queue", OK, "29 % of space, 5 % of inodes in use"),
+    Finding("clock", "", UNKNOWN, "a container has that of the machine under it"),
     Finding("configuration", "", OK, "loaded"),
     Finding("resolver", "", OK, "answers, and validates DNSSEC"),
 ]
@@ -48,7 +48,7 @@ def test_each_line_has_its_part_its_state_and_its_words() -> None:
     assert lines[0].startswith("mx, 2026-11-26 ")
     assert "daemons        ok         9 daemons active" in lines
     assert "queue          ok         active: 2 messages, the oldest for 5 seconds" in lines
-    assert "clock          unknown    is that of the host of this container" in lines
+    assert "clock          unknown    a container has that of the machine under it" in lines
 
 
 def test_what_needs_a_hand_comes_first_in_its_part_and_last_with_its_remedy() -> None:

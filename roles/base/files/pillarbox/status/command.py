@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
@@ -51,6 +52,9 @@ def main(arguments: list[str]) -> int:
     parts = all_parts()
     if not parts:
         raise Failure("no role has configured anything on this host; run site.yml")
+    # Words of others may not be in the character set of the terminal.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     now, host = time.time(), socket.gethostname()
     findings = look(parts, now)
     if given.json:

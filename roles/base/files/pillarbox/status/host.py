@@ -37,10 +37,10 @@ def disk(parts: Parts, now: float) -> list[Finding]:
 def room(name: str, directory: str, found: os.statvfs_result) -> Finding:
     """What is used of a file system, in blocks and inodes."""
     used = {
-        "of the room": share(found.f_blocks - found.f_bfree, found.f_bavail),
-        "of the inodes": share(found.f_files - found.f_ffree, found.f_favail),
+        "of space": share(found.f_blocks - found.f_bfree, found.f_bavail),
+        "of inodes": share(found.f_files - found.f_ffree, found.f_favail),
     }
-    text = ", ".join(f"{percent} % {what}" for what, percent in used.items()) + " used"
+    text = ", ".join(f"{percent} % {what}" for what, percent in used.items()) + " in use"
     if max(used.values()) < FULL:
         return Finding("disk", name, OK, text)
     remedy = f"make room in {directory}, or give it more"
@@ -81,7 +81,7 @@ def accuracy(error: int | None, in_container: bool) -> Finding:
     if error is not None and error < NOT_SET:
         return Finding("clock", "", OK, "synchronized")
     if error is None or in_container:
-        return Finding("clock", "", UNKNOWN, "is that of the host of this container")
+        return Finding("clock", "", UNKNOWN, "a container has that of the machine under it")
     remedy = "timedatectl; then see to systemd-timesyncd, or what keeps the time here"
     return Finding("clock", "", ATTENTION, "is not synchronized", remedy)
 
@@ -90,7 +90,7 @@ def configuration(parts: Parts, now: float) -> list[Finding]:
     """What was changed and is not loaded."""
     files = [PENDING / f"{tree}.pending" for tree in every(parts, "trees")]
     found = [not_loaded(file, now) for file in files if file.exists()]
-    return found or [Finding("configuration", "", OK, "loaded")]
+    return found or [Finding("configuration", "", OK, "loaded by all daemons")]
 
 
 def not_loaded(file: Path, now: float) -> Finding:
