@@ -170,10 +170,10 @@ def test_with_no_room_for_mailboxes_mail_is_taken_and_waits() -> None:
 
 
 def test_mail_that_came_while_the_clock_was_ahead_is_sent_when_it_is_right_again() -> None:
-    assert "pillarbox-clock.service" in lab.on(
-        "mx", "systemctl show -P Triggers pillarbox-clock.timer"
+    assert "pillarbox-requeue.service" in lab.on(
+        "mx", "systemctl show -P Triggers pillarbox-requeue.timer"
     )
-    assert lab.on("mx", "systemctl is-active pillarbox-clock.timer") == "active\n"
+    assert lab.on("mx", "systemctl is-active pillarbox-requeue.timer") == "active\n"
     mail = lab.message(BOB, ALICE)
     with stopped("dovecot"):
         lab.send_from_peer(mail)
@@ -183,6 +183,6 @@ def test_mail_that_came_while_the_clock_was_ahead_is_sent_when_it_is_right_again
     assert lab.find(ALICE, mail) is None
 
     # The trigger is systemd's, and a container has no clock of its own to set.
-    lab.on("mx", "systemctl start pillarbox-clock.service")
+    lab.on("mx", "systemctl start pillarbox-requeue.service")
 
     lab.received(ALICE, mail)

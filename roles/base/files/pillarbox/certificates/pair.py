@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def spki(public_key: Any) -> bytes:
     return der
 
 
+# A run asks for the same few keys again and again, and to check one of RSA takes 0.1 s.
+@cache
 def key_spki(pem: bytes) -> bytes:
     """The same of a private key, which may have its chain behind it. Raises CertificateError."""
     try:
