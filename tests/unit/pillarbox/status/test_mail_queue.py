@@ -79,7 +79,7 @@ def test_a_few_messages_that_servers_elsewhere_do_not_take_are_no_fault() -> Non
 def test_many_of_them_need_a_hand() -> None:
     found = only(waiting(tally(*[message("deferred", 60, OWN)] * 100), NOW))
     assert found.state == ATTENTION
-    assert found.text == f'100 messages, the oldest for 1 minute; 100 of them: "{OWN}"'
+    assert found.text == f'100 messages, the oldest for 1 minute; all of them: "{OWN}"'
     assert "postqueue -p" in found.remedy and "postqueue -f" in found.remedy
 
 
@@ -90,7 +90,10 @@ def test_one_message_needs_a_hand_that_does_not_get_into_its_mailbox_here() -> N
 
 
 def test_a_message_with_two_recipients_counts_once() -> None:
-    assert "1 of them" in only(waiting(tally(message("deferred", 1, OWN, OWN)), NOW)).text
+    assert (
+        "1 message, the oldest for 1 second; all of them"
+        in only(waiting(tally(message("deferred", 1, OWN, OWN)), NOW)).text
+    )
 
 
 def test_held_mail_needs_a_hand() -> None:

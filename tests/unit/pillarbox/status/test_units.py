@@ -131,4 +131,4 @@ def test_a_unit_of_two_parts_counts_once() -> None:
 
 def test_words_of_others_are_short_and_do_not_touch_the_terminal() -> None:
     assert quoted("a\x1b[2Jb\nc") == '"a [2Jb c"'
-    assert len(quoted("x" * 1000)) == 202
+    assert len(quoted("x" * 1000)) == 152

@@ -130,6 +130,6 @@ def failures(remembered: dict[str, Any], now: float) -> list[Finding]:
     failure = remembered.get("failure")
     if not failure:
         return []
-    text = f"failed {at(moment(failure['at']), now)}: {quoted(failure['why'])}"
+    text = f"failed {at(moment(failure['at']), now)}: {quoted(failure['why'], 400)}"
     remedy = f"mend what it names, then: {RENEW}"
     return [Finding("certificates", "renewal", ATTENTION, text, remedy)]

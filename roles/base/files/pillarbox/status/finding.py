@@ -9,8 +9,8 @@ import time
 from typing import NamedTuple
 
 OK, ATTENTION, UNKNOWN = "ok", "attention", "unknown"
-# From a log or another server; a screen has no use for more of it.
-LONGEST_QUOTE = 200
+# Characters of a log or of what another server said.
+QUOTE = 150
 
 
 class Finding(NamedTuple):
@@ -23,11 +23,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, longest: int = QUOTE) -> str:
     """Words of others, short, and without characters that a terminal would obey."""
     plain = "".join(c if c.isprintable() else " " for c in text).strip()
-    shorter = plain[: LONGEST_QUOTE - 1] + "…"
-    return f'"{plain if len(plain) <= LONGEST_QUOTE else shorter}"'
+    shorter = plain[: longest - 1] + "…"
+    return f'"{plain if len(plain) <= longest else shorter}"'
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -93,7 +93,8 @@ def deferred(tally: Tally, now: float) -> Finding:
     """What is tried again later."""
     text = tally.size("deferred", now)
     for kind, number in tally.reasons.most_common(1):
-        text += f"; {number:,} of them: {quoted(tally.samples[kind])}"
+        most = "all" if number == tally.queues["deferred"] else f"{number:,}"
+        text += f"; {most} of them: {quoted(tally.samples[kind])}"
     stuck = now - tally.own > OWN_PATIENCE
     if tally.queues["deferred"] < MANY and not stuck:
         return Finding("queue", "deferred", OK, text)

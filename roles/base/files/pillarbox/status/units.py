@@ -64,7 +64,7 @@ def remedy(unit: Unit) -> str:
     """What to do about a unit that has a fault."""
     name, load = unit["Id"], unit.get("LoadState")
     if load == "not-found":
-        return "run site.yml, which installs it"
+        return f"run site.yml, which installs {name}"
     if load != "loaded":
         return f"systemctl unmask {name}; systemctl start {name}"
     if unit.get("ActiveState") == "inactive":
