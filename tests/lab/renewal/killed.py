@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-PROGRAM = "/usr/local/sbin/pillarbox"
+PROGRAM = "/usr/local/lib/pillarbox/pillarbox/__main__.py"
 left = int(sys.argv[1])
 
 

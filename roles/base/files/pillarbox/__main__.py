@@ -1,10 +1,14 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the package as ``python3 -m pillarbox``, like the command."""
+"""What the command ``pillarbox`` runs."""
 
+import os
 import sys
 
-from pillarbox.cli import main
+# Python looks nowhere but in its own places, as the command tells it.
+sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
+
+from pillarbox.cli import main  # noqa: E402
 
 sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ class CommandError(Failure):
     """A command that failed."""
 
     def __init__(self, command: tuple[str, ...], status: int, output: bytes) -> None:
-        # All that it printed, as far as that was read.
+        # What it said of that.
         self.output = output.decode(errors="replace")
         said = " | ".join(self.output.split("\n")[-5:]).strip(" |")
         super().__init__(f"{' '.join(command)} ended with code {status}" + (said and f": {said}"))
@@ -24,11 +24,10 @@ class CommandError(Failure):
 def run(*command: str, given: bytes = b"", merge: bool = False, **options: Any) -> bytes:
     """Run a command and return what it prints.
 
-    Its words on standard error are for whoever called this program, or with *merge* for the
-    caller, among what it prints.
-
     Args:
         given: what it reads.
+        merge: what it says on standard error is part of what it prints, in its order. Otherwise
+            that is heard of only when it fails.
         options: of subprocess.run(), such as env and timeout.
 
     Raises:
@@ -38,10 +37,10 @@ def run(*command: str, given: bytes = b"", merge: bool = False, **options: Any) 
         command,
         input=given,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merge else None,
+        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
         check=False,
         **options,
     )
     if done.returncode != 0:
-        raise CommandError(command, done.returncode, done.stdout)
+        raise CommandError(command, done.returncode, done.stdout if merge else done.stderr)
     return done.stdout

@@ -52,7 +52,7 @@ def author_of(queue_id: str) -> str:
     """Who has logged in to send a message."""
     # It may be gone by now.
     with suppress(CommandError):
-        envelope = run("postcat", "-qe", queue_id, merge=True).decode(errors="replace")
+        envelope = run("postcat", "-qe", queue_id).decode(errors="replace")
         if found := re.search(r"^named_attribute: sasl_username=(.+)$", envelope, re.MULTILINE):
             return found[1].lower()
     return ""
@@ -103,7 +103,8 @@ def show(redis: list[str]) -> None:
 def postsuper(option: str, queue_ids: list[str]) -> None:
     """Release or delete messages; it says itself how many there were."""
     if queue_ids:
-        run("postsuper", option, "-", given="\n".join(queue_ids).encode())
+        given = "\n".join(queue_ids).encode()
+        print(run("postsuper", option, "-", given=given, merge=True).decode(), end="")
 
 
 def main(arguments: list[str]) -> int:
