@@ -13,10 +13,7 @@ from pillarbox.status.mail_queue import Tally, held, waiting
 
 NOW = 1795680000
 # As Postfix 3.10 has it while Dovecot is stopped.
-OWN = (
-    "delivery temporarily suspended: connect to mx.example.org[private/dovecot-lmtp]:"
-    " Permission denied"
-)
+OWN = "connect to mx.example.org[private/dovecot-lmtp]: Permission denied"
 
 
 def message(queue: str, age: int, *reasons: str, sender: str = "bob@example.net") -> bytes:
@@ -81,6 +78,12 @@ def test_many_of_them_need_a_hand() -> None:
     assert found.state == ATTENTION
     assert found.text == f'100 messages, the oldest for 1 minute; all of them: "{OWN}"'
     assert "postqueue -p" in found.remedy and "postqueue -f" in found.remedy
+
+
+def test_what_is_not_tried_again_waits_for_the_same_reason() -> None:
+    again = message("deferred", 60, f"delivery temporarily suspended: {OWN}")
+    found = only(waiting(tally(again, message("deferred", 60, OWN)), NOW))
+    assert found.text.endswith(f'; all of them: "{OWN}"')
 
 
 def test_one_message_needs_a_hand_that_does_not_get_into_its_mailbox_here() -> None:

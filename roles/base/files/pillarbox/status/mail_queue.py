@@ -21,6 +21,8 @@ MANY = 100
 OWN_PATIENCE = 900
 # How Postfix names a daemon of this host that it delivers to.
 OWN = "[private/"
+# What was not even tried has the reason of what was tried before it.
+AGAIN = "delivery temporarily suspended: "
 # What differs between two messages that wait for the same reason.
 PARTICULARS = re.compile(r"<[^>]*>|\[[^]]*\]|\d+")
 
@@ -51,6 +53,7 @@ class Tally:
         if queue == "deferred":
             reasons = {recipient.get("delay_reason") for recipient in message["recipients"]}
             for reason in filter(None, reasons):
+                reason = reason.removeprefix(AGAIN)
                 kind = PARTICULARS.sub("", reason)
                 self.reasons[kind] += 1
                 self.samples.setdefault(kind, reason)

@@ -1,13 +1,17 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of a host that is well, as it is before the other tests."""
+"""What "pillarbox status" says of a host that is well."""
 
 from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.lab import lab
+
+pytestmark = pytest.mark.first
 
 PARTS = {
     "daemons",
