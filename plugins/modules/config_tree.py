@@ -10,7 +10,7 @@ short_description: Install a whole tree of configuration files, all or nothing
 version_added: 0.1.0
 author: [The pillarbox.mail developers (@pillarbox)]
 description:
-  - Renders a directory of templates on the controller and sends it to the host in one round trip.
+  - Renders directories of templates on the controller and sends them to the host in one round trip.
   - There the tree is staged in a private directory and checked by the programs it is for. Only then
     are the files that differ swapped in, each atomically and with its owner, group and mode. If
     that fails half-way, the files already swapped are put back; after a kill, the next run does it.
@@ -34,10 +34,13 @@ options:
   src:
     description:
       - Directory below C(templates/) of the role or playbook, or absolute path on the controller.
+      - Of several directories each holds files of its own, such as what two versions of a daemon
+        share and what is for one of them. A file that is in two of them is an error.
       - It mirrors the host. A file whose name ends in C(.j2) is rendered as by
         M(ansible.builtin.template) and loses that ending; every other file is copied as it is.
         Empty directories are ignored.
-    type: str
+    type: list
+    elements: str
     required: true
   dest:
     description: Directory on the host that the tree mirrors.
@@ -319,7 +322,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "src": {"type": "str", "required": True},
+            "src": {"type": "list", "elements": "str", "required": True},
             "dest": {"type": "path", "default": "/"},
             "name": {"type": "str"},
             "owner": {"type": "str", "default": "root"},
