@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_config_tree import Host
+from .config_tree_host import Host
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
 
