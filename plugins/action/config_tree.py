@@ -46,8 +46,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 "config_tree needs the option src, and outside of roles the option name too."
             )
-        files = self._render(self._find_tree(str(args["src"])), variables)
-        args["_archive"] = pack(files)
+        src = args["src"] if isinstance(args["src"], list) else [args["src"]]
+        trees = [self._find_tree(str(tree)) for tree in src]
+        args["_archive"] = pack(self._render_all(trees, variables))
         result: dict[str, Any] = self._execute_module(
             module_name="pillarbox.mail.config_tree", module_args=args, task_vars=task_vars
         )
@@ -61,6 +62,17 @@ class ActionModule(ActionBase):
         if not os.path.isdir(tree):
             raise AnsibleActionFail(f"src: {tree} is not a directory.")
         return tree
+
+    def _render_all(self, trees: list[str], variables: dict[str, Any]) -> dict[str, bytes]:
+        """Return the files of all trees. Each file is in one of them, so none hides another."""
+        files: dict[str, bytes] = {}
+        source: dict[str, str] = {}
+        for tree in trees:
+            for name, content in self._render(tree, variables).items():
+                if name in files:
+                    raise AnsibleActionFail(f"src: {name} is in both {source[name]} and {tree}.")
+                files[name], source[name] = content, tree
+        return files
 
     def _render(self, tree: str, variables: dict[str, Any]) -> dict[str, bytes]:
         files: dict[str, bytes] = {}

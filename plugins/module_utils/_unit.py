@@ -30,21 +30,30 @@ def bring_up(
         restart: whether it takes a restart to load them.
 
     Raises:
-        UnitError: systemctl failed, or the unit is not active afterwards.
+        UnitError: systemctl failed, the unit is not active afterwards, or it refused to load what
+            was changed.
     """
 
     def read() -> dict[str, str]:
-        properties = "--property=UnitFileState,ActiveState,NeedDaemonReload"
+        properties = "--property=UnitFileState,ActiveState,NeedDaemonReload,MainPID"
         lines = _systemctl(module, unit, "show", properties, unit).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
-    actions = needed(read(), changed, restart)
+    before = read()
+    actions = needed(before, changed, restart)
     if actions and not module.check_mode:
+        started = time.time()
         for action in actions:
             _systemctl(module, unit, action, *([] if action == "daemon-reload" else [unit]))
         state = settled(lambda: read().get("ActiveState", ""))
         if state != "active":
             raise _error(module, unit, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
+        reloaded = "reload" in actions
+        if reloaded and (said := _errors(module, before.get("MainPID", "0"), started)):
+            raise UnitError(
+                f"{unit} refused its new configuration and runs on with the old one. Correct what "
+                f"it says, then run again, which reloads it again:\n{said}"
+            )
     return actions
 
 
@@ -99,6 +108,20 @@ def _systemctl(module: AnsibleModule, unit: str, *arguments: str) -> str:
         said = " ".join(err.split())
         raise _error(module, unit, f"'systemctl {' '.join(arguments)}' failed: {said}")
     return str(out)
+
+
+def _errors(module: AnsibleModule, pid: str, since: float) -> str:
+    """Return the errors that a main process has logged since a time.
+
+    A daemon that cannot read its configuration at a reload says so there and runs on, and its
+    reload succeeds. What its other processes log is about their clients.
+    """
+    if pid == "0":  # a unit that only stands for others
+        return ""
+    module.run_command(["journalctl", "--sync"])  # waits until what was logged can be read
+    sought = ["--priority=err", f"--since=@{since:.6f}", f"_PID={pid}"]
+    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", *sought]
+    return str(module.run_command(command)[1]).strip()
 
 
 def _error(module: AnsibleModule, unit: str, problem: str) -> UnitError:

@@ -39,16 +39,12 @@ options:
         names it.
     type: path
     default: /var/backups/pillarbox/acme.sh
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
-  check_mode:
-    support: full
-    description: Predicts whether an account would be registered.
   diff_mode:
-    support: full
-    description: Shows the account's URI.
+    details: Shows the account's URI.
   idempotent:
-    support: full
-    description: An account that is recorded on the host is not registered again.
+    details: An account that is recorded on the host is not registered again.
 """
 
 EXAMPLES = r"""

@@ -29,17 +29,15 @@ options:
     description: The program pillarbox.
     type: path
     default: /usr/local/sbin/pillarbox
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Predicts what would be ordered, also before the program or its libraries are
+    details: Predicts what would be ordered, also before the program or its libraries are
       installed. It then asks no name server.
   diff_mode:
-    support: full
-    description: Shows for each algorithm why a certificate is due.
+    details: Shows for each algorithm why a certificate is due.
   idempotent:
-    support: full
-    description: Certificates that are not due are left alone.
+    details: Certificates that are not due are left alone.
 """
 
 EXAMPLES = r"""

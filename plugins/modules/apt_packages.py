@@ -31,17 +31,15 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: If something is missing, asks the package archive as a real run does, but keeps its
+    details: If something is missing, asks the package archive as a real run does, but keeps its
       lists in a temporary directory.
   diff_mode:
-    support: full
-    description: Lists the packages that are missing.
+    details: Lists the packages that are missing.
   idempotent:
-    support: full
-    description: Installed packages are neither touched nor upgraded.
+    details: Installed packages are neither touched nor upgraded.
 """
 
 EXAMPLES = r"""

@@ -29,16 +29,7 @@ options:
       - The settings to check, by name.
       - The default is all variables of the host whose names begin with that of a role.
     type: dict
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: N/A
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
+extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
 EXAMPLES = r"""

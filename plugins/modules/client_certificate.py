@@ -50,16 +50,14 @@ options:
   passphrase:
     description: What encrypts that file, 12 characters or more.
     type: str
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Works before python3-cryptography is installed.
+    details: Works before python3-cryptography is installed.
   diff_mode:
-    support: full
-    description: Shows accounts and fingerprints, never a key.
+    details: Shows accounts and fingerprints, never a key.
   idempotent:
-    support: full
-    description: An account with a valid certificate gets no other.
+    details: An account with a valid certificate gets no other.
 """
 
 EXAMPLES = r"""

@@ -10,7 +10,7 @@ short_description: Install a whole tree of configuration files, all or nothing
 version_added: 0.1.0
 author: [The pillarbox.mail developers (@pillarbox)]
 description:
-  - Renders a directory of templates on the controller and sends it to the host in one round trip.
+  - Renders directories of templates on the controller and sends them to the host in one round trip.
   - There the tree is staged in a private directory and checked by the programs it is for. Only then
     are the files that differ swapped in, each atomically and with its owner, group and mode. If
     that fails half-way, the files already swapped are put back; after a kill, the next run does it.
@@ -19,25 +19,24 @@ description:
   - A file from before the first run is kept in NAME.orig below O(state_dir).
   - A symbolic link in the place of a file is replaced, not followed. In the place of a directory
     it is followed if it belongs to root, and an error otherwise.
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Stages, checks and compares like a real run, then stops. Users and programs that
+    details: Stages, checks and compares like a real run, then stops. Users and programs that
       are not installed yet are no error.
   diff_mode:
-    support: full
-    description: Shows contents, owner, group and mode, but no contents of O(secret) files.
-  idempotent:
-    support: full
-    description: Compares contents, owner, group and mode.
+    details: Shows contents, owner, group and mode, but no contents of O(secret) files.
 options:
   src:
     description:
       - Directory below C(templates/) of the role or playbook, or absolute path on the controller.
+      - Of several directories each holds files of its own, such as what two versions of a daemon
+        share and what is for one of them. A file that is in two of them is an error.
       - It mirrors the host. A file whose name ends in C(.j2) is rendered as by
         M(ansible.builtin.template) and loses that ending; every other file is copied as it is.
         Empty directories are ignored.
-    type: str
+    type: list
+    elements: str
     required: true
   dest:
     description: Directory on the host that the tree mirrors.
@@ -133,6 +132,8 @@ options:
       - The systemd unit that reads the tree. It is enabled, started if it does not run, and else
         reloaded if something was changed. Afterwards it must be active, or the task fails with the
         end of its log.
+      - A reload also fails when the main process of the unit logs an error meanwhile, as a daemon
+        does that refuses its new configuration and runs on with the old one.
       - When systemd's own files are among what was changed, systemd reads them and the unit is
         restarted.
       - M(pillarbox.mail.daemon) does the same in a task of its own, for a daemon that must wait.
@@ -205,62 +206,22 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.derive import Derivation
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
     ConfigTreeError,
-    Entry,
     build_entries,
-    redact,
     unpack,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan, look
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.programs import (
+    check,
+    derive,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.stage import lock, staged
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
     TransactionError,
     is_interrupted,
     recover,
 )
-
-
-def refuse(
-    module: AnsibleModule, root: str, plan: Plan, command: list[str], rc: int, output: str
-) -> None:
-    """Raise what a failed command said about the tree staged in root."""
-    said = redact(output, plan.entries).replace(root, module.params["dest"].rstrip("/"))
-    raise ConfigTreeError(
-        f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: '
-        + (said or "(no output)")
-    )
-
-
-def check(module: AnsibleModule, root: str, plan: Plan) -> None:
-    """Run the checkers on the tree staged in root."""
-    for argv in module.params["validate"]:
-        command = [str(arg) for arg in argv] or [""]
-        program = module.get_bin_path(command[0])
-        if program is None:
-            if module.check_mode:  # its package is not installed yet
-                continue
-            raise ConfigTreeError(
-                f'validate: the program "{command[0]}" is not installed on this host.'
-            )
-        rc, out, err = module.run_command([program, *(a.replace("%s", root) for a in command[1:])])
-        if rc != 0:
-            refuse(module, root, plan, command, rc, f"{err}\n{out}")
-
-
-def derive(module: AnsibleModule, root: str, plan: Plan) -> list[Entry]:
-    """Return the files that are made of others in the tree staged in root."""
-    if not module.params["derive"]:
-        return []
-    dest = module.params["dest"]
-    derivation = Derivation(module.params["derive"], plan.entries, dest, root)
-    program, *arguments = derivation.command
-    found = module.get_bin_path(program, required=not module.check_mode)
-    rc, out, err = module.run_command([found, *arguments]) if found else (127, "", "")
-    if rc != 0 and not module.check_mode:
-        refuse(module, root, plan, module.params["derive"]["command"], rc, f"{err}\n{out}")
-    return derivation.entries(rc == 0, lambda path: look(path).content)
 
 
 def apply(module: AnsibleModule) -> Plan:
@@ -319,7 +280,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "src": {"type": "str", "required": True},
+            "src": {"type": "list", "elements": "str", "required": True},
             "dest": {"type": "path", "default": "/"},
             "name": {"type": "str"},
             "owner": {"type": "str", "default": "root"},

@@ -40,16 +40,14 @@ options:
     description: The O(pillarbox.mail.config_tree#module:state_dir) of the tree.
     type: path
     default: /var/lib/pillarbox/config_tree
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Predicts what would be done, for a unit that does not exist yet too.
+    details: Predicts what would be done, for a unit that does not exist yet too.
   diff_mode:
-    support: full
-    description: Lists what is done to the unit.
+    details: Lists what is done to the unit.
   idempotent:
-    support: full
-    description: A unit that runs with its present configuration is left alone.
+    details: A unit that runs with its present configuration is left alone.
 """
 
 EXAMPLES = r"""

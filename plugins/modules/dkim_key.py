@@ -64,16 +64,14 @@ options:
     default: "0640"
 extends_documentation_fragment:
   - ansible.builtin.files
+  - pillarbox.mail.attributes
 attributes:
   check_mode:
-    support: full
-    description: Works before python3-cryptography is installed.
+    details: Works before python3-cryptography is installed.
   diff_mode:
-    support: full
-    description: Shows type, size and fingerprint, never a key.
+    details: Shows type, size and fingerprint, never a key.
   idempotent:
-    support: full
-    description: A key that exists stays as it is.
+    details: A key that exists stays as it is.
 """
 
 EXAMPLES = r"""
@@ -154,12 +152,16 @@ from typing import TYPE_CHECKING, Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import (
     DkimError,
-    dns_name,
-    dns_value,
     facts,
     generate,
     load,
     serialise,
+)
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.wanted import (
+    describe,
+    diff_text,
+    normalise,
+    records,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
     FilesError,
@@ -170,34 +172,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
     KeysError,
-    spki_sha256,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
-    NamesError,
-    domain_name,
-    selector,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError
 
 if TYPE_CHECKING:
     from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import PrivateKey
-
-
-def normalise(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the wanted keys with names in their normal form; no file and no record twice."""
-    wanted: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for key in keys:
-        key = {**key, "domain": domain_name(key["domain"]), "selector": selector(key["selector"])}
-        if key["type"] == "ed25519":
-            key["size"] = 256
-        for name in (key["path"], dns_name(key["selector"], key["domain"])):
-            if name in seen:
-                raise DkimError(
-                    f"keys: {name} is there twice; each key needs its own file and selector"
-                )
-            seen.add(name)
-        wanted.append(key)
-    return wanted
 
 
 def read(wanted: dict[str, Any]) -> PrivateKey | None:
@@ -221,34 +200,6 @@ def read(wanted: dict[str, Any]) -> PrivateKey | None:
             f" {wanted['size']}: {rotate}"
         )
     return key
-
-
-def describe(wanted: dict[str, Any], key: PrivateKey | None) -> dict[str, Any]:
-    """Return what may be known of a key."""
-    return {
-        **wanted,
-        "dns_name": dns_name(wanted["selector"], wanted["domain"]),
-        "dns_value": dns_value(key) if key else None,
-        "fingerprint": spki_sha256(key.public_key()) if key else None,
-    }
-
-
-def records(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records of the keys that exist."""
-    return [
-        {"name": key["dns_name"], "type": "TXT", "values": [key["dns_value"]]}
-        for key in keys
-        if key["dns_value"]
-    ]
-
-
-def diff_text(keys: list[dict[str, Any]], existing: set[str]) -> str:
-    """Return one line for each key whose file exists."""
-    return "".join(
-        f"{key['path']}: {key['type']} {key['size']} {key['fingerprint'] or ''}".rstrip() + "\n"
-        for key in keys
-        if key["path"] in existing
-    )
 
 
 def make(module: AnsibleModule, wanted: list[dict[str, Any]]) -> None:

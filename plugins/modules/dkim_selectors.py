@@ -78,16 +78,14 @@ options:
     description: The names of the new keys' records that every name server serves.
     type: list
     elements: str
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: The second call predicts by what the first returned.
+    details: The second call predicts by what the first returned.
   diff_mode:
-    support: full
-    description: Shows the ledger.
+    details: Shows the ledger.
   idempotent:
-    support: full
-    description: Until a key is due by time. O(rotate) starts a rotation each time that none is
+    details: Except when a key is due by time. O(rotate) starts a rotation each time that none is
       under way.
 seealso:
   - plugin: pillarbox.mail.dkim_key

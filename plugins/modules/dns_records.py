@@ -24,16 +24,12 @@ author:
 requirements:
   - dnspython >= 2.3
   - octodns >= 1.22, < 2 and the package of the provider, with O(provider=octodns)
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
-  check_mode:
-    support: full
-    description: Reads and compares as ever, and stops before the change.
   diff_mode:
-    support: full
-    description: Shows the listed RRsets as sorted zone text, with the reason beside each line.
+    details: Shows the listed RRsets as sorted zone text, with the reason beside each line.
   idempotent:
-    support: full
-    description: Sends no update and writes no file when everything is as desired.
+    details: Sends no update and writes no file when everything is as desired.
 options:
   records:
     description: The records, each of them one RRset. This or O(records_text) is required.
@@ -321,43 +317,16 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     HAS_DNSPYTHON,
     DnsError,
-    to_name,
     to_text,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import ZonePlan
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.primary import primary_of
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server, tsig_key
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import (
     Record,
     parse_records,
     parse_text,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 import Rfc2136
-from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import (
-    FilePlan,
-    Zonefile,
-)
-
-
-def provider(params: dict[str, Any], records: list[Record]) -> Any:
-    """Return the object that plans, applies and waits, each in its own way. Raises DnsError."""
-    zones = [to_name(zone) for zone in params["zones"]]
-    if params["provider"] == "zonefile":
-        return Zonefile(params["path"], zones)
-    if params["provider"] == "octodns":
-        # Here, as octoDNS takes a while to load.
-        from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.service import Service
-        from ansible_collections.pillarbox.mail.plugins.module_utils._providers.octodns import (
-            Octodns,
-        )
-
-        return Octodns(Service(params["provider_class"], params["provider_options"]), zones)
-    key = None
-    if params["tsig_name"]:
-        key = tsig_key(params["tsig_name"], params["tsig_secret"], params["tsig_algorithm"])
-    server = params["server"] or primary_of(zones or [record.name for record in records])
-    published = [to_name(host) for host in params["published_hosts"]]
-    return Rfc2136(Server(server, server, params["port"], key), zones, published=published)
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.provider import provider_of
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import FilePlan
 
 
 def refuse_pending(records: list[Record]) -> None:
@@ -393,7 +362,9 @@ def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, A
     records = parse_records(params["records"] if text is None else parse_text(text))
     if not module.check_mode:
         refuse_pending(records)
-    zones = provider(params if module.check_mode else {**params, "published_hosts": []}, records)
+    if not module.check_mode:
+        params = {**params, "published_hosts": []}
+    zones = provider_of(params, records)
     plans = zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)

@@ -39,16 +39,7 @@ options:
         type: list
         elements: str
         required: true
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: N/A
-    description: It changes nothing.
-  idempotent:
-    support: full
-    description: It changes nothing.
+extends_documentation_fragment: [pillarbox.mail.attributes.info]
 seealso:
   - plugin: pillarbox.mail.dns_records
     plugin_type: module

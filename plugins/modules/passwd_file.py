@@ -57,17 +57,15 @@ options:
     default: "0640"
 extends_documentation_fragment:
   - ansible.builtin.files
+  - pillarbox.mail.attributes
 attributes:
   check_mode:
-    support: full
-    description: Verifies the passwords and hashes none. Works before python3-argon2 and the file
+    details: Verifies the passwords and hashes none. Works before python3-argon2 and the file
       are there.
   diff_mode:
-    support: full
-    description: Shows addresses, never a password or a hash.
+    details: Shows addresses, never a password or a hash.
   idempotent:
-    support: full
-    description: A hash is made again only when the password no longer verifies against it.
+    details: A hash is made again only when the password no longer verifies against it.
 """
 
 EXAMPLES = r"""

@@ -44,16 +44,14 @@ options:
     type: str
     choices: [present, absent]
     default: present
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Predicts without fetching.
+    details: Predicts without fetching.
   diff_mode:
-    support: full
-    description: Shows where the link points to.
+    details: Shows where the link points to.
   idempotent:
-    support: full
-    description: A release that is installed is not fetched again.
+    details: A release that is installed is not fetched again.
 """
 
 EXAMPLES = r"""

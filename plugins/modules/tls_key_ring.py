@@ -50,16 +50,14 @@ options:
         C(ecdsa-provided.pem).
     type: dict
     default: {}
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Works before python3-cryptography is installed.
+    details: Works before python3-cryptography is installed.
   diff_mode:
-    support: full
-    description: Shows type, role and fingerprint, never a key.
+    details: Shows type, role and fingerprint, never a key.
   idempotent:
-    support: full
-    description: Keys stay as they are.
+    details: Keys stay as they are.
 """
 
 EXAMPLES = r"""

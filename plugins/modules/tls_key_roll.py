@@ -34,16 +34,16 @@ options:
     description: The program pillarbox.
     type: path
     default: /usr/local/sbin/pillarbox
+extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    support: full
-    description: Says whether it would roll now, or refuses as the run would.
+    details: Says whether it would roll now, or refuses as the run would.
   diff_mode:
-    support: full
-    description: Shows the SHA-256 of the keys in service.
+    details: Shows the SHA-256 of the keys in service.
   idempotent:
+    description: A second run changes something again.
     support: none
-    description: Each run is a rollover, for which the gate must have opened anew.
+    details: Each run is a rollover, for which the gate must have opened anew.
 """
 
 EXAMPLES = r"""

@@ -64,16 +64,7 @@ options:
     elements: int
     choices: [1, 2]
     default: [1, 2]
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: N/A
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
+extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
 EXAMPLES = r"""

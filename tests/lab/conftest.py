@@ -19,6 +19,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     See CONTRIBUTING.md.
     """
     items.sort(key=lambda item: item.get_closest_marker("first") is None)
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     if SCENARIO != "bookworm":
         return
     again = [item for item in items if item.get_closest_marker("once")]

@@ -203,3 +203,10 @@ zone:
             assert time.monotonic() < deadline, (directory / "log").read_text()
             time.sleep(0.05)
         yield Knot(port, iter(zones), configuration)
+
+
+def bring(provider, records):
+    """What the module does; whether it changed something."""
+    plans = provider.plan(records)
+    provider.apply(plans)
+    return any(plan.changed for plan in plans)

@@ -9,7 +9,7 @@ import base64
 import re
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.modules import dns_records
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers import provider
 
 from tests.lab.dns import services
 
@@ -155,7 +155,7 @@ def test_absent_values_leave_what_somebody_else_has_put_there_since(run, service
 
 def provider_of(service):
     defaults = {"zones": [], "published_hosts": [], "port": 53, "tsig_name": None}
-    return dns_records.provider(
+    return provider.provider_of(
         {**defaults, "tsig_algorithm": "hmac-sha256", **service.arguments}, []
     )
 

@@ -76,6 +76,12 @@ class Play:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def set_src(self, src: list[str]) -> None:
+        path = self.role / "tasks/main.yml"
+        tasks = json.loads(path.read_text())
+        tasks[0]["pillarbox.mail.config_tree"]["src"] = src
+        path.write_text(json.dumps(tasks))
+
     def run(self, *args: str, **variables: Any) -> str:
         """Run the playbook; returns all it says."""
         environment = {
@@ -155,6 +161,26 @@ def test_a_set_that_fails_its_check_changes_nothing_and_fails_again(play: Play) 
         assert f"{play.root}/etc/demo/main.conf:2: bad" in output
         assert PASSWORD not in output
         assert play.snapshot() == before
+
+
+def test_several_trees_are_installed_as_one(play: Play) -> None:
+    play.template("2.4/etc/demo/version.conf.j2", "version = {{ demo_version }}\n")
+    play.set_src(["tree", "{{ demo_version }}"])
+    output = play.run(demo_version="2.4")
+    assert "changed=1 " in output
+    files = play.snapshot()
+    assert files["etc/demo/version.conf"] == "version = 2.4\n"
+    assert files["etc/demo/verbatim"] == "{{ not_rendered }}\n"
+    assert "changed=0 " in play.run(demo_version="2.4")
+
+
+def test_refuses_a_file_that_is_in_two_trees(play: Play) -> None:
+    play.template("2.4/etc/demo/main.conf", "")
+    play.set_src(["tree", "2.4"])
+    output = play.run()
+    trees = [str(play.role / "templates" / name) for name in ("tree", "2.4")]
+    assert f"src: etc/demo/main.conf is in both {trees[0]} and {trees[1]}" in output
+    assert play.snapshot() == {}
 
 
 def test_needs_a_name_outside_of_roles(play: Play) -> None:

@@ -8,87 +8,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import pack
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.stage import lock
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
-    Transaction,
-    recover,
-)
-from ansible_collections.pillarbox.mail.plugins.modules import config_tree
+
+from .config_tree_host import FILES, NOBODY, Host, contents, snapshot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
-
-NOBODY = 65534
-FILES = {"etc/demo/main.conf": b"colour = red\n", "etc/demo/conf.d/users": b"alice:open-sesame\n"}
-
-Snapshot = dict[str, tuple[int, int, int, bytes]]
-
-
-class Host:
-    """A directory that plays the file system of a host."""
-
-    def __init__(self, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.root = base / "root"
-        self.state = base / "state"
-        self.root.mkdir()
-        self._capsys = capsys
-
-    def run(self, files: Mapping[str, bytes], check: bool = False, **options: Any) -> Any:
-        """Run the module; returns its result."""
-        args = {
-            "src": "tree",
-            "name": "demo",
-            "dest": str(self.root),
-            "state_dir": str(self.state),
-            "_archive": pack(files),
-            "_ansible_check_mode": check,
-            "_ansible_diff": True,
-            **options,
-        }
-        with patch_module_args(args), pytest.raises(SystemExit):
-            config_tree.main()
-        return json.loads(self._capsys.readouterr().out)
-
-    def write(
-        self, path: str, content: bytes, uid: int = 0, gid: int = 0, mode: int = 0o644
-    ) -> Path:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        os.chown(target, uid, gid)
-        target.chmod(mode)
-        return target
-
-    def snapshot(self) -> Snapshot:
-        return snapshot(self.root)
-
-
-def snapshot(root: Path) -> Snapshot:
-    """Mode (with type), owner, group and contents of all below root."""
-    result = {}
-    for path in sorted(root.rglob("*")):
-        status = path.lstat()
-        content = b""
-        if path.is_symlink():
-            content = os.readlink(path).encode()
-        elif path.is_file():
-            content = path.read_bytes()
-        name = str(path.relative_to(root))
-        result[name] = (status.st_mode, status.st_uid, status.st_gid, content)
-    return result
-
-
-def contents(files: Snapshot) -> dict[str, bytes]:
-    return {path: entry[3] for path, entry in files.items() if stat.S_ISREG(entry[0])}
 
 
 @pytest.fixture
@@ -115,166 +43,6 @@ def test_installs_the_tree_once(host: Host) -> None:
     again = host.run(FILES, paths=rules, directory_mode="0750")
     assert (again["changed"], again["changed_paths"], again["diff"]) == (False, [], [])
     assert (host.root / "etc/demo/main.conf").stat().st_ino == inode
-    assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
-
-
-def fresh(host: Host) -> None: ...
-
-
-def changed_contents(host: Host) -> None:
-    host.run({**FILES, "etc/demo/main.conf": b"colour = blue\n"})
-
-
-def changed_attributes(host: Host) -> None:
-    host.run(FILES)
-    os.chown(host.root / "etc/demo/main.conf", NOBODY, 0)
-    (host.root / "etc/demo/conf.d/users").chmod(0o600)
-
-
-def dropped_files(host: Host) -> None:
-    host.run({**FILES, "etc/old.d/a/b": b"", "etc/demo/old.conf": b"old\n"})
-
-
-def unmanaged_file(host: Host) -> None:
-    host.write("etc/demo/main.conf", b"by hand\n", uid=NOBODY, mode=0o600)
-
-
-def link_in_place_of_file(host: Host) -> None:
-    host.write("srv/main.conf", b"elsewhere\n")
-    (host.root / "etc/demo").mkdir(parents=True)
-    (host.root / "etc/demo/main.conf").symlink_to("../../srv/main.conf")
-
-
-SCENES = [
-    fresh,
-    changed_contents,
-    changed_attributes,
-    dropped_files,
-    unmanaged_file,
-    link_in_place_of_file,
-]
-
-
-@pytest.mark.parametrize("scene", SCENES)
-def test_check_mode_predicts_the_run(host: Host, scene: Callable[[Host], None]) -> None:
-    scene(host)
-    before, state = host.snapshot(), snapshot(host.state)
-    predicted = host.run(FILES, check=True)
-    assert (host.snapshot(), snapshot(host.state)) == (before, state)
-    done = host.run(FILES)
-    assert done["changed"]
-    assert predicted == done
-    assert not host.run(FILES, check=True)["changed"]
-
-
-@pytest.mark.parametrize("scene", SCENES)
-def test_a_failing_check_changes_nothing_and_fails_again(
-    host: Host, scene: Callable[[Host], None]
-) -> None:
-    scene(host)
-    before = host.snapshot()
-    for check in (False, True, False):
-        result = host.run(
-            FILES, check, validate=[["true"], ["sh", "-c", "echo %s/etc/demo: bad >&2; exit 3"]]
-        )
-        assert result["failed"]
-        assert result["msg"].startswith("Nothing was changed, because ")
-        assert result["msg"].endswith(f"ended with code 3: {host.root}/etc/demo: bad")
-        assert host.snapshot() == before
-        assert "demo.staged" not in snapshot(host.state)
-
-
-def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
-    """Die before the n-th system call that changes something, for every n."""
-    old = {"etc/demo/main.conf": b"colour = blue\n", "etc/old.d/gone": b"gone\n"}
-    moments = 0
-    while True:
-        for path in [*host.root.iterdir(), *host.state.glob("*")]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        host.run(old)
-        host.write("etc/demo/conf.d/users", b"by hand\n", mode=0o600)
-        before = host.snapshot()
-        died = run_until(host, moments)
-        if not died:
-            break
-        moments += 1
-        recover(str(host.state / "demo.journal"))
-        recovered = host.snapshot()
-        assert recovered == before or contents(recovered) == FILES, moments
-        result = host.run(FILES)
-        assert result["changed"] is (recovered == before)
-        assert contents(host.snapshot()) == FILES
-        assert {path.name for path in host.state.iterdir()} == {
-            "demo.json",
-            "demo.orig",
-            "demo.pending",
-        }
-        original = host.state / f"demo.orig{host.root}/etc/demo/conf.d/users"
-        assert original.read_bytes() == b"by hand\n"
-    assert moments > 40, "the calls were not counted"
-
-
-def run_until(host: Host, moment: int) -> bool:
-    """Run in a child that dies at the given call; returns whether it came to that."""
-    child = os.fork()
-    if child == 0:
-        countdown = iter(range(moment))
-
-        def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*args: Any, **kwargs: Any) -> Any:
-                if next(countdown, None) is None:
-                    os._exit(9)
-                return real(*args, **kwargs)
-
-            return call
-
-        def commit(transaction: Transaction, real: Any = Transaction.commit) -> None:
-            for name in [
-                "mkdir",
-                "rmdir",
-                "link",
-                "unlink",
-                "replace",
-                "fchown",
-                "fchmod",
-                "fsync",
-            ]:
-                setattr(os, name, dying(getattr(os, name)))
-            real(transaction)
-
-        pytest.MonkeyPatch().setattr(Transaction, "commit", commit)
-        try:
-            host.run(FILES)
-        finally:
-            os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
-
-
-def test_check_mode_tells_of_a_killed_run_and_leaves_it(host: Host) -> None:
-    assert run_until(host, 20)
-    before = (host.snapshot(), snapshot(host.state))
-    result = host.run(FILES, check=True)
-    assert "demo: the last run was killed; the next first undoes it." in str(result["warnings"])
-    assert (host.snapshot(), snapshot(host.state)) == before
-
-
-def test_what_fails_half_way_is_put_back(host: Host) -> None:
-    """The check plays somebody who puts a directory in the way while we work."""
-    host.run({**FILES, "etc/demo/main.conf": b"colour = blue\n", "etc/demo/z": b"old"})
-    before = host.snapshot()
-    z = host.root / "etc/demo/z"
-    result = host.run(
-        {**FILES, "etc/demo/new/file": b"new", "etc/demo/z": b"new"},
-        validate=[["sh", "-c", f"rm {z}; mkdir {z}"]],
-    )
-    assert result["failed"]
-    assert result["msg"].startswith(f"Could not change {z}: ")
-    assert result["msg"].endswith("; everything already changed was put back.")
-    z.rmdir()
-    del before["etc/demo/z"]
-    assert host.snapshot() == before
     assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
 
 
@@ -390,14 +158,6 @@ def test_a_missing_checker_is_an_error_but_not_in_check_mode(host: Host) -> None
     assert message == 'validate: the program "no-such-program" is not installed on this host.'
 
 
-def test_replaces_a_link_and_not_what_it_leads_to(host: Host) -> None:
-    link_in_place_of_file(host)
-    result = host.run(FILES)
-    assert host.snapshot()["srv/main.conf"][3] == b"elsewhere\n"
-    assert host.snapshot()["etc/demo/main.conf"][3] == FILES["etc/demo/main.conf"]
-    assert "symbolic link to ../../srv/main.conf" in json.dumps(result["diff"])
-
-
 def test_follows_a_linked_directory_only_if_root_made_the_link(host: Host) -> None:
     (host.root / "srv/demo").mkdir(parents=True)
     (host.root / "etc").mkdir()
@@ -442,30 +202,6 @@ def test_staging_never_writes_through_a_link(host: Host) -> None:
         result = host.run(files, overlay=["etc/demo"], validate=[["false"]])
         assert result["failed"]
         assert host.snapshot() == before
-
-
-def test_a_run_waits_for_the_other_one(host: Host) -> None:
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with lock(str(host.state), create=True):
-            os.write(writer, b"locked")
-            time.sleep(0.3)
-            (host.root / "other-run-ended").touch()
-        os._exit(0)
-    os.read(reader, 6)
-    result = host.run(FILES, validate=[["test", "-e", f"{host.root}/other-run-ended"]])
-    os.waitpid(child, 0)
-    assert result["changed"]
-
-
-def test_stale_staging_is_removed(host: Host) -> None:
-    host.run(FILES)
-    (host.state / "demo.staged/etc/demo").mkdir(parents=True)
-    (host.state / "demo.staged/etc/demo/conf.d").symlink_to(host.root / "etc/demo/conf.d")
-    assert not host.run(FILES, validate=[["test", "!", "-e", "%s/stale"]])["changed"]
-    assert snapshot(host.state).keys() == {"demo.json", "demo.pending"}
-    assert "etc/demo/conf.d/users" in host.snapshot()
 
 
 @pytest.mark.parametrize(

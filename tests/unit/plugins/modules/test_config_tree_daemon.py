@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_config_tree import Host
+from .config_tree_host import Host
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
 
@@ -22,7 +22,14 @@ SYSTEMCTL = """\
 case $1 in
 show) cat {state} ;;
 *) echo "$1" >>{asked} && test ! -e {broken} && echo ActiveState=active >{state} &&
-    echo UnitFileState=enabled >>{state} ;;
+    echo UnitFileState=enabled >>{state} && echo MainPID=7 >>{state} ;;
+esac
+"""
+JOURNALCTL = """\
+#!/bin/sh
+case $* in
+*--since=@*_PID=7*) cat {refusal} ;;
+*) echo no colour ;;
 esac
 """
 
@@ -33,8 +40,11 @@ class Systemd:
     def __init__(self, base: Path) -> None:
         self._asked, self._state, self._broken = (base / n for n in ("asked", "state", "broken"))
         self._state.write_text("ActiveState=inactive\nUnitFileState=disabled\n")
+        self._refusal = base / "refusal"
+        self._refusal.touch()
         text = SYSTEMCTL.format(state=self._state, asked=self._asked, broken=self._broken)
-        programs = {"systemctl": text, "journalctl": "#!/bin/sh\necho no colour\n"}
+        journalctl = JOURNALCTL.format(refusal=self._refusal)
+        programs = {"systemctl": text, "journalctl": journalctl}
         for name, script in programs.items():
             (base / name).write_text(script)
             (base / name).chmod(0o755)
@@ -47,6 +57,10 @@ class Systemd:
 
     def break_unit(self, broken: bool = True) -> None:
         self._broken.touch() if broken else self._broken.unlink()
+
+    def refuse(self, words: str) -> None:
+        """Let the main process log an error at each reload, which succeeds."""
+        self._refusal.write_text(words)
 
 
 @pytest.fixture
@@ -110,4 +124,20 @@ def test_a_daemon_that_does_not_load_the_tree_is_told_and_asked_again_by_the_nex
     systemd.break_unit(False)
     systemd.asked()
     assert host.run(OTHER, daemon=DEMO)["actions"] == ["reload"]
+    assert systemd.asked() == ["reload"]
+
+
+def test_a_reload_that_succeeds_but_is_refused_by_the_daemon_fails_with_the_daemons_words(
+    host: Host, systemd: Systemd
+) -> None:
+    host.run(FILES, daemon=DEMO)
+    systemd.refuse("Error reading configuration: no colour\n")
+
+    failed = host.run(OTHER, daemon=DEMO)
+
+    assert failed["failed"] and "Error reading configuration: no colour" in failed["msg"], failed
+    assert "demo.service refused its new configuration" in failed["msg"]
+    systemd.refuse("")
+    systemd.asked()
+    assert host.run(OTHER, daemon=DEMO)["actions"] == ["reload"], "the next run tries again"
     assert systemd.asked() == ["reload"]

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import transaction
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import Step
 
-from .test_config_tree import Host, snapshot
+from .config_tree_host import Host, snapshot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
 
