@@ -26,7 +26,7 @@ NAVIGATION = {
         "docs/when-things-fail",
     ],
     "Reference": ["docs/reference/*"],
-    "Develop": ["docs/architecture", "CONTRIBUTING", "lab/README", "CHANGELOG", "SECURITY"],
+    "Develop": ["docs/architecture", "CONTRIBUTING", "lab/README", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
 }
 
 project = "pillarbox.mail"
