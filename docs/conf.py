@@ -26,7 +26,14 @@ NAVIGATION = {
         "docs/when-things-fail",
     ],
     "Reference": ["docs/reference/*"],
-    "Develop": ["docs/architecture", "CONTRIBUTING", "lab/README", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
+    "Develop": [
+        "docs/architecture",
+        "CONTRIBUTING",
+        "lab/README",
+        "CHANGELOG",
+        "SECURITY",
+        "CODE_OF_CONDUCT",
+    ],
 }
 
 project = "pillarbox.mail"
