@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: dkim_signing
 short_description: The DKIM keys that sign
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Of the keys that M(pillarbox.mail.dkim_selectors) returned before their records were published,
     picks those that sign now that they are.

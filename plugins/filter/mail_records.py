@@ -48,7 +48,7 @@ options:
     type: list
     elements: dict
     default: []
-    version_added: 0.2.0
+    version_added: 0.1.0
   tls_keys:
     description:
       - The TLS keys as RV(pillarbox.mail.tls_key_ring#module:tls_keys) has them, current and next
@@ -68,19 +68,19 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
+    version_added: 0.1.0
   types:
     description: If there are any, only records of these types are returned, and those of O(names).
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
+    version_added: 0.1.0
   names:
     description: Names whose records are returned beside those of O(types).
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
+    version_added: 0.1.0
   as_text:
     description:
       - Whether to return JSON text, for O(pillarbox.mail.dns_records#module:records_text).
@@ -88,7 +88,7 @@ options:
         takes minutes. A text is one value.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.1.0
 seealso:
   - plugin: pillarbox.mail.dns_records
     plugin_type: module

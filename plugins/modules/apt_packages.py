@@ -27,7 +27,7 @@ options:
     required: true
   optional:
     description: Packages that are installed if the package archive has them.
-    version_added: 0.2.0
+    version_added: 0.1.0
     type: list
     elements: str
     default: []

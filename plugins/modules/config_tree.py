@@ -138,7 +138,7 @@ options:
         restarted.
       - M(pillarbox.mail.daemon) does the same in a task of its own, for a daemon that must wait.
     type: dict
-    version_added: 0.2.0
+    version_added: 0.1.0
     suboptions:
       name:
         description: The unit, with its suffix.

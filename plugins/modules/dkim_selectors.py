@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dkim_selectors
 short_description: Bring the DKIM keys forward in their lives
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - "Keeps a ledger that says for each key in which state it is, and since when. V(future): its
     record is published. V(active): it signs. V(retired): it signs no more, and its record stays for

@@ -83,7 +83,7 @@ options:
         out.
       - With 10,000 domains it spares Ansible most of its work.
     type: str
-    version_added: 0.2.0
+    version_added: 0.1.0
   provider:
     description:
       - V(rfc2136) changes the zones by dynamic updates at their primary name server.
@@ -102,7 +102,7 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
+    version_added: 0.1.0
   server:
     description:
       - Address or name of the primary name server for O(provider=rfc2136).

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dns_served_info
 short_description: Tell which DNS records all name servers serve right now
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Finds the authoritative servers of the records by the resolver of the host it runs on, and asks
     each of them by TCP, so that no cache is in between.

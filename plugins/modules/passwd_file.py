@@ -45,12 +45,12 @@ options:
         O(scram). There is none for a C(password_hash), since a hash cannot be made into one.
       - Without O(scram) it is removed.
     type: path
-    version_added: 0.2.0
+    version_added: 0.1.0
   scram:
     description: Whether O(scram_path) is there.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.1.0
   mode:
     description: Permissions of the files.
     type: raw

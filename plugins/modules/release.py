@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: release
 short_description: Install a program from the archive of a release, by its checksum
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Fetches a gzipped tar archive, compares its SHA-256, unpacks it below O(directory) under that
     checksum, and lets a link in O(bin) point to the program in it. Nothing is unpacked from a file
