@@ -47,7 +47,8 @@ def run(module: str, name: str, *arguments: list[str]) -> int:
     """Run main() of a module of this package."""
     try:
         status: int = import_module(f"pillarbox.{module}").main(*arguments)
-    except Failure as failure:
+    # OSError: as when a command is not installed, or a port is taken.
+    except (Failure, OSError) as failure:
         print(f"pillarbox {name}: {failure}", file=sys.stderr)
         return 1
     return status
