@@ -17,63 +17,30 @@ author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
-    description: O(pillarbox.mail.mail#role:accounts:mail_users), checked.
+    description:
+      - The settings of role C(mail) without their prefix C(mail_), checked.
+      - C(users), C(domains), C(postmaster) and C(hostname) are needed. The others are C(aliases),
+        C(suspended_text), C(quota), C(smarthosts), C(tls_policy), C(relay_domains) and
+        C(master_users), each of them empty if left out.
+      - Parked domains have no addresses.
     type: dict
     required: true
-  domains:
-    description: O(pillarbox.mail.mail#role:main:mail_domains). Parked ones have no addresses.
-    type: dict
-    required: true
-  postmaster:
-    description: O(pillarbox.mail.mail#role:main:mail_postmaster).
-    type: str
-    required: true
-  hostname:
-    description: O(pillarbox.mail.mail#role:main:mail_hostname).
-    type: str
-    required: true
-  aliases:
-    description: O(pillarbox.mail.mail#role:main:mail_aliases).
-    type: dict
-    default: {}
-  suspended_text:
-    description: O(pillarbox.mail.mail#role:main:mail_suspended_text).
-    type: str
-    default: ""
-  quota:
-    description: O(pillarbox.mail.mail#role:main:mail_quota).
-    type: str
-    default: ""
-  smarthosts:
-    description: O(pillarbox.mail.mail#role:main:mail_smarthosts).
-    type: dict
-    default: {}
-  tls_policy:
-    description: O(pillarbox.mail.mail#role:main:mail_tls_policy).
-    type: dict
-    default: {}
-  relay_domains:
-    description: O(pillarbox.mail.mail#role:main:mail_relay_domains).
-    type: dict
-    default: {}
-  masters:
-    description: O(pillarbox.mail.mail#role:accounts:mail_master_users), checked.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
 - name: Show the addresses of a small server
   ansible.builtin.debug:
-    msg: "{{ mail_users
-      | pillarbox.mail.mail_addresses(mail_domains, 'alice@example.org', 'mx.example.org') }}"
+    msg: "{{ settings | pillarbox.mail.mail_addresses }}"
   vars:
-    mail_domains:
-      example.org: {}
-    mail_users:
-      alice@example.org:
-        password: correct horse battery staple
-        aliases: [a@example.org]
+    settings:
+      hostname: mx.example.org
+      postmaster: alice@example.org
+      domains:
+        example.org: {}
+      users:
+        alice@example.org:
+          password: correct horse battery staple
+          aliases: [a@example.org]
 """
 
 RETURN = r"""
@@ -142,50 +109,60 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import (
     addresses as _addresses,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import routes as _routes
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import passwd_keys
 
+DEFAULTS: dict[str, Any] = {
+    "aliases": {},
+    "suspended_text": "",
+    "quota": "",
+    "smarthosts": {},
+    "tls_policy": {},
+    "relay_domains": {},
+    "master_users": {},
+}
 
-def mail_addresses(
-    users: _addresses.Accounts,
-    domains: Mapping[str, Mapping[str, Any]],
-    postmaster: str,
-    hostname: str,
-    aliases: Mapping[str, list[str]] | None = None,
-    suspended_text: str = "",
-    quota: str = "",
-    smarthosts: _routes.Smarthosts | None = None,
-    tls_policy: Mapping[str, Any] | None = None,
-    relay_domains: _routes.RelayDomains | None = None,
-    masters: _addresses.Accounts | None = None,
-) -> dict[str, Any]:
-    """Make the tables of the settings."""
+
+def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the tables of the settings, which have the names of the role's without mail_."""
     # Ansible's own dictionaries look for a template at each access, of which there are millions.
-    users = _plain(users)
-    settings = _addresses.Addressing(
+    settings = {**DEFAULTS, **_plain(settings)}
+    for name in ("users", "domains", "postmaster", "hostname"):
+        if name not in settings:
+            raise AnsibleFilterError(f"mail_addresses: setting without '{name}'")
+    users: _addresses.Accounts = settings["users"]
+    addressing = _addresses.Addressing(
         users,
-        aliases or {},
-        {name: options for name, options in domains.items() if not options.get("parked")},
-        postmaster,
-        hostname,
-        suspended_text,
+        settings["aliases"],
+        {
+            name: options
+            for name, options in settings["domains"].items()
+            if not options.get("parked")
+        },
+        settings["postmaster"],
+        settings["hostname"],
+        settings["suspended_text"],
     )
+    quota = settings["quota"] or "unlimited"
     denied = _addresses.denied_logins(users)
-    quotas = {name: account.get("quota") or quota or "unlimited" for name, account in users.items()}
+    quotas = {name: account.get("quota") or quota for name, account in users.items()}
     return {
         "mailboxes": _table(quotas.items()),
         "userdb": _table((key, most) for name, most in quotas.items() for key in passwd_keys(name)),
-        "forwards": _table((a, ",".join(to)) for a, to in _addresses.forwards(settings).items()),
-        "senders": _table((a, ",".join(by)) for a, by in _addresses.senders(settings).items()),
-        "refused_recipients": _table(_addresses.refused_recipients(settings).items()),
-        "refused_senders": _table(_addresses.refused_senders(settings).items()),
+        "forwards": _table((a, ",".join(to)) for a, to in _addresses.forwards(addressing).items()),
+        "senders": _table((a, ",".join(by)) for a, by in _addresses.senders(addressing).items()),
+        "refused_recipients": _table(_addresses.refused_recipients(addressing).items()),
+        "refused_senders": _table(_addresses.refused_senders(addressing).items()),
         "denied_logins": {service: _table(zip(logins)) for service, logins in denied.items()},
         "expiries": _table(_addresses.expiries(users)),
-        "logins": json.dumps(_addresses.credentials(users, masters)),
-        "routes": _route_tables(settings, smarthosts or {}, tls_policy or {}, relay_domains or {}),
+        "logins": json.dumps(_addresses.credentials(users, settings["master_users"])),
+        "routes": _route_tables(
+            addressing, settings["smarthosts"], settings["tls_policy"], settings["relay_domains"]
+        ),
     }
 
 
@@ -197,20 +174,20 @@ def _plain(value: Any) -> Any:
 
 
 def _route_tables(
-    settings: _addresses.Addressing,
+    addressing: _addresses.Addressing,
     smarthosts: _routes.Smarthosts,
     tls_policy: Mapping[str, Any],
     relayed: _routes.RelayDomains,
 ) -> dict[str, str]:
     tables: dict[str, Mapping[str, str]] = {
-        "sender_transports": _routes.sender_transports(settings, smarthosts),
+        "sender_transports": _routes.sender_transports(addressing, smarthosts),
         "smarthost_passwords": _routes.smarthost_passwords(smarthosts),
         "tls_policies": _routes.tls_policies(tls_policy, smarthosts),
         "relay_domains": dict.fromkeys(relayed, "relayed"),
         "relay_recipients": _routes.relay_recipients(relayed),
         "relay_checks": _routes.relay_checks(relayed),
         "relay_transports": _routes.relay_transports(relayed),
-        "sent_on": _routes.sent_on(settings, relayed),
+        "sent_on": _routes.sent_on(addressing, relayed),
     }
     texts = {name: _table(table.items()) for name, table in tables.items()}
     return {

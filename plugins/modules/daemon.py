@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Enables and starts a unit, and reloads or restarts it when its configuration was changed.
     Afterwards it must be active, or the task fails with the end of its log.
+    It also fails when the unit's main process logs an error at a reload, as a daemon does that
+    refuses its new configuration and runs on with the old one.
   - It knows from M(pillarbox.mail.config_tree) what was changed since it last loaded the
     configuration, also if that was in an earlier run that ended too soon. When systemd's own files
     are among it, systemd reads them and the unit is restarted.

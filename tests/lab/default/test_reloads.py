@@ -43,9 +43,10 @@ def test_a_reload_of_rspamd_fails_when_it_cannot_read_its_configuration() -> Non
 
 
 def test_a_reload_of_postfix_fails_when_it_cannot_read_its_configuration() -> None:
-    lab.on("mx", "cp -a /etc/postfix/main.cf /tmp && echo nonsense >>/etc/postfix/main.cf")
+    # Of Postfix's daemons only master(8) reads this file, so the others go on.
+    lab.on("mx", "cp -a /etc/postfix/master.cf /tmp && echo nonsense >>/etc/postfix/master.cf")
     try:
-        assert "missing '=' after attribute name: \"nonsense\"" in reload("postfix.service")
+        assert "/etc/postfix/master.cf" in reload("postfix.service")
     finally:
-        lab.on("mx", "mv /tmp/main.cf /etc/postfix/")
+        lab.on("mx", "mv /tmp/master.cf /etc/postfix/")
     assert reload("postfix.service") == ""

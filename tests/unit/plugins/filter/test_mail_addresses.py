@@ -35,12 +35,23 @@ USERS: dict[str, Any] = {
     "erin@example.org": {"state": "suspended", "suspended_text": "Call us."},
     "log@example.org": {"state": "no_login"},
 }
+SETTINGS: dict[str, Any] = {
+    "users": USERS,
+    "domains": DOMAINS,
+    "postmaster": ALICE,
+    "hostname": "mx.example.org",
+}
 LISTS = {"info@example.org": [ALICE, "info@example.com"], "hostmaster@example.net": [CAROL]}
 
 
 def addresses(**users: Any) -> dict[str, Any]:
     return mail_addresses(
-        {**USERS, **users}, DOMAINS, ALICE, "mx.example.org", LISTS, "Ask the postmaster."
+        {
+            **SETTINGS,
+            "users": {**USERS, **users},
+            "aliases": LISTS,
+            "suspended_text": "Ask the postmaster.",
+        }
     )
 
 
@@ -76,7 +87,7 @@ def test_knows_where_mail_goes_on_to(address: str, targets: str | None) -> None:
 def test_every_account_has_a_mailbox_and_a_quota() -> None:
     users = {ALICE: {"quota": "5G"}, BOB: {}}
     for default, expected in (("", "unlimited"), ("1G", "1G")):
-        found = mail_addresses(users, DOMAINS, ALICE, "mx.example.org", quota=default)
+        found = mail_addresses({**SETTINGS, "users": users, "quota": default})
         assert table(found["mailboxes"]) == {ALICE: "5G", BOB: expected}
 
 
@@ -161,9 +172,7 @@ def test_every_account_and_device_has_a_login() -> None:
 
 
 def test_a_master_user_is_no_account() -> None:
-    tables = mail_addresses(
-        USERS, DOMAINS, ALICE, "mx.example.org", masters={"admin": {"password": "master"}}
-    )
+    tables = mail_addresses({**SETTINGS, "master_users": {"admin": {"password": "master"}}})
     logins = json.loads(tables["logins"])
     assert logins["*admin"] == {"password": "master"}
 
@@ -172,7 +181,7 @@ def test_dovecots_tables_have_an_apostrophe_with_and_without_a_backslash() -> No
     users = {
         "o'brien@example.org": {"password": "x", "services": ["imap"], "expires": "2027-01-31"}
     }
-    tables = mail_addresses(users, DOMAINS, ALICE, "mx.example.org")
+    tables = mail_addresses({**SETTINGS, "users": users})
     both = ["o'brien@example.org", r"o\'brien@example.org"]
     assert tables["mailboxes"] == f"{both[0]} unlimited\n"
     assert tables["userdb"] == "".join(f"{key} unlimited\n" for key in both)

@@ -31,7 +31,16 @@ OTHER = {"host": "mail.example.com", "port": 465, "username": "us", "password": 
 
 
 def routes(**settings: Any) -> dict[str, str]:
-    tables = mail_addresses(USERS, DOMAINS, ALICE, "mx.example.org", LISTS, **settings)
+    tables = mail_addresses(
+        {
+            "users": USERS,
+            "domains": DOMAINS,
+            "postmaster": ALICE,
+            "hostname": "mx.example.org",
+            "aliases": LISTS,
+            **settings,
+        }
+    )
     found: dict[str, str] = tables["routes"]
     return found
 
@@ -128,12 +137,14 @@ def test_a_domain_of_ours_with_its_mailboxes_elsewhere_keeps_its_senders_and_sen
     None
 ):
     tables = mail_addresses(
-        {},
-        {"example.org": {}},
-        "ops@example.net",
-        "mx.example.org",
-        {"info@example.org": ["bob@example.org"]},
-        relay_domains={"example.org": {"host": "mail.example.org"}},
+        {
+            "users": {},
+            "domains": {"example.org": {}},
+            "postmaster": "ops@example.net",
+            "hostname": "mx.example.org",
+            "aliases": {"info@example.org": ["bob@example.org"]},
+            "relay_domains": {"example.org": {"host": "mail.example.org"}},
+        }
     )
     assert table(tables["routes"]["sender_transports"])["@example.org"] == "smtp:"
     assert table(tables["routes"]["sent_on"]) == {
