@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 NAVIGATION = {
-    "Set up": ["docs/first-server", "docs/dns", "docs/upgrade"],
+    "Set up": ["docs/features", "docs/first-server", "docs/dns", "docs/upgrade"],
     "Configure": ["docs/accounts", "docs/mailboxes", "docs/filtering", "docs/relaying", "docs/tls"],
     "Operate": [
         "docs/operating",
