@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 NAVIGATION = {
-    "Set up": ["docs/first-server", "docs/dns", "docs/upgrade"],
+    "Set up": ["docs/features", "docs/first-server", "docs/dns", "docs/upgrade"],
     "Configure": ["docs/accounts", "docs/mailboxes", "docs/filtering", "docs/relaying", "docs/tls"],
     "Operate": [
         "docs/operating",
@@ -25,7 +25,7 @@ NAVIGATION = {
         "docs/dkim-rotation",
         "docs/when-things-fail",
     ],
-    "Reference": ["docs/reference/*"],
+    "Reference": ["docs/reference/*", "roles/*/README"],
     "Develop": [
         "docs/architecture",
         "CONTRIBUTING",
@@ -39,7 +39,7 @@ NAVIGATION = {
 project = "pillarbox.mail"
 extensions = ["myst_parser"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**.md", "lab/README.md"]
+include_patterns = ["*.md", "docs/**.md", "lab/README.md", "roles/*/README.md"]
 exclude_patterns = [".*"]
 highlight_language = "none"
 myst_heading_anchors = 4
