@@ -9,11 +9,11 @@ import pytest
 import yaml
 from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail import DEFAULTS, TTL
 from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import MAX_AGE
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import CHECKS
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
 from ..paths import ROLES
+from ..settings import SETTINGS
 
 
 def load(name: str) -> dict[str, Any]:
@@ -21,17 +21,12 @@ def load(name: str) -> dict[str, Any]:
     return content
 
 
-SPECS = load("meta/argument_specs.yml")["argument_specs"]
-OPTIONS = {**SPECS["main"]["options"], **SPECS["accounts"]["options"]}
+OPTIONS = SETTINGS["mail"]
 
 
 def test_every_setting_is_either_required_or_has_a_default() -> None:
     for name, spec in OPTIONS.items():
         assert ("default" in spec) != spec.get("required", False), name
-
-
-def test_every_setting_is_checked() -> None:
-    assert OPTIONS.keys() == CHECKS.keys()
 
 
 def test_what_the_role_fixes_is_no_setting() -> None:
