@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.hosts import (
@@ -56,10 +58,11 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=f"{many} wrong; nothing was changed:{lines}")
         return result
 
-    def _specs(self) -> dict[str, Any]:
+    @staticmethod
+    def _specs() -> dict[str, Any]:
         """Return the argument_specs of each role that has settings."""
         specs = {
-            path.parts[-3]: self._loader.load_from_file(str(path))["argument_specs"]
+            path.parts[-3]: yaml_load(path.read_text())["argument_specs"]
             for path in _ROLES.glob("*/meta/argument_specs.yml")
         }
         return {role: entries for role, entries in specs.items() if settings_of(role, entries)}
@@ -73,10 +76,12 @@ class ActionModule(ActionBase):
             if name.startswith(prefixes) and name not in computed
         }
 
-    def _computed(self) -> set[str]:
+    @staticmethod
+    @cache
+    def _computed() -> frozenset[str]:
         """Return the names of the roles' own variables, some of which look like settings."""
         files = _ROLES.glob("*/vars/main.yml")
-        return {name for path in files for name in self._loader.load_from_file(str(path))}
+        return frozenset(name for path in files for name in yaml_load(path.read_text()))
 
     def _overridden(self, task_vars: Mapping[str, Any]) -> Iterator[Problem]:
         """Yield what the inventory sets in vain, as the variables of a role take precedence."""
