@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
     Check,
@@ -88,7 +88,7 @@ class Named:
 
 
 # A check is in the place of that of the spec.
-Rule = Check | Range | Also | Named
+Rule: TypeAlias = "Check | Range | Also | Named"
 Rules = Mapping[str, Rule]
 
 
