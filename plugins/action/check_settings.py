@@ -6,30 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.hosts import (
     SETTINGS,
     contested,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import settings_of
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
     Problem,
     Unresolved,
 )
 
 _ROLES = Path(__file__).parents[2] / "roles"
-# What the role mail computes has names that begin like those of settings.
-_COMPUTED = _ROLES / "mail/vars/main.yml"
 # The hosts of site.yml.
 _GROUP = "mail_servers"
 
 
 class ActionModule(ActionBase):
-    """Needs no connection: a wrong setting is found before any host is touched."""
+    """Needs no connection: wrong settings are found before any host is touched."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -38,14 +39,14 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        roles = self._options_of_roles()
+        specs = self._specs()
         settings = self._task.args.get("settings")
         problems: list[Problem] = []
         if settings is None:
-            settings = self._settings_of(task_vars or {}, roles)
+            settings = self._settings_of(task_vars or {}, specs)
             problems = [*self._overridden(task_vars or {}), *self._contested(task_vars or {})]
         errors = (
-            check(settings, roles)
+            check(settings, specs)
             if isinstance(settings, Mapping)
             else ["settings: must be a dictionary of settings by name"]
         )
@@ -57,16 +58,17 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=f"{many} wrong; nothing was changed:{lines}")
         return result
 
-    def _options_of_roles(self) -> dict[str, Any]:
-        """The documented options of each role but mail, whose settings are checked by name."""
-        options = {}
-        for path in _ROLES.glob("*/meta/argument_specs.yml"):
-            specs = self._loader.load_from_file(str(path))["argument_specs"]
-            options[path.parts[-3]] = specs["main"]["options"]
-        return {role: own for role, own in options.items() if own and role != "mail"}
+    @staticmethod
+    def _specs() -> dict[str, Any]:
+        """Return the argument_specs of each role that has settings."""
+        specs = {
+            path.parts[-3]: yaml_load(path.read_text())["argument_specs"]
+            for path in _ROLES.glob("*/meta/argument_specs.yml")
+        }
+        return {role: entries for role, entries in specs.items() if settings_of(role, entries)}
 
     def _settings_of(self, task_vars: dict[str, Any], roles: Iterable[str]) -> dict[str, Any]:
-        prefixes = tuple(f"{role}_" for role in ("mail", *roles))
+        prefixes = tuple(f"{role}_" for role in roles)
         computed = self._computed()
         return {
             name: self._resolve(value)
@@ -74,17 +76,21 @@ class ActionModule(ActionBase):
             if name.startswith(prefixes) and name not in computed
         }
 
-    def _computed(self) -> set[str]:
-        return set(self._loader.load_from_file(str(_COMPUTED)))
+    @staticmethod
+    @cache
+    def _computed() -> frozenset[str]:
+        """Return the names of the roles' own variables, some of which look like settings."""
+        files = _ROLES.glob("*/vars/main.yml")
+        return frozenset(name for path in files for name in yaml_load(path.read_text()))
 
     def _overridden(self, task_vars: Mapping[str, Any]) -> Iterator[Problem]:
         """Yield what the inventory sets in vain, as the variables of a role take precedence."""
         own = task_vars["hostvars"].raw_get(task_vars["inventory_hostname"])
         for name in sorted(self._computed() & own.keys()):
-            yield name, "is no setting but computed from others, so it cannot be set; leave it out"
+            yield name, "is not a setting but computed from others, so it has no effect; remove it"
 
     def _contested(self, task_vars: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield what other mail servers claim too, also those that --limit leaves out."""
+        """Yield what other mail servers also claim, including those that --limit leaves out."""
         host = task_vars["inventory_hostname"]
         names = dict.fromkeys([host, *task_vars["groups"].get(_GROUP, [])])
         hosts = {name: self._claims(task_vars["hostvars"][name]) for name in names}
@@ -92,13 +98,13 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _claims(variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings by which hosts can get into each other's way."""
+        """Return the settings by which hosts can conflict."""
         claims = {}
         for name in SETTINGS:
             try:
                 claims[name] = variables.get(name)
             except AnsibleError:
-                continue  # said of that host itself
+                continue  # reported for that host itself
         return claims
 
     def _resolve(self, value: Any) -> Any:
@@ -108,7 +114,7 @@ class ActionModule(ActionBase):
         if isinstance(value, list):
             return [self._resolve(item) for item in value]
         if isinstance(value, str) and "{" not in value:
-            return value  # no template, without the half a minute that 100,000 accounts would take
+            return value  # no template; saves half a minute for 100,000 accounts
         try:
             return self._templar.template(value)
         except AnsibleError as error:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Domain names, mail addresses and networks in the one form that DNS and the daemons compare.
+"""Domain names, mail addresses and networks, in the form that DNS and the daemons compare.
 
 This module util is PRIVATE to the collection.
 """
@@ -15,17 +15,17 @@ from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-# Of a dot-atom (RFC 5322 section 3.2.3) all that means nothing in a table, path or command of any
-# daemon. Dovecot lets the same into a user name (auth_username_chars, in accounts.conf).
+# A dot-atom (RFC 5322 section 3.2.3) without the characters that are special in a table, path or
+# command of any daemon. Dovecot allows the same (auth_username_chars in accounts.conf).
 _LOCAL_PART = re.compile(r"[a-z0-9_'&=^~-]+(\.[a-z0-9_'&=^~-]+)*")
 _MISREAD = {
-    **dict.fromkeys("!%", "which old mail routes have in them, and Postfix follows those"),
-    **dict.fromkeys("${}", "with which variables are written"),
-    **dict.fromkeys("*?", "which stands for any other characters where doveadm takes a user"),
-    **dict.fromkeys("`|", "with which shells run commands"),
-    "#": "with which tables begin a comment",
-    "/": "which separates directories, and each account has one of its name",
-    "+": "which separates a sub-address or the name of a device",
+    **dict.fromkeys("!%", "which source routes contain, and Postfix follows those"),
+    **dict.fromkeys("${}", "which marks variables"),
+    **dict.fromkeys("*?", "which is a wildcard to doveadm"),
+    **dict.fromkeys("`|", "which runs commands in shells"),
+    "#": "which starts a comment in tables",
+    "/": "which separates directories, and each account has its own",
+    "+": "which separates a subaddress or the name of a device",
 }
 
 _DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
@@ -34,7 +34,7 @@ _WORD = re.compile(r"[a-z0-9_-]+")
 
 
 class NamesError(Exception):
-    """A name that is not usable; the text says why and what would be right."""
+    """A name that is not usable; the text says why, and how to correct it."""
 
 
 def _a_labels(name: str) -> str:
@@ -45,15 +45,13 @@ def _a_labels(name: str) -> str:
         ascii_name = name.encode("idna").decode("ascii").lower()
         back = ascii_name.encode("ascii").decode("idna")
     except UnicodeError as error:
-        raise NamesError(
-            f"{name} has no unambiguous ASCII form; write its A-label (xn--…)"
-        ) from error
+        raise NamesError(f"{name} has no unambiguous ASCII form; write it as xn--…") from error
     # Python's codec is IDNA 2003, which maps some letters (ß to ss) to another registration than
     # IDNA 2008 does (RFC 5894 section 7.2). Only what both agree on is converted silently.
     if back != unicodedata.normalize("NFKC", name).lower():
         raise NamesError(
             f"{name} means {ascii_name} in IDNA 2003 and another name in IDNA 2008;"
-            " write its A-label (xn--…)"
+            " write it as xn--…"
         )
     return ascii_name
 
@@ -62,7 +60,7 @@ def labels(name: str, underscore: bool = False) -> str:
     """Return a domain name of any length in lower-case A-labels; see domain_name."""
     ascii_name = _a_labels(name)
     if ascii_name.endswith("."):
-        raise NamesError(f"{name} ends in a dot; leave it out")
+        raise NamesError(f"{name} ends in a dot; remove it")
     pattern = _UNDERSCORED_LABEL if underscore else _LABEL
     if not all(pattern.fullmatch(label) for label in ascii_name.split(".")):
         raise NamesError(
@@ -87,9 +85,9 @@ def domain_name(name: str, underscore: bool = False) -> str:
     """
     ascii_name = labels(name, underscore)
     if "." not in ascii_name:
-        raise NamesError(f"{name} is not fully qualified; write it as in mx.example.org")
+        raise NamesError(f"{name} is not fully qualified; write all of it, as in mx.example.org")
     if ascii_name.rpartition(".")[2].isdigit():
-        raise NamesError(f"{name} is an IP address; a name is needed, as in mx.example.org")
+        raise NamesError(f"{name} is an IP address; a name is needed, such as mx.example.org")
     return ascii_name
 
 
@@ -101,35 +99,37 @@ def selector(name: str) -> str:
     """
     if not all(_LABEL.fullmatch(label) for label in name.lower().split(".")):
         raise NamesError(
-            f"{name!r} is not a DKIM selector: it needs letters, digits or inner hyphens, as in r1"
+            f"{name!r} is not a DKIM selector, which has letters, digits, inner hyphens, as in r1"
         )
     return name.lower()
 
 
 def address(text: str) -> str:
-    """Return an address of this server in lower case, its domain in A-labels.
+    """Return an address of this server in lower case, with its domain in A-labels.
 
     Raises:
-        NamesError: it is not an address, or one that no account or alias can have.
+        NamesError: it is not an address, or no account or alias can have it.
     """
     local, at, domain = text.rpartition("@")
     if not (at and local):
-        raise NamesError(f"{text!r} is not an address, as in alice@example.org")
+        raise NamesError(f"{text!r} is not an address such as alice@example.org")
     if len(local) > 64:
         raise NamesError(f"{text} has more than 64 characters before the @ (RFC 5321 section 4.5)")
     if not _LOCAL_PART.fullmatch(local.lower()):
         bad = next((character for character in local if character in _MISREAD), None)
         fault = f"has {bad} before the @, {_MISREAD[bad]}; " if bad else ""
         raise NamesError(
-            f"{text!r} cannot be an address of this server: {fault}possible are ASCII letters,"
-            " digits, any of _-'&=^~ and inner dots"
+            f"{text!r} cannot be an address of this server: {fault}use ASCII letters, digits, any"
+            " of _-'&=^~ and inner dots"
         )
     return f"{local.lower()}@{domain_name(domain)}"
 
 
 def _word(name: str, what: str) -> str:
     if not _WORD.fullmatch(name.lower()):
-        raise NamesError(f"{name!r} is not the name of a {what}: it needs letters, digits, _ or -")
+        raise NamesError(
+            f"{name!r} is not the name of a {what}, which has letters, digits, _ and -"
+        )
     return name.lower()
 
 
@@ -178,27 +178,27 @@ def passwd_keys(name: str) -> tuple[str, ...]:
 
 
 def forward_address(text: str) -> str:
-    """Return an address anywhere, to which mail is sent on, with its domain in A-labels.
+    """Return an address anywhere, to which mail is forwarded, with its domain in A-labels.
 
-    Others may have any local part that RFC 5321 allows without quotes; only they know its case. But
-    with # at its beginning, the line of a table would be a comment.
+    Elsewhere any local part may exist that RFC 5321 allows without quotes, and its case may matter.
+    But one that begins with # would make the line of a table a comment.
 
     Raises:
         NamesError: it is not an address, or begins with #.
     """
     local, at, domain = text.rpartition("@")
     if local.startswith("#"):
-        raise NamesError(f"{text!r} begins with #, with which tables begin a comment")
+        raise NamesError(f"{text!r} begins with #, which starts a comment in tables")
     if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
-        raise NamesError(f"{text!r} is not an address, as in alice@example.org")
+        raise NamesError(f"{text!r} is not an address such as alice@example.org")
     return f"{local}@{domain_name(domain)}"
 
 
 def network(text: str) -> str:
-    """Return the address or network that a text is.
+    """Return the text if it is an address or network.
 
     Raises:
-        NamesError: it is none.
+        NamesError: it is neither.
     """
     try:
         ipaddress.ip_network(text)
@@ -206,18 +206,18 @@ def network(text: str) -> str:
         try:
             right = f"; write {ipaddress.ip_network(text, strict=False)}"
         except ValueError:
-            right = ", as in 192.0.2.10 or 2001:db8::/32"
+            right = " such as 192.0.2.10 or 2001:db8::/32"
         raise NamesError(f"{text} is not an address or network{right}") from error
     return text
 
 
 def normal(parse: Callable[[str], str]) -> Callable[[str], str]:
-    """Make of a function above one that refuses names in any other form than the one it returns."""
+    """Wrap a function above so that it refuses names in another form than the one it returns."""
 
     def parse_normal(text: str) -> str:
         form = parse(text)
         if form != text:
-            fault = "has upper-case letters" if text.isascii() else "is not in A-labels (RFC 5890)"
+            fault = "has upper-case letters" if text.isascii() else "has non-ASCII letters"
             raise NamesError(f"{text} {fault}; write {form}")
         return form
 

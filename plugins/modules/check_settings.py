@@ -10,17 +10,15 @@ module: check_settings
 short_description: Check the settings of all roles at once
 version_added: 0.1.0
 description:
-  - Checks the settings of the role P(pillarbox.mail.mail#role) and the options of the other roles.
-    Fails with one message that lists everything that is wrong with them and what would be right.
-    Passwords, hashes and TSIG secrets are never shown.
-  - Runs on the controller and needs no connection, so that it comes before any host is touched.
-  - An unknown variable whose name begins with that of a role that has options, as C(mail_) or
-    C(postfix_), is an error too, for it is most likely a misspelt one. What a task registered is
-    not.
-  - So is a variable of the inventory that the roles compute, such as C(mail_tls_ciphers), as the
-    value there would be ignored.
-  - Two hosts of the inventory group C(mail_servers) may not have a domain or a name in common,
-    since each would replace the other's DNS records. This holds with C(--limit), too.
+  - Checks the settings of all roles, and fails with one message that lists everything that is wrong
+    with them and how to correct it. Passwords, hashes and TSIG secrets are never shown.
+  - Runs on the controller and needs no connection, so it can run before any host is touched.
+  - An unknown variable whose name resembles that of a setting is an error, too, since it is most
+    likely a misspelt one. Variables that a task registered are not.
+  - So is a variable of the inventory that the roles compute, such as C(mail_tls_ciphers), since its
+    value would be ignored.
+  - No two hosts of the inventory group C(mail_servers) may have a domain or a name in common, since
+    each would replace the other's DNS records. This includes hosts that C(--limit) leaves out.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -39,10 +37,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 errors:
-  description: What is wrong, a sentence for each error.
+  description: The errors, one sentence each.
   returned: always
   type: list
   elements: str
   sample:
-    - "mail_users['bob@example.com']: is in example.com, not one of mail_domains; add it there"
+    - >-
+      mail_users['bob@example.com']: is in example.com, which is not one of mail_domains; add it
+      there
 """

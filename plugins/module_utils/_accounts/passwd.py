@@ -77,13 +77,13 @@ def password_fault(password: object) -> str | None:
         return "is empty"
     if any(ord(character) < 32 for character in password):
         # RFC 4616 section 2 forbids NUL, clients send none; a "|" block in YAML adds a line break.
-        return "has a line break or another control character; a password cannot hold one"
+        return "contains a line break or another control character, which a password cannot have"
     return None
 
 
 def hash_fault(stored: object) -> str | None:
     """Say what is wrong with a password hash, without showing it; None when it is usable."""
-    advice = f"make one with 'doveadm pw -s ARGON2ID' (possible: {', '.join(GOOD_SCHEMES)})"
+    advice = f"make one with 'doveadm pw -s ARGON2ID' (accepted: {', '.join(GOOD_SCHEMES)})"
     if not isinstance(stored, str):
         return f"must be a string; {advice}"
     match = _HASH.fullmatch(stored)
@@ -91,13 +91,13 @@ def hash_fault(stored: object) -> str | None:
         return f"must begin with its scheme in braces, as in {SCHEME}$argon2id$…; {advice}"
     scheme, value = match.group(1).upper(), match.group(2)
     if scheme not in GOOD_SCHEMES:
-        return (
-            f"has the scheme {scheme}, which is weak or says nothing about its strength; {advice}"
-        )
+        return f"has the scheme {scheme}, which is weak or of unknown strength; {advice}"
     if not value.startswith(GOOD_SCHEMES[scheme]):
-        return f"is no {scheme} hash, which starts with {GOOD_SCHEMES[scheme]}; {advice}"
+        return (
+            f"is not a hash of scheme {scheme}, which starts with {GOOD_SCHEMES[scheme]}; {advice}"
+        )
     if ":" in value or not value.isascii() or not value.isprintable() or " " in value:
-        return f"has a colon, a space or a line break, which no {scheme} hash has; {advice}"
+        return f"contains a colon, a space or a line break, which no {scheme} hash has; {advice}"
     return None
 
 

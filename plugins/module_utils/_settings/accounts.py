@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of the accounts and of their addresses, each by itself.
+"""Checks of each account, alias and master user by itself.
 
-This module util is PRIVATE to the collection. It shows no password and no hash.
+This module util is PRIVATE to the collection. No problem shows a password or a hash.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.addresses import (
     SERVICES,
-    STATES,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.passwd import (
     hash_fault,
@@ -29,22 +28,27 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     master,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Also,
+    Named,
+    Range,
+    Rule,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
-    Check,
     Problem,
-    fields,
+    empty_or,
     keyed_by,
     list_of,
     member,
-    one_of,
+    not_empty,
     parsed_by,
     some_of,
 )
 
 _QUOTA = re.compile(r"[1-9]\d*[KMGT]")
-# What fits into one line of an SMTP reply (RFC 5321 section 4.5.3.1.5), with its codes.
+# One line of an SMTP reply, with its codes (RFC 5321 section 4.5.3.1.5).
 _TEXT = re.compile(r"[!-~](?:[ -~]{0,398}[!-~])?")
-_DELIMITERS = "+-."
+_POSSIBLE_DELIMITERS = "+-."
 OWN_ADDRESS = parsed_by(normal(address))
 ANY_ADDRESS = parsed_by(normal(forward_address))
 
@@ -64,28 +68,35 @@ def _password_hash(where: str, value: Any) -> Iterator[Problem]:
 def _one_secret(where: str, value: Mapping[str, Any], needed: bool) -> Iterator[Problem]:
     given = [key for key in _SECRETS if key in value]
     if needed and not given:
-        yield where, "has neither password nor password_hash; give it one of them"
+        yield where, "has neither password nor password_hash; set one of them"
     elif len(given) > 1:
-        yield where, "has both password and password_hash; keep one of them"
+        yield where, "has both password and password_hash; remove one of them"
 
 
-def quota(where: str, value: Any) -> Iterator[Problem]:
+def _quota(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not _QUOTA.fullmatch(value):
-        yield where, f"must be a whole number with its unit K, M, G or T, as in 5G, not {value!r}"
+        yield where, f"must be a whole number with a unit (K, M, G or T), such as 5G, not {value!r}"
 
 
-def text(where: str, value: Any) -> Iterator[Problem]:
+def _text(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not _TEXT.fullmatch(value):
-        yield where, "must be one line of at most 400 ASCII characters, as SMTP has no others"
+        yield (
+            where,
+            "must be one line of 1 to 400 ASCII characters, as SMTP replies allow no others",
+        )
 
 
-def delimiters(where: str, value: Any) -> Iterator[Problem]:
-    if not isinstance(value, str) or set(value) - set(_DELIMITERS) or len(set(value)) != len(value):
-        yield where, f"must be some of the characters {_DELIMITERS}, each once, not {value!r}"
+def _delimiters(where: str, value: Any) -> Iterator[Problem]:
+    if (
+        not isinstance(value, str)
+        or set(value) - set(_POSSIBLE_DELIMITERS)
+        or len(set(value)) != len(value)
+    ):
+        yield where, f"may contain the characters {_POSSIBLE_DELIMITERS}, each once, not {value!r}"
 
 
 def _date(where: str, value: Any) -> Iterator[Problem]:
-    # YAML makes a date of what has no quotes.
+    # YAML parses a date without quotes.
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return
     try:
@@ -93,7 +104,7 @@ def _date(where: str, value: Any) -> Iterator[Problem]:
     except ValueError:
         valid = False
     if not valid:
-        yield where, f"must be a date, as in 2027-01-31, not {value!r}"
+        yield where, f"must be a date, such as 2027-01-31, not {value!r}"
 
 
 def _sender(where: str, value: Any) -> Iterator[Problem]:
@@ -103,53 +114,28 @@ def _sender(where: str, value: Any) -> Iterator[Problem]:
         yield from ANY_ADDRESS(where, value)
 
 
-_SECRETS: dict[str, Check] = {"password": _password, "password_hash": _password_hash}
-_SERVICES = some_of(one_of(*SERVICES))
-_APP_PASSWORD_FIELDS = fields({**_SECRETS, "services": _SERVICES})
+_SECRETS = ("password", "password_hash")
 
 
-def _app_password(where: str, value: Any) -> Iterator[Problem]:
-    yield from _APP_PASSWORD_FIELDS(where, value)
-    if isinstance(value, Mapping):
-        if "services" not in value:
-            yield member(where, "services"), f"is missing; list what of {', '.join(SERVICES)}"
-        yield from _one_secret(where, value, needed=True)
+def _app_password(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _one_secret(where, value, needed=True)
 
 
-_ACCOUNT_CHECKS: dict[str, Check] = {
-    **_SECRETS,
-    "aliases": list_of(OWN_ADDRESS),
-    "senders": list_of(_sender),
-    "quota": quota,
-    "services": _SERVICES,
-    "state": one_of(*STATES),
-    "suspended_text": text,
-    "moved_to": ANY_ADDRESS,
-    "expires": _date,
-    "app_passwords": keyed_by("device", normal(device), _app_password),
-}
-_ACCOUNT_FIELDS = fields(_ACCOUNT_CHECKS)
-
-
-def account(where: str, value: Any) -> Iterator[Problem]:
-    yield from _ACCOUNT_FIELDS(where, value)
-    # Of a misspelt key no more is said than that.
-    if not isinstance(value, Mapping) or value.keys() - _ACCOUNT_CHECKS.keys():
-        return
+def _account(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
     state = value.get("state", "active")
     yield from _one_secret(where, value, needed=state not in ("no_login", "closed"))
     if state == "closed" and "moved_to" not in value:
         yield (
             member(where, "moved_to"),
-            "is missing; write the address that senders are told, or remove the account, whose mail"
-            " is kept",
+            "is missing; set the new address, which senders are told, or remove the account, whose"
+            " mail is kept",
         )
     for key, states in (("moved_to", ("closed",)), ("suspended_text", ("suspended",))):
         with_date = key == "moved_to" and "expires" in value
         if key in value and state not in states and not with_date:
-            yield member(where, key), f"has no effect in the state {state}; leave it out"
+            yield member(where, key), f"has no effect in state {state}; remove it"
     if state == "closed" and "expires" in value:
-        yield member(where, "expires"), "has no effect in the state closed; leave it out"
+        yield member(where, "expires"), "has no effect in state closed; remove it"
     yield from _services(where, value, state)
 
 
@@ -158,19 +144,19 @@ def _services(where: str, account: Mapping[str, Any], state: object) -> Iterator
     if not isinstance(services, list):
         return
     if state in ("no_login", "send_only", "closed"):
-        what = f"has no effect in the state {state}, which says what it may do; leave it out"
+        what = f"has no effect in state {state}, which decides what the account may do; remove it"
         yield member(where, "services"), what
         return
     for place, app in _apps(where, account):
         wanted = app.get("services")
         for number, service in enumerate(wanted if isinstance(wanted, list) else ()):
             if service in SERVICES and service not in services:
-                what = f"is {service}, which the account's own services do not have"
-                yield member(member(place, "services"), number), f"{what}; add it there"
+                what = f"is {service}, which is not one of the account's own services; add it there"
+                yield member(member(place, "services"), number), what
 
 
 def _apps(where: str, account: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield where the settings of each app password stand, and these."""
+    """Yield the settings of each app password and their path."""
     apps = account.get("app_passwords")
     for device_name, app in apps.items() if isinstance(apps, Mapping) else ():
         if isinstance(app, Mapping):
@@ -178,10 +164,10 @@ def _apps(where: str, account: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
 
 
 def without_verifier(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Tell of hashes where SCRAM needs the passwords themselves.
+    """Yield hashes where SCRAM needs the passwords themselves.
 
-    A program that knows SCRAM does not go back to PLAIN when it fails; so everybody needs a
-    verifier, or would be locked out by some programs.
+    A client that supports SCRAM does not fall back to PLAIN when it fails. So every login needs a
+    verifier, or would be locked out by some clients.
     """
     users = settings.get("mail_users")
     if settings.get("mail_scram") is not True or not isinstance(users, Mapping):
@@ -194,16 +180,37 @@ def without_verifier(settings: Mapping[str, Any]) -> Iterator[Problem]:
             if "password_hash" in secret:
                 yield (
                     member(place, "password_hash"),
-                    "is of no use to SCRAM; write the password itself, or set mail_scram to false",
+                    "does not work with SCRAM; set password instead, or set mail_scram to false",
                 )
 
 
-def _master(where: str, value: Any) -> Iterator[Problem]:
-    yield from _MASTER_FIELDS(where, value)
-    if isinstance(value, Mapping):
-        yield from _one_secret(where, value, needed=True)
+def _master(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _one_secret(where, value, needed=True)
 
 
-_MASTER_FIELDS = fields(_SECRETS)
-MASTERS = keyed_by("name", normal(master), _master)
-ALIASES = keyed_by("address", normal(address), some_of(ANY_ADDRESS))
+ACCOUNT_RULES: dict[str, Rule] = {
+    "mail_users": Named("address", normal(address), _account),
+    "mail_users.password": _password,
+    "mail_users.password_hash": _password_hash,
+    "mail_users.aliases": list_of(OWN_ADDRESS),
+    "mail_users.senders": list_of(_sender),
+    "mail_users.quota": _quota,
+    "mail_users.suspended_text": _text,
+    "mail_users.moved_to": ANY_ADDRESS,
+    "mail_users.services": Also(not_empty),
+    "mail_users.expires": _date,
+    "mail_users.app_passwords": Named("device", normal(device), _app_password),
+    "mail_users.app_passwords.password": _password,
+    "mail_users.app_passwords.password_hash": _password_hash,
+    "mail_users.app_passwords.services": Also(not_empty),
+    "mail_master_users": Named("name", normal(master), _master),
+    "mail_master_users.password": _password,
+    "mail_master_users.password_hash": _password_hash,
+    "mail_aliases": keyed_by("address", normal(address), some_of(ANY_ADDRESS)),
+    "mail_postmaster": parsed_by(lambda name: name and normal(address)(name)),
+    "mail_quota": empty_or(_quota),
+    "mail_suspended_text": _text,
+    "mail_recipient_delimiters": _delimiters,
+    "mail_junk_days": Range(0, 3650),
+    "mail_trash_days": Range(0, 3650),
+}

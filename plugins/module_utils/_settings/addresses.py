@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What contradicts itself in the settings of all addresses together.
+"""Checks of all accounts, aliases and domains together.
 
-This module util is PRIVATE to the collection. What is not well-formed is told of elsewhere and left
-out here.
+This module util is PRIVATE to the collection. Malformed settings are ignored here; the checks of
+single settings report them.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _EXPANSION = 1000  # Postfix's virtual_alias_expansion_limit
 
 
 class Directory:
-    """All addresses of the settings as far as they are well-formed, and where each is said.
+    """All well-formed addresses of the settings, and where each is set.
 
     Args:
         settings: the roles' variables by name.
-        today: the date by which accounts have expired.
+        today: the date from which an account's expiry is judged.
     """
 
     def __init__(self, settings: Mapping[str, Any], today: datetime.date) -> None:
@@ -58,20 +58,20 @@ class Directory:
         self.postmaster = settings.get("mail_postmaster")
         delimiters = settings.get("mail_recipient_delimiters", "+")
         self.delimiters = delimiters if isinstance(delimiters, str) else ""
-        # Where each address is said that mail goes on from, and where it goes to.
-        self.said: dict[str, str] = {}
+        # Where each alias is set, and its recipients.
+        self.set_at: dict[str, str] = {}
         self.forwards: dict[str, list[str]] = {}
         for user, account in self.users.items():
             for number, alias in enumerate(_strings(account.get("aliases"))):
                 where = member(f"{member('mail_users', user)}.aliases", number)
-                self.said.setdefault(alias, where)
+                self.set_at.setdefault(alias, where)
                 self.forwards.setdefault(alias, [user])
         for name, targets in self.lists.items():
-            self.said.setdefault(name, member("mail_aliases", name))
+            self.set_at.setdefault(name, member("mail_aliases", name))
             self.forwards.setdefault(name, targets)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield all contradictions."""
+        """Yield everything that is inconsistent."""
         for user, account in self.users.items():
             where = member("mail_users", user)
             yield from self._domain(where, user)
@@ -91,16 +91,16 @@ class Directory:
         if self.domains and options is None and "@" in name:
             close = difflib.get_close_matches(domain, self.domains, 1)
             remedy = f"did you mean {close[0]}?" if close else "add it there"
-            yield where, f"is in {domain}, not one of mail_domains; {remedy}"
+            yield where, f"is in {domain}, which is not one of mail_domains; {remedy}"
         elif options and options.get("parked") is True:
-            yield where, f"is in {domain}, which is parked; take parked from it"
+            yield where, f"is in {domain}, which is parked; remove parked from that domain"
 
     def _taken(self, where: str, name: str) -> Iterator[Problem]:
-        """Yield that an address goes to two places."""
+        """Yield an address that is set twice."""
         if name in self.users:
-            yield where, f"is {name}, which is an account too; keep one of them"
-        elif self.said.get(name, where) != where:
-            yield where, f"is {name}, which {self.said[name]} is too; keep one of them"
+            yield where, f"is {name}, which is also an account; remove one of them"
+        elif self.set_at.get(name, where) != where:
+            yield where, f"is {name}, which is also {self.set_at[name]}; remove one of them"
 
     def _aliases(self, where: str, user: str, account: Account) -> Iterator[Problem]:
         seen = set()
@@ -108,7 +108,7 @@ class Directory:
             here = member(f"{where}.aliases", number)
             yield from self._domain(here, alias)
             if alias == user:
-                yield here, f"is {alias}, the account itself; leave it out"
+                yield here, f"is {alias}, the account itself; remove it"
             elif alias not in seen:
                 yield from self._taken(here, alias)
             seen.add(alias)
@@ -118,7 +118,7 @@ class Directory:
             if not sender.startswith("@") and not self._exists(sender):
                 yield (
                     member(f"{where}.senders", number),
-                    f"is {sender}, at which nobody gets the answers; make it an alias too",
+                    f"is {sender}, where nobody receives replies; add it to aliases as well",
                 )
 
     def _expiry(self, where: str, account: Account) -> Iterator[Problem]:
@@ -130,8 +130,8 @@ class Directory:
         if past:
             yield (
                 f"{where}.expires",
-                f"is {day}, so the account is closed since; write another date, the state closed or"
-                " no_login, or remove the account",
+                f"is {day}, so the account is already closed; set a later date or the state closed"
+                " or no_login, or remove the account",
             )
 
     def _delimiter(self, where: str, user: str) -> Iterator[Problem]:
@@ -139,8 +139,8 @@ class Directory:
         if found:
             yield (
                 where,
-                f"has {found[0]!r} in it, at which mail_recipient_delimiters has an address end;"
-                " take it from there, or make this an alias of an account without",
+                f"contains {found[0]!r}, which is one of mail_recipient_delimiters; remove it from"
+                " there, or make this an alias of an account whose name does not contain it",
             )
 
     def _list(self, name: str, targets: list[str]) -> Iterator[Problem]:
@@ -150,32 +150,35 @@ class Directory:
         for number, target in enumerate(targets):
             here = member(where, number)
             if target == name:
-                yield here, f"is {name}, the alias itself; leave it out"
+                yield here, f"is {name}, the alias itself; remove it"
             else:
                 yield from self._recipient(here, target)
         for count, path in enumerate(expansion(name, self.forwards), 1):
             if path[-1] == name and len(path) > 2:
-                yield where, f"is a loop, {' to '.join(path)}; break it somewhere"
+                yield where, f"forms a loop, {' to '.join(path)}; break it"
                 return
             if path[-1] in path[:-1]:
-                return  # a loop further on, which has its own message
+                return  # a loop further on, which is reported there
             if count > _EXPANSION:
-                yield where, f"has more than {_EXPANSION} recipients; a list manager is for those"
+                yield where, f"has more than {_EXPANSION} recipients; use a mailing list manager"
                 return
 
     def _recipient(self, where: str, target: str) -> Iterator[Problem]:
-        """Yield why mail cannot be sent on to an address."""
+        """Yield why mail cannot be forwarded to an address."""
         account = self.users.get(target)
         if account is not None:
             state = account.get("state", "active")
             if state in ("send_only", "closed"):
-                yield where, f"is {target}, whose state {state} takes no mail; leave it out"
+                yield where, f"is {target}, which receives no mail in state {state}; remove it"
         elif not self._exists(target):
             known = [*self.users, *self.forwards]
-            yield where, f"is {target}, no address of this server; {did_you_mean(target, known)}"
+            yield (
+                where,
+                f"is {target}, not an address of this server; {did_you_mean(target, known)}",
+            )
 
     def _exists(self, name: str) -> bool:
-        """Whether an address gets mail, as far as we are asked."""
+        """Whether an address receives mail, if it is one of this server."""
         local, _at, domain = name.rpartition("@")
         if domain not in self.domains or local in ROLE_NAMES:
             return True
@@ -190,9 +193,15 @@ class Directory:
         target = options.get("catch_all")
         if isinstance(target, str):
             if options.get("parked") is True:
-                yield f"{where}.catch_all", "has no effect, as a parked domain takes no mail"
+                yield (
+                    f"{where}.catch_all",
+                    "has no effect, as a parked domain receives no mail; remove it",
+                )
             elif target.rpartition("@")[2] == domain and not self._is_listed(target):
-                yield f"{where}.catch_all", f"is {target}, itself one of the rest; name an account"
+                yield (
+                    f"{where}.catch_all",
+                    f"is {target}, which does not exist itself; name an account or alias",
+                )
             else:
                 yield from self._recipient(f"{where}.catch_all", target)
         for number, name in enumerate(_strings(options.get("refuse"))):
@@ -203,15 +212,15 @@ class Directory:
             elif other != domain:
                 yield here, f"is in {other}; list it there"
             elif local in ROLE_NAMES:
-                yield here, f"is {name}, which must always be answered (RFC 2142); leave it out"
+                yield here, f"is {name}, which must accept mail (RFC 2142); remove it"
             elif name in self.users or name in self.forwards:
                 yield here, f"is {name}, an account or alias; remove that instead"
 
     def _is_listed(self, name: str) -> bool:
-        return name in self.users or name in self.said
+        return name in self.users or name in self.set_at
 
     def _role_names(self) -> Iterator[Problem]:
-        """Yield what must always be answered (RFC 2142) and would not be."""
+        """Yield addresses that must accept mail (RFC 2142) and would not."""
         if isinstance(self.postmaster, str) and self.postmaster in self.users:
             yield from self._answers("mail_postmaster", "is", self.postmaster)
         for domain in self.domains:
@@ -219,18 +228,21 @@ class Directory:
                 role = f"{name}@{domain}"
                 if role in self.users:
                     yield from self._answers(member("mail_users", role), "is", role)
-                elif role in self.said and role not in self.lists:
+                elif role in self.set_at and role not in self.lists:
                     owner = self.forwards[role][0]
-                    yield from self._answers(self.said[role], f"is {role} of", owner)
+                    yield from self._answers(self.set_at[role], f"is {role} of", owner)
 
     def _answers(self, where: str, of: str, user: str) -> Iterator[Problem]:
         account = self.users[user]
         state = account.get("state", "active")
-        must = "but postmaster, abuse and hostmaster must always be answered (RFC 2142)"
+        must = "but postmaster, abuse and hostmaster must accept mail (RFC 2142)"
         if state in ("send_only", "closed"):
-            yield where, f"{of} {user}, whose state {state} takes no mail, {must}; name another"
+            yield (
+                where,
+                f"{of} {user}, which receives no mail in state {state}, {must}; choose another",
+            )
         elif "expires" in account:
-            yield where, f"{of} {user}, which expires, {must}; name another"
+            yield where, f"{of} {user}, which expires, {must}; choose another"
 
 
 def _strings(value: object) -> list[str]:

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of the roles, all of it at once.
+"""Check the settings of all roles, and report everything that is wrong at once.
 
-This module util is PRIVATE to the collection. It knows the mail_* settings, which more than one
-role uses; what it knows of the other roles' own options is their documentation and a little more.
-No problem shows a password, a hash or a TSIG secret.
+This module util is PRIVATE to the collection. The roles' argument_specs.yml say most; the rules add
+what these cannot express. No problem shows a password, a hash or a TSIG secret.
 """
 
 from __future__ import annotations
@@ -21,62 +20,49 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     labels,
-    normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts import (
-    ALIASES,
-    MASTERS,
-    account,
-    delimiters,
-    quota,
-    text,
+    ACCOUNT_RULES,
     without_verifier,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.addresses import Directory
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.domains import (
-    backup_mx,
+    DOMAIN_RULES,
     contradictions,
-    dkim_selectors,
-    domain_settings,
-    mta_sts,
-    public_address,
-    tls_report_uri,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.dovecot import (
-    DOVECOT_CHECKS,
+    DOVECOT_RULES,
     dovecot_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.postfix import (
-    POSTFIX_CHECKS,
+    POSTFIX_RULES,
     postfix_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.routes import (
-    ROUTE_CHECKS,
+    ROUTE_RULES,
     route_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.rspamd import (
-    RSPAMD_CHECKS,
+    RSPAMD_RULES,
     rspamd_contradictions,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Also,
+    Range,
+    Rules,
+    Specs,
+    checks_of,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.tls import (
-    TLS_CHECKS,
+    TLS_RULES,
     tls_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
-    Check,
     Problem,
     base64_text,
-    boolean,
-    dictionary,
     did_you_mean,
-    documented,
-    empty_or,
-    fields,
-    integer,
-    keyed_by,
     list_of,
     member,
-    one_of,
     parsed_by,
     unresolved,
     well_formed,
@@ -97,46 +83,23 @@ def _server(where: str, value: Any) -> Iterator[Problem]:
         ipaddress.ip_address(value)
     except ValueError:
         if isinstance(value, str) and re.fullmatch(r"\[.*\]:\d+|[^:]*:\d+", value):
-            yield where, "has a port in it; write that to mail_dns.port"
+            yield where, "contains a port; set that as mail_dns.port"
         else:
             yield from parsed_by(domain_name)(where, value)
 
 
-_TSIG: dict[str, Check] = {
-    "name": parsed_by(lambda name: labels(name.rstrip("."), underscore=True)),
-    "secret": base64_text,
-    "algorithm": one_of("hmac-sha256", "hmac-sha384", "hmac-sha512"),
-}
+_TSIG_NAME = parsed_by(lambda name: labels(name.rstrip("."), underscore=True))
 
 
 def _provider_class(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not re.fullmatch(r"([A-Za-z_]\w*\.)+[A-Za-z_]\w*", value):
-        yield where, "must be a class with its module, as in octodns_ovh.OvhProvider"
-
-
-_DNS_FIELDS = fields(
-    {
-        "provider": one_of("zonefile", "rfc2136", "octodns"),
-        "zones": list_of(parsed_by(domain_name)),
-        "provider_class": _provider_class,
-        "provider_options": dictionary,
-        "wait": boolean,
-        "path": _path,
-        "server": _server,
-        "port": integer(1, 65535),
-        **{f"tsig_{key}": check for key, check in _TSIG.items()},
-        "ttl": integer(1, 2**31 - 1),  # RFC 2181 section 8
-    }
-)
+        yield where, "must be a class with its module, such as octodns_ovh.OvhProvider"
 
 
 _NEEDED = {"rfc2136": ("tsig_name", "tsig_secret"), "octodns": ("provider_class",)}
 
 
-def _dns(where: str, value: Any) -> Iterator[Problem]:
-    yield from _DNS_FIELDS(where, value)
-    if not isinstance(value, Mapping):
-        return
+def _dns(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
     provider = value.get("provider")
     for key in _NEEDED.get(provider, ()) if isinstance(provider, str) else ():
         if key not in value:
@@ -159,53 +122,36 @@ def _network(where: str, value: Any) -> Iterator[Problem]:
     try:
         ipaddress.ip_network(value if isinstance(value, str) else "")
     except ValueError:
-        yield where, f"must be an address or a network, as in 198.51.100.0/24, not {value!r}"
+        yield where, f"must be an address or a network, such as 198.51.100.0/24, not {value!r}"
 
 
-# The names and addresses are in templates as they are written here, hence in their normal form.
-CHECKS: dict[str, Check] = {
-    "mail_hostname": parsed_by(normal(domain_name)),
-    "mail_host_addresses": list_of(public_address),
-    "mail_domains": keyed_by("domain", normal(domain_name), domain_settings),
-    "mail_backup_mx": backup_mx,
-    "mail_users": keyed_by("address", normal(address), account),
-    "mail_aliases": ALIASES,
-    "mail_postmaster": parsed_by(lambda name: name and normal(address)(name)),
-    "mail_quota": empty_or(quota),
-    "mail_suspended_text": text,
-    "mail_recipient_delimiters": delimiters,
-    "mail_managesieve": boolean,
-    "mail_pop3": boolean,
-    "mail_full_text_search": boolean,
-    "mail_master_users": MASTERS,
-    "mail_scram": boolean,
-    "mail_client_certificates": one_of("none", "required", "sufficient"),
-    "mail_junk_days": integer(0, 3650),
-    "mail_trash_days": integer(0, 3650),
-    **ROUTE_CHECKS,
-    **TLS_CHECKS,
-    "mail_dkim_selectors": dkim_selectors,
-    "mail_mta_sts": mta_sts,
-    "mail_mta_sts_outbound": boolean,
-    "mail_tls_rpt_rua": list_of(tls_report_uri),
-    "mail_srv_records": boolean,
-    "mail_client_autoconfig": boolean,
-    "mail_dns": _dns,
-}
-
-# What the documentation of these options does not tell a program.
-_BEYOND_DOCUMENTATION: dict[str, Check] = {
+# Templates use names and addresses as they are written, hence in their normal form.
+RULES: Rules = {
+    **DOMAIN_RULES,
+    **ACCOUNT_RULES,
+    **ROUTE_RULES,
+    **TLS_RULES,
+    "mail_dns": Also(_dns),
+    "mail_dns.path": _path,
+    "mail_dns.server": _server,
+    "mail_dns.port": Range(1, 65535),
+    "mail_dns.tsig_name": _TSIG_NAME,
+    "mail_dns.tsig_secret": base64_text,
+    "mail_dns.provider_class": _provider_class,
+    "mail_dns.zones": list_of(parsed_by(domain_name)),
+    "mail_dns.ttl": Range(1, 2**31 - 1),  # RFC 2181 section 8
     "acme_sh_release_sha256": _sha256,
     "acme_sh_server": _acme_server,
-    "acme_sh_tsig": fields(_TSIG),
-    "acme_sh_renew_days": integer(1, 365),
-    **DOVECOT_CHECKS,
+    "acme_sh_tsig.name": _TSIG_NAME,
+    "acme_sh_tsig.secret": base64_text,
+    "acme_sh_renew_days": Range(1, 365),
+    **DOVECOT_RULES,
     "fail2ban_ignoreip": list_of(_network),
-    "fail2ban_maxretry": integer(1, 1000),
-    "fail2ban_findtime": integer(60, 86400),
-    "fail2ban_bantime": integer(60, 31536000),
-    **POSTFIX_CHECKS,
-    **RSPAMD_CHECKS,
+    "fail2ban_maxretry": Range(1, 1000),
+    "fail2ban_findtime": Range(60, 86400),
+    "fail2ban_bantime": Range(60, 31536000),
+    **POSTFIX_RULES,
+    **RSPAMD_RULES,
 }
 
 
@@ -214,14 +160,14 @@ _BEYOND_DOCUMENTATION: dict[str, Check] = {
 
 def _missing(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if "mail_hostname" not in settings:
-        yield "mail_hostname", "is missing; write the server's name, as in mx.example.org"
+        yield "mail_hostname", "is missing; set the name of the server, such as mx.example.org"
     if settings.get("mail_domains", {}) == {}:
-        yield "mail_domains", "is missing or empty; write a domain as a key, as in example.org: {}"
+        yield "mail_domains", "is missing or empty; add a domain as a key, such as example.org: {}"
     if settings.get("mail_users", {}) == {} and not settings.get("mail_postmaster"):
         yield (
             "mail_users",
-            "is empty; write an account, or for a host without mailboxes write to mail_postmaster"
-            " an address on another server",
+            "is empty; add an account, or for a host without mailboxes set mail_postmaster to an"
+            " address on another server",
         )
 
 
@@ -232,13 +178,13 @@ def _postmaster(settings: Mapping[str, Any]) -> Iterator[Problem]:
         known = dict(well_formed({postmaster: None}, address)).keys() & users.keys()
         if not known:
             advice = did_you_mean(postmaster.lower(), users)
-            yield "mail_postmaster", f"is {postmaster!r}, not one of mail_users; {advice}"
+            yield "mail_postmaster", f"is {postmaster!r}, which is not one of mail_users; {advice}"
     elif isinstance(postmaster, str) and settings.get("mail_users", {}) == {}:
         yield from _postmaster_elsewhere(postmaster.rpartition("@")[2], settings)
 
 
 def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield that nobody would get the postmaster's mail on a host without accounts."""
+    """Yield that nobody would receive the postmaster's mail on a host without accounts."""
     domains, relayed = settings.get("mail_domains"), settings.get("mail_relay_domains")
     here = domain in domains if isinstance(domains, Mapping) else False
     handed_on = domain in relayed if isinstance(relayed, Mapping) else False
@@ -246,27 +192,22 @@ def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[
         yield (
             "mail_postmaster",
             f"is in {domain}, which has no mailboxes here and is not one of mail_relay_domains;"
-            " write an address on another server",
+            " set an address on another server",
         )
 
 
 def check(
-    settings: Mapping[str, Any],
-    roles: Mapping[str, Mapping[str, Any]] | None = None,
-    today: datetime.date | None = None,
+    settings: Mapping[str, Any], specs: Specs, today: datetime.date | None = None
 ) -> list[str]:
     """Return everything that is wrong with the settings, a sentence each; nothing when all is well.
 
     Args:
         settings: the roles' variables by name. A missing one has its default. Values, also nested
             ones, may be Unresolved.
-        roles: the options of the other roles as their argument_specs.yml document them, by role.
-        today: the date by which an account has expired or not.
+        specs: the argument_specs of each role, by role.
+        today: the date from which an account's expiry is judged.
     """
-    known = dict(CHECKS)
-    for options in (roles or {}).values():
-        for name, option in options.items():
-            known[name] = _BEYOND_DOCUMENTATION.get(name) or documented(option)
+    known = checks_of(specs, RULES)
     problems = [
         *_missing(settings),
         *contradictions(settings),
@@ -283,7 +224,7 @@ def check(
         if name in known:
             problems += known[name](name, value)
         else:
-            # Any other variable may be the site's own, however its name begins.
+            # Any other variable may be the site's own, even if its name begins like a setting's.
             close = difflib.get_close_matches(str(name), known, 1, cutoff=0.85)
             problems += [(name, f"is unknown; did you mean {other}?") for other in close]
     no_value = dict(unresolved("", settings))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of the domains and of their records.
+"""Checks of the domains and of their DNS records.
 
 This module util is PRIVATE to the collection.
 """
@@ -16,7 +16,6 @@ from typing import Any
 from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import (
     ACTIVE,
     STATES,
-    TYPES,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     NamesError,
@@ -34,15 +33,18 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts 
     ANY_ADDRESS,
     OWN_ADDRESS,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Also,
+    Named,
+    Range,
+    Rule,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
     Problem,
-    boolean,
-    fields,
     integer,
     keyed_by,
     list_of,
     member,
-    one_of,
     parsed_by,
 )
 
@@ -52,7 +54,7 @@ _MAILTO = re.compile(r"mailto:[^\s@;,!]+@([^\s@;,!]+)")
 _HTTPS = re.compile(r"https://[^\s;,!]+")
 _NOT_SIGNING = [state for state in STATES if state != ACTIVE]
 _REMOVED_DMARC_TAGS = ("pct", "rf", "ri")
-# Python's is_global would do, but for the addresses that are reserved for tests.
+# Not by is_global of Python, which excludes the addresses reserved for tests.
 _LOCAL_NETWORKS = [
     ipaddress.ip_network(network)
     for network in (
@@ -63,14 +65,17 @@ _LOCAL_NETWORKS = [
 ]
 
 
-def public_address(where: str, value: Any) -> Iterator[Problem]:
+def _public_address(where: str, value: Any) -> Iterator[Problem]:
     try:
         address = ipaddress.ip_address(str(value))
     except ValueError:
-        yield where, f"must be an IP address, as in 192.0.2.10 or 2001:db8::10, not {value!r}"
+        yield where, f"must be an IP address, such as 192.0.2.10 or 2001:db8::10, not {value!r}"
         return
     if any(address in network for network in _LOCAL_NETWORKS):
-        yield where, f"is {value}, which others cannot reach; write the host's public address"
+        yield (
+            where,
+            f"is {value}, which is not reachable from the Internet; set the host's public address",
+        )
 
 
 def _report_uri(where: str, value: Any) -> Iterator[Problem]:
@@ -80,112 +85,62 @@ def _report_uri(where: str, value: Any) -> Iterator[Problem]:
     elif isinstance(value, str) and _MAILTO.fullmatch(value.partition("!")[0]):
         yield (
             where,
-            "has a size limit, no longer part of DMARC (RFC 9989); leave out ! and the rest",
+            "has a size limit, which is no longer part of DMARC (RFC 9989); remove ! and the rest",
         )
     else:
-        yield where, f"must be as in mailto:postmaster@example.org, not {value!r}"
+        yield where, f"must be a URI such as mailto:postmaster@example.org, not {value!r}"
 
 
-def tls_report_uri(where: str, value: Any) -> Iterator[Problem]:
+def _tls_report_uri(where: str, value: Any) -> Iterator[Problem]:
     if not (isinstance(value, str) and _HTTPS.fullmatch(value)):
         yield from _report_uri(where, value)
 
 
-_SPF_FIELDS = fields(
-    {
-        "all": one_of("-all", "~all"),
-        "include": list_of(parsed_by(lambda name: domain_name(name, underscore=True))),
-    }
-)
+_INCLUDES = list_of(parsed_by(lambda name: domain_name(name, underscore=True)))
 
 
-def _spf(where: str, value: Any) -> Iterator[Problem]:
-    problems = list(_SPF_FIELDS(where, value))
-    yield from problems
-    lookups = 0 if problems else spf_lookups(spf_record(value))
+def _spf(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    includes = value.get("include", [])
+    malformed = any(_INCLUDES("", includes))
+    lookups = 0 if malformed else spf_lookups(spf_record({"include": includes}))
     if lookups > _SPF_LOOKUPS:
         yield (
             member(where, "include"),
-            f"makes a record with {lookups} DNS lookups, those inside the included records not"
-            f" counted; receivers do {_SPF_LOOKUPS} in all (RFC 7208 section 4.6.4), list fewer",
+            f"makes an SPF record with {lookups} DNS lookups, not counting those of the included"
+            f" records; receivers make {_SPF_LOOKUPS} (RFC 7208 section 4.6.4), include fewer",
         )
 
 
-_POLICY = one_of("none", "quarantine", "reject")
-_ALIGNMENT = one_of("r", "s")
-_DMARC_FIELDS = fields(
-    {
-        "p": _POLICY,
-        "sp": _POLICY,
-        "np": _POLICY,
-        "adkim": _ALIGNMENT,
-        "aspf": _ALIGNMENT,
-        "rua": list_of(_report_uri),
-        "ruf": list_of(_report_uri),
-        "fo": list_of(one_of(0, 1, "d", "s")),
-        "t": one_of("y", "n"),
-    },
-    dict.fromkeys(_REMOVED_DMARC_TAGS, "is no longer part of DMARC (RFC 9989); leave it out"),
-)
+def _dmarc(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    if "fo" in value and not value.get("ruf"):
+        yield member(where, "fo"), "has no effect without ruf; set where failure reports go"
 
 
-def _dmarc(where: str, value: Any) -> Iterator[Problem]:
-    yield from _DMARC_FIELDS(where, value)
-    if isinstance(value, Mapping) and "fo" in value and not value.get("ruf"):
-        yield member(where, "fo"), "has no effect without ruf; write where failure reports go"
-
-
-_SELECTORS = keyed_by(
-    "selector", normal(selector), fields({"type": one_of(*TYPES), "state": one_of(*STATES)})
-)
-
-
-def dkim_selectors(where: str, value: Any) -> Iterator[Problem]:
-    yield from _SELECTORS(where, value)
+def _dkim_selectors(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         return
-    items = {key: item for key, item in value.items() if isinstance(item, Mapping)}
-    for key, item in items.items():
-        if "type" not in item:
-            yield member(member(where, key), "type"), "is missing; write rsa or ed25519"
-    # What is not well-formed is told of already, and may have been meant so.
+    items = [item for item in value.values() if isinstance(item, Mapping)]
+    # A malformed entry is reported already, and may be meant to be that key.
     if len(items) == len(value) and all(
-        item.get("type") == "ed25519" or item.get("state") in _NOT_SIGNING
-        for item in items.values()
+        item.get("type") == "ed25519" or item.get("state") in _NOT_SIGNING for item in items
     ):
         yield (
             where,
-            "has no key of type rsa that signs; many receivers cannot verify Ed25519, so add one or"
-            " take its state away",
+            "has no active RSA key, and many receivers cannot verify Ed25519; add a key of type"
+            " rsa, or remove its state",
         )
 
 
-_DOMAIN_FIELDS = fields(
-    {
-        "spf": _spf,
-        "dmarc": _dmarc,
-        "parked": boolean,
-        "dkim_selectors": dkim_selectors,
-        "catch_all": ANY_ADDRESS,
-        "refuse": list_of(OWN_ADDRESS),
-    }
-)
-
-
-def domain_settings(where: str, value: Any) -> Iterator[Problem]:
-    yield from _DOMAIN_FIELDS(where, value)
+def _domain(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
     for key in ("spf", "dkim_selectors") if _parked(value) else ():
         if key in value:
-            yield (
-                member(where, key),
-                "has no effect, as a parked domain sends no mail; leave it out",
-            )
+            yield member(where, key), "has no effect, as a parked domain sends no mail; remove it"
 
 
 _BACKUP_MX_FIELDS = keyed_by("host", normal(domain_name), integer(MX_PREFERENCE + 1, 65535))
 
 
-def backup_mx(where: str, value: Any) -> Iterator[Problem]:
+def _backup_mx(where: str, value: Any) -> Iterator[Problem]:
     yield from _BACKUP_MX_FIELDS(where, value)
     if isinstance(value, Mapping) and len(value) >= _MX_ADDRESSES:
         yield (
@@ -195,15 +150,36 @@ def backup_mx(where: str, value: Any) -> Iterator[Problem]:
         )
 
 
-_MTA_STS_FIELDS = fields(
-    {"mode": one_of("none", "testing", "enforce"), "max_age": integer(1, 31557600)}
+def _mta_sts(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    if value and "mode" not in value:
+        yield member(where, "mode"), "is missing; set it to one of none, testing, enforce"
+
+
+_DKIM_SELECTORS = Named(
+    "selector", normal(selector), whole=_dkim_selectors, entry="mail_dkim_selectors"
 )
 
-
-def mta_sts(where: str, value: Any) -> Iterator[Problem]:
-    yield from _MTA_STS_FIELDS(where, value)
-    if isinstance(value, Mapping) and value and "mode" not in value:
-        yield member(where, "mode"), "is missing; write testing, enforce or none"
+DOMAIN_RULES: dict[str, Rule] = {
+    "mail_hostname": parsed_by(normal(domain_name)),
+    "mail_host_addresses": list_of(_public_address),
+    "mail_domains": Named("domain", normal(domain_name), _domain),
+    "mail_domains.spf": Also(_spf),
+    "mail_domains.spf.include": _INCLUDES,
+    "mail_domains.dmarc": Also(
+        _dmarc,
+        dict.fromkeys(_REMOVED_DMARC_TAGS, "is no longer part of DMARC (RFC 9989); remove it"),
+    ),
+    "mail_domains.dmarc.rua": list_of(_report_uri),
+    "mail_domains.dmarc.ruf": list_of(_report_uri),
+    "mail_domains.dkim_selectors": _DKIM_SELECTORS,
+    "mail_domains.catch_all": ANY_ADDRESS,
+    "mail_domains.refuse": list_of(OWN_ADDRESS),
+    "mail_backup_mx": _backup_mx,
+    "mail_dkim_selectors": _DKIM_SELECTORS,
+    "mail_mta_sts": Also(_mta_sts),
+    "mail_mta_sts.max_age": Range(1, 31557600),  # RFC 8461 section 3.2
+    "mail_tls_rpt_rua": list_of(_tls_report_uri),
+}
 
 
 # Checks across settings.
@@ -214,27 +190,27 @@ def _parked(value: object) -> bool:
 
 
 def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what contradicts that a domain is parked, and a host that is its own backup."""
+    """Yield uses of parked domains, and a host that is its own backup."""
     hostname, backups = settings.get("mail_hostname"), settings.get("mail_backup_mx")
     if isinstance(hostname, str) and isinstance(backups, Mapping) and hostname in backups:
-        yield member("mail_backup_mx", hostname), "is mail_hostname itself; leave it out"
+        yield member("mail_backup_mx", hostname), "is mail_hostname itself; remove it"
     domains = settings.get("mail_domains")
     if not isinstance(domains, Mapping):
         return
     parked = {name for name, value in domains.items() if _parked(value)}
     if isinstance(hostname, str) and hostname in parked:
-        yield "mail_hostname", f"is {hostname}, a parked domain; take parked from it"
+        yield "mail_hostname", f"is {hostname}, a parked domain; remove parked from that domain"
     for where, uri in _reports(settings, domains):
         try:
             name = report_domain(uri)
         except (NamesError, AttributeError):
             continue
         if name in parked:
-            yield where, f"is in {name}, which is parked and takes no mail; write another address"
+            yield where, f"is in {name}, which is parked and receives no mail; set another address"
 
 
 def _reports(settings: Mapping[str, Any], domains: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield where reports go, whatever of it is well-formed, and where it is said."""
+    """Yield the URIs that reports are sent to and their paths, as far as they are well-formed."""
     lists = [("mail_tls_rpt_rua", settings.get("mail_tls_rpt_rua"))]
     for name, value in domains.items():
         dmarc = value.get("dmarc") if isinstance(value, Mapping) else None

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What two mail servers of one inventory would take from each other. Pure.
+"""Checks that no two mail servers of an inventory publish records for the same name. Pure.
 
 This module util is PRIVATE to the collection.
 
-A run makes whole RRsets as its host's settings say. So of two hosts that publish records for one
-name, each would remove what the other has published.
+A run replaces whole RRsets, so each of the two would remove the records of the other.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ Settings = Mapping[str, Any]
 
 
 def contested(host: str, hosts: Mapping[str, Settings]) -> Iterator[Problem]:
-    """Yield what the settings of a host and of another one both claim.
+    """Yield the names and zone files that both a host and another one claim.
 
     Args:
         host: its name in the inventory.
-        hosts: the SETTINGS of all mail servers by their names in the inventory, of this host too.
-            What is missing or malformed there claims nothing.
+        hosts: the SETTINGS of all mail servers, including this host, by their names in the
+            inventory. Missing or malformed ones claim nothing.
     """
     ours = _names(hosts[host])
     for other, settings in hosts.items():
@@ -42,14 +41,14 @@ def contested(host: str, hosts: Mapping[str, Settings]) -> Iterator[Problem]:
             if name in theirs and not (_parked(hosts[host], name) and _parked(settings, name)):
                 yield (
                     where,
-                    f"{name} belongs to both {host} and {other}, which would take away each other's"
-                    " DNS records; several hosts for one name are not supported, keep it on one",
+                    f"{name} is on both {host} and {other}, which would replace each other's DNS"
+                    " records; keep it on one of them",
                 )
         for _path, zone in sorted(_files(hosts[host]) & _files(settings)):
             yield (
                 "mail_dns.zones",
                 f"has {zone} on both {host} and {other}, which would overwrite each other's file;"
-                " give each a mail_dns.path of its own",
+                " set a different mail_dns.path for each",
             )
 
 

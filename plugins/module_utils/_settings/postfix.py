@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of port 25.
+"""Checks of the settings of role postfix.
 
 This module util is PRIVATE to the collection.
 """
@@ -17,8 +17,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     domain_name,
     network,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Range,
+    Rule,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
-    Check,
     Problem,
     did_you_mean,
     integer,
@@ -27,7 +30,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     one_of,
 )
 
-# What header_checks(5) can do that needs no further transport, and loses no mail without a word.
+# The actions of header_checks(5) that need no further transport and lose no mail silently.
 ACTIONS = (
     "BCC", "DUNNO", "HOLD", "IGNORE", "INFO", "PREPEND", "REDIRECT", "REJECT", "REPLACE", "STRIP",
     "WARN",
@@ -38,7 +41,7 @@ ACTIONS = (
 
 
 def _octets(text: str) -> list[set[int]]:
-    """The values that each of the four parts of a pattern such as 127.0.0.[2..4;9] stands for."""
+    """Return the values of each of the four parts of a pattern such as 127.0.0.[2..4;9]."""
     parts = re.findall(r"\[[^\]]*\]|[^.\[\]]+|(?<=\.)(?=\.)", text)
     if len(parts) != 4 or ".".join(parts) != text:
         raise ValueError(text)
@@ -60,14 +63,14 @@ def _answer(text: str) -> str:
         first, second, third, fourth = _octets(text)
     except ValueError as error:
         raise NamesError(
-            f"{text!r} is no pattern of answers; write it as 127.0.0.[2..11]"
+            f"{text!r} is not a pattern of answers, such as 127.0.0.[2..11]"
         ) from error
     if first != {127}:
-        raise NamesError(f"{text} is not within 127.0.0.0/8, in which lists answer (RFC 5782)")
+        raise NamesError(f"{text} is not in 127.0.0.0/8, the network of DNSBL answers (RFC 5782)")
     if 255 in second & third or (0 in second & third and 1 in fourth):
         raise NamesError(
-            f"{text} has 127.0.0.1 or 127.255.255.0/24 in it, which say that a query was refused;"
-            " write what the list's web site tells of its answers, as in 127.0.0.[2..11]"
+            f"{text} includes 127.0.0.1 or 127.255.255.0/24, which mean that a query was refused;"
+            " use the answers that the list documents, such as 127.0.0.[2..11]"
         )
     return text
 
@@ -75,15 +78,15 @@ def _answer(text: str) -> str:
 def _weight(where: str, value: Any) -> Iterator[Problem]:
     yield from integer(-100, 100)(where, value)
     if value == 0:
-        yield where, "is 0, which changes nothing; leave it out"
+        yield where, "is 0, which has no effect; remove it"
 
 
-_ANSWERS = keyed_by("pattern of answers, as in 127.0.0.[2..11]", _answer, _weight)
+_ANSWERS = keyed_by("pattern of answers, such as 127.0.0.[2..11]", _answer, _weight)
 
 
 def _dnsbl(where: str, value: Any) -> Iterator[Problem]:
     if value == {}:
-        yield where, "is empty; write what the list's answers weigh, as in {127.0.0.[2..11]: 3}"
+        yield where, "is empty; set the weights of the list's answers, such as {127.0.0.[2..11]: 3}"
     yield from _ANSWERS(where, value)
 
 
@@ -91,7 +94,7 @@ def _dnsbl(where: str, value: Any) -> Iterator[Problem]:
 
 
 def _content_check(where: str, value: Any) -> Iterator[Problem]:
-    form = "as in /^Subject: .*you have won/ REJECT"
+    form = "such as /^Subject: .*you have won/ REJECT"
     if not isinstance(value, str) or not value.isprintable() or not value.isascii():
         yield where, f"must be one line of ASCII, {form}"
         return
@@ -101,42 +104,42 @@ def _content_check(where: str, value: Any) -> Iterator[Problem]:
         return
     action = match.group(1).upper()
     if action == "DISCARD":
-        yield where, "would lose mail without a word to anybody; write REJECT or HOLD"
+        yield where, "has DISCARD, which loses mail silently; use REJECT or HOLD"
     elif action == "FILTER":
-        yield where, "has FILTER, for which there is no transport; write another action"
+        yield where, "has FILTER, for which there is no transport; use another action"
     elif action not in ACTIONS:
         yield where, f"has the unknown action {match.group(1)}; {did_you_mean(action, ACTIONS)}"
     elif action in ("BCC", "PREPEND", "REDIRECT", "REPLACE") and not (match.group(2) or "").strip():
-        yield where, f"has {action} without a text"
+        yield where, f"has {action} without its text; add it"
 
 
-# Without them a message is none, or another one (RFC 5322 section 3.6).
+# A message is invalid without them, or means something else (RFC 5322 section 3.6).
 _NEEDED = ("bcc", "cc", "date", "dkim-signature", "from", "message-id", "sender", "subject", "to")
 
 
 def _hidden_header(where: str, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value):
-        yield where, f"must be the name of a header, as in X-Mailer, not {value!r}"
+        yield where, f"must be the name of a header field, such as X-Mailer, not {value!r}"
     elif value.lower() in _NEEDED or value.lower().startswith(("content-", "mime-", "received")):
-        yield where, f"is {value}, which mail needs; leave it out"
+        yield where, f"is {value}, which messages need; remove it"
 
 
 _CONTENT = list_of(_content_check)
 # anvil(8) counts in an int.
-_LIMIT = integer(0, 2**31 - 1)
+_LIMIT = Range(0, 2**31 - 1)
 
-POSTFIX_CHECKS: dict[str, Check] = {
+POSTFIX_RULES: dict[str, Rule] = {
     "postfix_dnsbls": keyed_by("domain", domain_name, _dnsbl),
-    "postfix_dnsbl_threshold": integer(1, 1000),
+    "postfix_dnsbl_threshold": Range(1, 1000),
     "postfix_clients": keyed_by("address or network", network, one_of("permit", "reject")),
-    # Postfix may start five processes for each, at two ports with a login. Dovecot has room for
-    # 4,000 clients that ask about logins.
-    "postfix_client_connections": integer(0, 300),
+    # Postfix may start five processes for each, on two ports with authentication, and Dovecot's
+    # authentication accepts 4,000 clients.
+    "postfix_client_connections": Range(0, 300),
     "postfix_client_connection_rate": _LIMIT,
     "postfix_client_message_rate": _LIMIT,
     "postfix_client_recipient_rate": _LIMIT,
-    # Smaller than what RFC 5321 section 4.5.3.1.7 has all servers take.
-    "postfix_message_size_limit": integer(65536, 2**31 - 1),
+    # The least that all servers must accept (RFC 5321 section 4.5.3.1.7).
+    "postfix_message_size_limit": Range(65536, 2**31 - 1),
     "postfix_header_checks": _CONTENT,
     "postfix_mime_header_checks": _CONTENT,
     "postfix_body_checks": _CONTENT,
@@ -148,7 +151,7 @@ POSTFIX_CHECKS: dict[str, Check] = {
 
 
 def _elsewhere(settings: Mapping[str, Any]) -> bool:
-    """Whether the resolver passes all questions on."""
+    """Whether the resolver forwards all queries."""
     extra = settings.get("resolver_extra")
     return isinstance(extra, str) and bool(
         re.search(r'^\s*name:\s*"?\."?\s*$', extra, re.MULTILINE)
@@ -162,8 +165,8 @@ def postfix_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if _elsewhere(settings):
         yield (
             "postfix_dnsbls",
-            "needs the host's own resolver, and resolver_extra passes all questions on to others,"
-            " whose queries such lists refuse; take that forward-zone away",
+            "needs the host's own resolver, but resolver_extra forwards all queries to others, from"
+            " which such lists refuse queries; remove that forward-zone",
         )
     answers = [answers for answers in lists.values() if isinstance(answers, Mapping)]
     weights = [w for found in answers for w in found.values() if isinstance(w, int)]
@@ -171,5 +174,5 @@ def postfix_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(threshold, int) and 0 < bad < threshold:
         yield (
             "postfix_dnsbl_threshold",
-            f"is {threshold}, and all lists together weigh {bad}; no client can ever be refused",
+            f"is {threshold}, but all weights add up to {bad}, so it is never reached; lower it",
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of the spam filter.
+"""Checks of the settings of role rspamd.
 
 This module util is PRIVATE to the collection.
 """
@@ -19,8 +19,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     network,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Range,
+    Rule,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
-    Check,
     Problem,
     did_you_mean,
     integer,
@@ -37,17 +40,17 @@ def _score(where: str, value: Any) -> Iterator[Problem]:
 
 
 def _max_age(where: str, value: Any) -> Iterator[Problem]:
-    # More often, keys would be replaced before the records of the former ones are gone.
+    # With less, keys would be replaced before the records of the former ones are removed.
     if value != 0 or isinstance(value, bool):
         yield from integer(30, 3650)(where, value)
 
 
 def _sender(text: str) -> str:
-    """An address, a domain or a network; all but the last in lower case, as they are looked up."""
+    """Return an address or domain in lower case, as they are looked up, or a network."""
     if "@" in text:
         name, _at, domain = forward_address(text).rpartition("@")
         return f"{name.lower()}@{domain}"
-    # Of digits and dots, or with a colon or slash, it is meant as a network.
+    # Text of digits and dots, or with a colon or slash, is meant to be a network.
     if re.search(r"[:/]", text) or re.fullmatch(r"[\d.]+", text):
         return network(text)
     return domain_name(text)
@@ -57,24 +60,25 @@ def _account_or_domain(text: str) -> str:
     return address(text) if "@" in text else domain_name(text)
 
 
-# Redis counts further, and nobody needs it.
-_LIMIT = integer(0, 10**9)
+# Redis counts further, but nobody needs that.
+_MOST = 10**9
+_LIMIT = Range(0, _MOST)
 
-RSPAMD_CHECKS: dict[str, Check] = {
+RSPAMD_RULES: dict[str, Rule] = {
     "rspamd_reject_score": _score,
     "rspamd_junk_score": _score,
     "rspamd_greylist_score": _score,
-    "rspamd_greylist_delay": integer(1, 86399),
+    "rspamd_greylist_delay": Range(1, 86399),
     "rspamd_senders": keyed_by(
         "address, domain or network", normal(_sender), one_of("permit", "reject")
     ),
     "rspamd_account_limit": _LIMIT,
     "rspamd_domain_limit": _LIMIT,
-    "rspamd_limits": keyed_by("account or domain", normal(_account_or_domain), _LIMIT),
-    "rspamd_dkim_keep_days": integer(7, 3650),
-    "rspamd_dkim_revoked_days": integer(1, 3650),
+    "rspamd_limits": keyed_by("account or domain", normal(_account_or_domain), integer(0, _MOST)),
+    "rspamd_dkim_keep_days": Range(7, 3650),
+    "rspamd_dkim_revoked_days": Range(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
-    "rspamd_learn_after_days": integer(0, 30),
+    "rspamd_learn_after_days": Range(0, 30),
 }
 
 
@@ -87,7 +91,7 @@ def rspamd_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _order(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """A threshold that is not below the next one would never have an effect."""
+    """Yield thresholds that are not below the next one, and so would never have an effect."""
     names = ["rspamd_junk_score", "rspamd_reject_score"]
     if settings.get("rspamd_greylist") is True:
         names.insert(0, "rspamd_greylist_score")
@@ -95,11 +99,11 @@ def _order(settings: Mapping[str, Any]) -> Iterator[Problem]:
     for lower, higher in zip(names, names[1:], strict=False):
         low, high = (settings.get(name, defaults[name]) for name in (lower, higher))
         if not [*_score(lower, low), *_score(higher, high)] and low >= high:
-            yield lower, f"is {low}, which must be less than {higher}, which is {high}"
+            yield lower, f"is {low}, but must be less than {higher}, which is {high}"
 
 
 def _unknown(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """A limit of an account or domain that is not here."""
+    """Yield limits of accounts and domains that do not exist."""
     for setting, parse in (("mail_users", address), ("mail_domains", domain_name)):
         ours = dict(well_formed(settings.get(setting), parse))
         for name, _limit in well_formed(settings.get("rspamd_limits"), parse):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the settings of keys and certificates.
+"""Checks of the settings of keys and certificates.
 
 This module util is PRIVATE to the collection. No problem shows a key.
 """
@@ -17,17 +17,19 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     domain_name,
     normal,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
+    Also,
+    Named,
+    Range,
+    Rule,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
     Check,
     Problem,
-    fields,
-    integer,
-    keyed_by,
     list_of,
     member,
-    one_of,
+    not_empty,
     parsed_by,
-    some_of,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import TlsaError, load
 
@@ -36,7 +38,7 @@ ALGORITHMS = ("ecdsa", "rsa")
 
 def _algorithm(text: str) -> str:
     if text not in ALGORITHMS:
-        raise NamesError(f"is {text!r}; possible are ecdsa and rsa")
+        raise NamesError(f"is {text!r}; expected one of {', '.join(ALGORITHMS)}")
     return text
 
 
@@ -53,36 +55,37 @@ def _pem(kind: str) -> Check:
     return check
 
 
-_PROVIDED = fields({"key": _pem("PRIVATE KEY"), "chain": _pem("CERTIFICATE")})
+_KEY, _CHAIN = _pem("PRIVATE KEY"), _pem("CERTIFICATE")
 
 
-def _provided(where: str, value: Any) -> Iterator[Problem]:
-    problems = list(_PROVIDED(where, value))
-    yield from problems
-    if problems or not isinstance(value, Mapping):
+def _provided(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
+    if not {"key", "chain"} <= set(value):
         return
-    for part in ("key", "chain"):
-        if part not in value:
-            yield member(where, part), "is missing; a certificate and its key go together"
-    if {"key", "chain"} <= set(value):
-        key, chain = (load(value[part].encode()).spki for part in ("key", "chain"))
-        if key != chain:
-            yield member(where, "chain"), "does not begin with the certificate of this key"
+    malformed = any([*_KEY("", value["key"]), *_CHAIN("", value["chain"])])
+    if not malformed and load(value["key"].encode()).spki != load(value["chain"].encode()).spki:
+        yield member(where, "chain"), "does not begin with the certificate of this key"
 
 
-TLS_CHECKS: dict[str, Check] = {
-    "mail_tls_profile": one_of("strict", "modern", "compatible"),
-    "mail_tls_source": one_of("acme", "files", "self_signed"),
-    "mail_tls_provided": keyed_by("algorithm", _algorithm, _provided),
+_TOGETHER = "a key and its certificate go together"
+
+TLS_RULES: dict[str, Rule] = {
+    "mail_tls_provided": Named(
+        "algorithm",
+        _algorithm,
+        _provided,
+        required={"key": _TOGETHER, "chain": _TOGETHER},
+    ),
+    "mail_tls_provided.key": _KEY,
+    "mail_tls_provided.chain": _CHAIN,
     "mail_tls_names": list_of(parsed_by(normal(domain_name))),
-    "mail_tls_algorithms": some_of(one_of(*ALGORITHMS)),
-    "mail_tlsa_matching_types": some_of(one_of(1, 2)),
-    "mail_tlsa_ports": list_of(integer(1, 65535)),
+    "mail_tls_algorithms": Also(not_empty),
+    "mail_tlsa_matching_types": Also(not_empty),
+    "mail_tlsa_ports": Range(1, 65535),
 }
 
 
 def tls_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the settings of keys and certificates taken together."""
+    """Yield what is inconsistent between the settings of keys and certificates."""
     source = settings.get("mail_tls_source", "acme")
     provided = settings.get("mail_tls_provided", {})
     algorithms = settings.get("mail_tls_algorithms", list(ALGORITHMS))
@@ -91,7 +94,7 @@ def tls_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
             if algorithm not in provided:
                 yield (
                     member("mail_tls_provided", algorithm),
-                    "is missing; add the key and chain, or take the algorithm off"
+                    "is missing; add the key and chain, or remove the algorithm from"
                     " mail_tls_algorithms",
                 )
     if source == "acme":
@@ -106,7 +109,7 @@ def _challenge(settings: Mapping[str, Any]) -> Iterator[Problem]:
     needed = (
         settings.get("acme_sh_challenge", "dns-01") == "dns-01"
         and settings.get("acme_sh_dns_api") == "dns_nsupdate"
-        # A file of the operator's own may hold the key.
+        # The key may be in a file of the operator's own.
         and "NSUPDATE_KEY" not in credentials
     )
     for key in ("name", "secret"):

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ..paths import ROOT
+from ..settings import SETTINGS
 
 # What other scenarios are for, or one run hands to another.
 ELSEWHERE = {
@@ -33,13 +34,12 @@ ELSEWHERE = {
 
 def options() -> dict[str, Any]:
     """The default of each setting that users make."""
-    found = {}
-    for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
-        for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
-            for name, option in entry.get("options", {}).items():
-                if "default" in option and not name.startswith("dns_"):
-                    found[name] = option["default"]
-    return found
+    return {
+        name: option["default"]
+        for options in SETTINGS.values()
+        for name, option in options.items()
+        if "default" in option and not name.startswith("dns_")
+    }
 
 
 def test_another_word_for_each_setting() -> None:

@@ -5,44 +5,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import yaml
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 
 from ..paths import ROLES
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    path.parts[-3]: {
-        name: option
-        for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
-        for name, option in entry["options"].items()
-    }
-    for path in ROLES.glob("*/meta/argument_specs.yml")
-}
+from ..settings import SETTINGS, check
 
 
-@pytest.mark.parametrize("role", OPTIONS)
+@pytest.mark.parametrize("role", SETTINGS)
 def test_options_begin_with_the_name_of_their_role(role: str) -> None:
-    assert [name for name in OPTIONS[role] if not name.startswith(f"{role}_")] == []
+    assert [name for name in SETTINGS[role] if not name.startswith(f"{role}_")] == []
 
 
-@pytest.mark.parametrize("role", OPTIONS)
+@pytest.mark.parametrize("role", SETTINGS)
 def test_each_option_has_the_default_that_is_documented(role: str) -> None:
     file = ROLES / role / "defaults/main.yml"
     defaults = yaml.safe_load(file.read_text()) if file.exists() else {}
     documented = {
-        name: option["default"] for name, option in OPTIONS[role].items() if "default" in option
+        name: option["default"] for name, option in SETTINGS[role].items() if "default" in option
     }
     assert {name: defaults.get(name) for name in documented} == documented
-    assert defaults.keys() <= OPTIONS[role].keys()
+    assert defaults.keys() <= SETTINGS[role].keys()
 
 
 def test_the_documented_defaults_pass_the_check() -> None:
     settings = {
         name: option["default"]
-        for options in OPTIONS.values()
+        for options in SETTINGS.values()
         for name, option in options.items()
         if "default" in option
     }
@@ -53,5 +42,4 @@ def test_the_documented_defaults_pass_the_check() -> None:
         "mail_postmaster": "alice@example.org",
         "acme_sh_tsig": {"name": "acme", "secret": "c2VjcmV0"},
     }
-    others = {role: options for role, options in OPTIONS.items() if role != "mail"}
-    assert check(settings, others) == []
+    assert check(settings) == []

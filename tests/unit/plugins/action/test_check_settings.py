@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ...paths import ROLES
 from ...playbook import play
 
 ONE_HOST = "mx ansible_host=192.0.2.1 ansible_connection=ssh\n"
@@ -190,20 +192,27 @@ vault_alice: "{{ 'hunter2' if inventory_hostname == 'mx' else nobody_knows }}"
     playbook = PLAYBOOK.replace("mx", "mail_servers")
     done = run(tmp_path, variables, playbook, arguments, TWO_HOSTS)
     assert done.returncode == 2
-    assert "- mail_domains['example.org']: example.org belongs to both mx and mx2," in done.stdout
+    assert "- mail_domains['example.org']: example.org is on both mx and mx2," in done.stdout
     assert "hunter2" not in done.stdout
 
 
-def test_a_value_for_what_is_computed_is_refused(tmp_path: Path) -> None:
+COMPUTED = [
+    name for path in ROLES.glob("*/vars/main.yml") for name in yaml.safe_load(path.read_text())
+]
+
+
+def test_a_value_for_what_any_role_computes_is_refused(tmp_path: Path) -> None:
     """The role's own value takes precedence over the inventory's, which would be ignored."""
     variables = """
 mail_hostname: mx.example.org
 mail_domains: {example.org: {}}
 mail_users: {alice@example.org: {password: hunter2}}
-mail_tls_ciphers: ALL
 """
+    variables += "".join(f"{name}: ALL\n" for name in COMPUTED)
     role = "    - ansible.builtin.import_role: {name: pillarbox.mail.mail}\n      when: false\n"
     done = run(tmp_path, variables, PLAYBOOK + role)
     assert done.returncode == 2
-    assert "One setting is wrong" in done.stdout
-    assert "- mail_tls_ciphers: is no setting but computed from others" in done.stdout
+    assert "mail_tls_ciphers" in COMPUTED
+    assert f"{len(COMPUTED)} settings are wrong" in done.stdout
+    for name in COMPUTED:
+        assert f"- {name}: is not a setting but computed from others" in done.stdout

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
+from ....settings import check
 
 HASH = "{SHA512-CRYPT}$6$salt$hash"
 GOOD: dict[str, Any] = {
@@ -42,39 +42,6 @@ OCTODNS = {
     "provider": "octodns",
     "provider_class": "octodns_ovh.OvhProvider",
     "provider_options": {"consumer_key": "a consumer key"},
-}
-
-# Options of other roles, as their documentation has them.
-ROLES: dict[str, dict[str, Any]] = {
-    "acme_sh": {
-        "acme_sh_server": {"type": "str", "default": ""},
-        "acme_sh_challenge": {"type": "str", "default": "dns-01"},
-        "acme_sh_dns_api": {"type": "str", "default": ""},
-        "acme_sh_credentials": {"type": "dict", "default": {}},
-        "acme_sh_tsig": {"type": "dict", "default": {}},
-        "acme_sh_renew_days": {"type": "int", "default": 30},
-        "acme_sh_release_sha256": {"type": "str", "default": ""},
-    },
-    "dovecot": {
-        "dovecot_mail_dir": {"type": "str", "default": "/var/vmail"},
-        "dovecot_mail_format": {
-            "type": "str",
-            "choices": ["auto", "maildir", "sdbox", "mdbox"],
-            "default": "auto",
-        },
-        "dovecot_mail_layout": {
-            "type": "str",
-            "choices": ["maildir++", "fs"],
-            "default": "maildir++",
-        },
-        "dovecot_index_dir": {"type": "str", "default": ""},
-        "dovecot_user_connections": {"type": "int", "default": 50},
-    },
-    "dns": {
-        "dns_account": {"type": "str"},
-        "dns_hold": {"type": "list", "elements": "str", "default": []},
-    },
-    "rspamd": {"rspamd_learn_after_days": {"type": "int", "default": 3}},
 }
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import Unresolved
 
+from ....settings import check
 from .good import GOOD, HASH, OCTODNS, PROVIDED, RFC2136, without
 
 

@@ -13,11 +13,16 @@ from .good import OCTODNS, RFC2136, assert_one_error, without
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("mail_dkim_selectors", {}, "mail_dkim_selectors: has no key of type rsa"),
+        (
+            "mail_dkim_selectors",
+            {},
+            "mail_dkim_selectors: has no active RSA key, and many receivers cannot verify",
+        ),
         (
             "mail_dkim_selectors",
             {"e1": {"type": "ed25519"}},
-            "mail_dkim_selectors: has no key of type rsa that signs; many receivers cannot verify",
+            "mail_dkim_selectors: has no active RSA key, and many receivers cannot verify"
+            " Ed25519; add a",
         ),
         (
             "mail_dkim_selectors",
@@ -38,12 +43,13 @@ from .good import OCTODNS, RFC2136, assert_one_error, without
         (
             "mail_dkim_selectors",
             {"r1": {"type": "rsa", "state": "retired"}, "e1": {"type": "ed25519"}},
-            "mail_dkim_selectors: has no key of type rsa that signs",
+            "mail_dkim_selectors: has no active RSA key, and many receivers cannot verify",
         ),
         (
             "mail_domains",
             {"example.org": {"dkim_selectors": {"e1": {"type": "ed25519"}}}},
-            "mail_domains['example.org'].dkim_selectors: has no key of type rsa that signs",
+            "mail_domains['example.org'].dkim_selectors: has no active RSA key, and many"
+            " receivers cannot verify",
         ),
         (
             "mail_domains",
@@ -67,7 +73,8 @@ from .good import OCTODNS, RFC2136, assert_one_error, without
         (
             "mail_dns",
             {**OCTODNS, "provider_class": "OvhProvider"},
-            "mail_dns.provider_class: must be a class with its module, as in octodns_ovh.OvhPro",
+            "mail_dns.provider_class: must be a class with its module, such as"
+            " octodns_ovh.OvhProvider",
         ),
         (
             "mail_dns",
@@ -87,7 +94,7 @@ from .good import OCTODNS, RFC2136, assert_one_error, without
         (
             "mail_dns",
             {**RFC2136, "tsig_secret": "hunter2!"},
-            "mail_dns.tsig_secret: is not base64; take the secret as tsig-keygen printed it",
+            "mail_dns.tsig_secret: is not base64; copy the secret as tsig-keygen printed it",
         ),
         (
             "mail_dns",
@@ -97,7 +104,7 @@ from .good import OCTODNS, RFC2136, assert_one_error, without
         (
             "mail_dns",
             {**RFC2136, "server": "198.18.0.53:53"},
-            "mail_dns.server: has a port in it; write that to mail_dns.port",
+            "mail_dns.server: contains a port; set that as mail_dns.port",
         ),
         ("mail_dns", {**RFC2136, "port": 70000}, "mail_dns.port: must be a whole number from 1 to"),
         ("mail_dns", {**RFC2136, "tsig_name": "a key"}, "mail_dns.tsig_name: 'a key' is not a dom"),

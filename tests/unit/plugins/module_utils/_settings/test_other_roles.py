@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import Unresolved
 
-from .good import GOOD, ROLES
+from ....settings import check
+from .good import GOOD
 
 TSIG = {"name": "acme", "secret": "c2VjcmV0"}
 
@@ -25,7 +25,7 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_credentials": {"NSUPDATE_KEY": "/root/key"}},
         {"acme_sh_dns_api": "dns_ovh", "acme_sh_tsig": {}},
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_challenge": "http-01"},
-        {"dns_account": None, "dns_hold": ["MX"]},
+        {"dns_acme_account": None, "dns_hold": ["MX"]},
         {"dovecot_mail_dir": "/srv/mail", "dovecot_index_dir": "/srv/index"},
         {"dovecot_mail_format": "mdbox"},
         {"rspamd_learn_after_days": 0},
@@ -34,7 +34,7 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
     ],
 )
 def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
-    assert check({**GOOD, **settings}, ROLES) == []
+    assert check({**GOOD, **settings}) == []
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             ],
         ),
         ({"acme_sh_servr": "x"}, ["acme_sh_servr: is unknown; did you mean acme_sh_server?"]),
-        ({"dns_acount": "x"}, ["dns_acount: is unknown; did you mean dns_account?"]),
+        ({"dns_acme_acount": "x"}, ["dns_acme_acount: is unknown; did you mean dns_acme_account?"]),
         ({"dns_hold": "MX"}, ["dns_hold: must be a list"]),
         ({"dns_hold": None}, ["dns_hold: must be a list"]),
-        ({"dns_account": 7}, ["dns_account: must be a string; put it in quotes"]),
+        ({"dns_acme_account": 7}, ["dns_acme_account: must be a string; put it in quotes"]),
         (
             {"acme_sh_server": "letsencrypt"},
             ["acme_sh_server: must be the https URL of an ACME directory, not 'letsencrypt'"],
@@ -71,8 +71,8 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
         (
             {"dovecot_mail_dir": "mail", "dovecot_index_dir": "/run/index"},
             [
-                "dovecot_index_dir: is /run/index, where mail cannot be kept; use one such as"
-                " /srv/mail",
+                "dovecot_index_dir: is /run/index, where mail cannot be stored; use a directory"
+                " such as /srv/mail",
                 "dovecot_mail_dir: must be an absolute path of letters, digits, '.', '_' and '-',"
                 " not 'mail'",
             ],
@@ -92,9 +92,9 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
                 "dovecot_index_dir": "/srv/index",
             },
             [
-                "dovecot_index_dir: cannot be with dovecot_mail_format sdbox, whose indexes hold"
-                " flags and so belong to the mail; leave it empty",
-                "dovecot_mail_layout: has no effect with dovecot_mail_format sdbox; leave it out",
+                "dovecot_index_dir: cannot be used with dovecot_mail_format sdbox, whose indexes"
+                " hold flags and are kept with the mail; remove it",
+                "dovecot_mail_layout: has no effect with dovecot_mail_format sdbox; remove it",
             ],
         ),
         (
@@ -120,14 +120,14 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             [
                 "acme_sh_tsig.algorithm: must be one of hmac-sha256, hmac-sha384, hmac-sha512, not"
                 " 'hmac-md5'",
-                "acme_sh_tsig.secret: is not base64; take the secret as tsig-keygen printed it",
+                "acme_sh_tsig.secret: is not base64; copy the secret as tsig-keygen printed it",
             ],
         ),
         (
             {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_tsig": "hunter2"},
             [
-                "acme_sh_tsig: must be a dictionary with some of the keys name, secret, algorithm"
-                " ({} for none)"
+                "acme_sh_tsig: must be a dictionary with any of the keys name, secret, algorithm;"
+                " write {} for none"
             ],
         ),
         (
@@ -152,10 +152,10 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
 def test_names_each_error_in_options_of_other_roles(
     settings: dict[str, Any], expected: list[str]
 ) -> None:
-    assert check({**GOOD, **settings}, ROLES) == expected
+    assert check({**GOOD, **settings}) == expected
 
 
 def test_a_name_of_no_role_is_unknown() -> None:
-    assert check({**GOOD, "mailhostname": "mx.example.org"}, ROLES) == [
+    assert check({**GOOD, "mailhostname": "mx.example.org"}) == [
         "mailhostname: is unknown; did you mean mail_hostname?"
     ]

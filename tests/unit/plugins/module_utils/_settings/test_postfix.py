@@ -6,17 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 
-from ....paths import ROLES
+from ....settings import check
 
-OPTIONS: dict[str, Any] = {
-    role: yaml.safe_load((ROLES / f"{role}/meta/argument_specs.yml").read_text())["argument_specs"][
-        "main"
-    ]["options"]
-    for role in ("postfix", "rspamd", "resolver")
-}
 GOOD: dict[str, Any] = {
     "mail_hostname": "mx.example.org",
     "mail_domains": {"example.org": {}},
@@ -43,7 +35,7 @@ ZEN_ANSWERS = "postfix_dnsbls['zen.spamhaus.org']"
     ],
 )
 def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
-    assert check({**GOOD, **settings}, OPTIONS) == []
+    assert check({**GOOD, **settings}) == []
 
 
 @pytest.mark.parametrize(
@@ -52,47 +44,56 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         ("postfix_client_connections", 301, "postfix_client_connections: must be a whole number"),
         ("postfix_dnsbls", ["zen.spamhaus.org"], "postfix_dnsbls: must be a dictionary keyed by"),
         ("postfix_dnsbls", {"zen": {"127.0.0.2": 3}}, "postfix_dnsbls.zen: zen is not fully"),
-        ("postfix_dnsbls", {"zen.spamhaus.org": {}}, f"{ZEN_ANSWERS}: is empty; write what the"),
+        (
+            "postfix_dnsbls",
+            {"zen.spamhaus.org": {}},
+            f"{ZEN_ANSWERS}: is empty; set the weights of the list's answers, such as",
+        ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": 3},
-            f"{ZEN_ANSWERS}: must be a dictionary keyed by pattern of answers, as in 127.0.0.[2..",
+            f"{ZEN_ANSWERS}: must be a dictionary keyed by pattern of answers, such as"
+            " 127.0.0.[2..11]",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.2-11": 3}},
-            f"{ZEN_ANSWERS}['127.0.0.2-11']: '127.0.0.2-11' is no pattern of answers; write it as",
+            f"{ZEN_ANSWERS}['127.0.0.2-11']: '127.0.0.2-11' is not a pattern of answers, such as",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.[11..2]": 3}},
-            f"{ZEN_ANSWERS}['127.0.0.[11..2]']: '127.0.0.[11..2]' is no pattern of answers",
+            f"{ZEN_ANSWERS}['127.0.0.[11..2]']: '127.0.0.[11..2]' is not a pattern of"
+            " answers, such as",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.[2..256]": 3}},
-            f"{ZEN_ANSWERS}['127.0.0.[2..256]']: '127.0.0.[2..256]' is no pattern of answers",
+            f"{ZEN_ANSWERS}['127.0.0.[2..256]']: '127.0.0.[2..256]' is not a pattern of"
+            " answers, such as",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"192.0.2.1": 3}},
-            f"{ZEN_ANSWERS}['192.0.2.1']: 192.0.2.1 is not within 127.0.0.0/8, in which lists",
+            f"{ZEN_ANSWERS}['192.0.2.1']: 192.0.2.1 is not in 127.0.0.0/8, the network of DNSBL",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.[0..255].[0..255].[0..255]": 3}},
-            f"{ZEN_ANSWERS}['127.[0..255].[0..255].[0..255]']: 127.[0..255].[0..255].[0..255] has"
-            " 127.0.0.1 or 127.255.255.0/24 in it, which say that a query was refused",
+            f"{ZEN_ANSWERS}['127.[0..255].[0..255].[0..255]']: 127.[0..255].[0..255].[0..255]"
+            " includes 127.0.0.1 or 127.255.255.0/24, which mean that a query was refused;"
+            " use",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.[1..11]": 3}},
-            f"{ZEN_ANSWERS}['127.0.0.[1..11]']: 127.0.0.[1..11] has 127.0.0.1 or 127.255.255.0/24",
+            f"{ZEN_ANSWERS}['127.0.0.[1..11]']: 127.0.0.[1..11] includes 127.0.0.1 or"
+            " 127.255.255.0/24,",
         ),
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.2": 0}},
-            f"{ZEN_ANSWERS}['127.0.0.2']: is 0, which changes nothing; leave it out",
+            f"{ZEN_ANSWERS}['127.0.0.2']: is 0, which has no effect; remove it",
         ),
         (
             "postfix_dnsbls",
@@ -102,7 +103,8 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         (
             "postfix_dnsbls",
             {"zen.spamhaus.org": {"127.0.0.2": 2}},
-            "postfix_dnsbl_threshold: is 3, and all lists together weigh 2; no client can ever be",
+            "postfix_dnsbl_threshold: is 3, but all weights add up to 2, so it is never"
+            " reached; lower it",
         ),
         ("postfix_dnsbl_threshold", 0, "postfix_dnsbl_threshold: must be a whole number from 1 to"),
         (
@@ -114,8 +116,8 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         (
             "postfix_clients",
             {"mail.example.net": "permit"},
-            "postfix_clients['mail.example.net']: mail.example.net is not an address or network, as"
-            " in 192.0.2.10 or 2001:db8::/32",
+            "postfix_clients['mail.example.net']: mail.example.net is not an address or"
+            " network such as 192.0.2.10 or 2001:db8::/32",
         ),
         (
             "postfix_clients",
@@ -141,17 +143,17 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         (
             "postfix_header_checks",
             ["^Subject: spam REJECT"],
-            "postfix_header_checks[0]: must be a pattern between slashes and an action, as in",
+            "postfix_header_checks[0]: must be a pattern between slashes and an action, such as",
         ),
         (
             "postfix_header_checks",
             ["/^Subject: a/b/ REJECT"],
-            "postfix_header_checks[0]: must be a pattern between slashes and an action, as in",
+            "postfix_header_checks[0]: must be a pattern between slashes and an action, such as",
         ),
         (
             "postfix_body_checks",
             ["/spam/ DISCARD"],
-            "postfix_body_checks[0]: would lose mail without a word to anybody; write REJECT or",
+            "postfix_body_checks[0]: has DISCARD, which loses mail silently; use REJECT or HOLD",
         ),
         (
             "postfix_body_checks",
@@ -161,17 +163,19 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         (
             "postfix_mime_header_checks",
             ["/spam/ FILTER smtp:[192.0.2.1]"],
-            "postfix_mime_header_checks[0]: has FILTER, for which there is no transport; write",
+            "postfix_mime_header_checks[0]: has FILTER, for which there is no transport; use"
+            " another",
         ),
         (
             "postfix_mime_header_checks",
             ["/spam/ REDIRECT"],
-            "postfix_mime_header_checks[0]: has REDIRECT without a text",
+            "postfix_mime_header_checks[0]: has REDIRECT without its text; add it",
         ),
         (
             "postfix_mime_header_checks",
             ["/spam/ REJECT\n/ham/ HOLD"],
-            "postfix_mime_header_checks[0]: must be one line of ASCII, as in",
+            "postfix_mime_header_checks[0]: must be one line of ASCII, such as /^Subject:"
+            " .*you have",
         ),
         (
             "postfix_address_preference",
@@ -181,12 +185,12 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
         (
             "postfix_hidden_headers",
             ["X-Mailer:"],
-            "postfix_hidden_headers[0]: must be the name of a header, as in X-Mailer, not 'X-Mai",
+            "postfix_hidden_headers[0]: must be the name of a header field, such as X-Mailer, not",
         ),
         (
             "postfix_hidden_headers",
             ["User-Agent", "From"],
-            "postfix_hidden_headers[1]: is From, which mail needs; leave it out",
+            "postfix_hidden_headers[1]: is From, which messages need; remove it",
         ),
         ("postfix_dnsbl", ZEN, "postfix_dnsbl: is unknown; did you mean postfix_dnsbls?"),
         ("rspamd_greylist", "on", "rspamd_greylist: must be true or false, not 'on'"),
@@ -198,11 +202,11 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
     ],
 )
 def test_names_the_error_in_a_setting_of_port_25(name: str, value: object, expected: str) -> None:
-    errors = check({**GOOD, name: value}, OPTIONS)
+    errors = check({**GOOD, name: value})
     assert len(errors) == 1 and errors[0].startswith(expected), errors
 
 
 def test_lists_cannot_be_asked_through_a_resolver_elsewhere() -> None:
     forward = "forward-zone:\n    name: .\n    forward-addr: 192.0.2.53\n"
-    (error,) = check({**GOOD, "postfix_dnsbls": ZEN, "resolver_extra": forward}, OPTIONS)
+    (error,) = check({**GOOD, "postfix_dnsbls": ZEN, "resolver_extra": forward})
     assert error.startswith("postfix_dnsbls: needs the host's own resolver")

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._settings.check import check
 
-from .good import CHAIN, GOOD, KEY, OTHER_CHAIN, PROVIDED, ROLES, assert_one_error
+from ....settings import check
+from .good import CHAIN, GOOD, KEY, OTHER_CHAIN, PROVIDED, assert_one_error
 
 
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("mail_tls_algorithms", [], "mail_tls_algorithms: is empty; leave the setting out"),
+        ("mail_tls_algorithms", [], "mail_tls_algorithms: is empty; remove it to use the default"),
         ("mail_tls_algorithms", "rsa", "mail_tls_algorithms: must be a list"),
         (
             "mail_tls_algorithms",
@@ -24,7 +24,7 @@ from .good import CHAIN, GOOD, KEY, OTHER_CHAIN, PROVIDED, ROLES, assert_one_err
         (
             "mail_tls_algorithms",
             ["rsa", "rsa"],
-            "mail_tls_algorithms[1]: repeats 'rsa'; keep one",
+            "mail_tls_algorithms[1]: repeats 'rsa'; remove one of them",
         ),
         (
             "mail_tlsa_matching_types",
@@ -57,18 +57,18 @@ from .good import CHAIN, GOOD, KEY, OTHER_CHAIN, PROVIDED, ROLES, assert_one_err
         (
             "mail_tls_provided",
             {"ed25519": PROVIDED},
-            "mail_tls_provided.ed25519: is 'ed25519'; possible are ecdsa and rsa",
+            "mail_tls_provided.ed25519: is 'ed25519'; expected one of ecdsa, rsa",
         ),
         ("mail_tls_provided", [PROVIDED], "mail_tls_provided: must be a dictionary keyed by algor"),
         (
             "mail_tls_provided",
             {"ecdsa": {"key": KEY}},
-            "mail_tls_provided.ecdsa.chain: is missing; a certificate and its key go together",
+            "mail_tls_provided.ecdsa.chain: is missing; a key and its certificate go together",
         ),
         (
             "mail_tls_provided",
             {"ecdsa": {"chain": CHAIN}},
-            "mail_tls_provided.ecdsa.key: is missing; a certificate and its key go together",
+            "mail_tls_provided.ecdsa.key: is missing; a key and its certificate go together",
         ),
         (
             "mail_tls_provided",
@@ -116,7 +116,7 @@ def test_names_each_error_once(name: str, value: object, expected: str) -> None:
 def test_own_certificates_need_one_for_each_algorithm() -> None:
     settings = {"mail_tls_source": "files", "mail_tls_provided": {"ecdsa": PROVIDED}}
     assert check({**GOOD, **settings}) == [
-        "mail_tls_provided.rsa: is missing; add the key and chain, or take the algorithm off"
+        "mail_tls_provided.rsa: is missing; add the key and chain, or remove the algorithm from"
         " mail_tls_algorithms"
     ]
 
@@ -129,4 +129,4 @@ def test_a_challenge_that_is_not_used_needs_no_key(source: str) -> None:
         "mail_tls_provided": {"ecdsa": PROVIDED},
         "acme_sh_dns_api": "dns_nsupdate",
     }
-    assert check({**GOOD, **settings}, ROLES) == []
+    assert check({**GOOD, **settings}) == []
