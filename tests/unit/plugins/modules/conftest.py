@@ -15,3 +15,9 @@ def umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def on_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Return warnings with the result, as on a host, though other tests import the controller."""
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
