@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Domain names, mail addresses and networks in the one form that DNS and the daemons compare.
+"""Normalise domain names, mail addresses and networks to the form that DNS and daemons compare.
 
 This module util is PRIVATE to the collection.
 """
@@ -15,15 +15,15 @@ from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _UNDERSCORED_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-# Of a dot-atom (RFC 5322 section 3.2.3) all that means nothing in a table, path or command of any
-# daemon. Dovecot lets the same into a user name (auth_username_chars, in accounts.conf).
+# A dot-atom (RFC 5322 section 3.2.3) without the characters that have a meaning in a table, path or
+# command of any daemon. Dovecot allows the same in user names (auth_username_chars).
 _LOCAL_PART = re.compile(r"[a-z0-9_'&=^~-]+(\.[a-z0-9_'&=^~-]+)*")
 _MISREAD = {
-    **dict.fromkeys("!%", "which old mail routes have in them, and Postfix follows those"),
-    **dict.fromkeys("${}", "with which variables are written"),
-    **dict.fromkeys("*?", "which stands for any other characters where doveadm takes a user"),
-    **dict.fromkeys("`|", "with which shells run commands"),
-    "#": "with which tables begin a comment",
+    **dict.fromkeys("!%", "which Postfix reads as sender-specified routing"),
+    **dict.fromkeys("${}", "which marks variables"),
+    **dict.fromkeys("*?", "which is a wildcard in doveadm user names"),
+    **dict.fromkeys("`|", "which makes shells run commands"),
+    "#": "which starts a comment in tables",
     "/": "which separates directories, and each account has one of its name",
     "+": "which separates a sub-address or the name of a device",
 }
@@ -34,7 +34,7 @@ _WORD = re.compile(r"[a-z0-9_-]+")
 
 
 class NamesError(Exception):
-    """A name that is not usable; the text says why and what would be right."""
+    """A name is not usable; the text has the reason and the remedy."""
 
 
 def _a_labels(name: str) -> str:
@@ -48,8 +48,8 @@ def _a_labels(name: str) -> str:
         raise NamesError(
             f"{name} has no unambiguous ASCII form; write its A-label (xn--…)"
         ) from error
-    # Python's codec is IDNA 2003, which maps some letters (ß to ss) to another registration than
-    # IDNA 2008 does (RFC 5894 section 7.2). Only what both agree on is converted silently.
+    # Python's codec implements IDNA 2003, which maps some letters (ß to ss) to a different domain
+    # than IDNA 2008 (RFC 5894 section 7.2). Only names on which both agree are converted.
     if back != unicodedata.normalize("NFKC", name).lower():
         raise NamesError(
             f"{name} means {ascii_name} in IDNA 2003 and another name in IDNA 2008;"
@@ -59,7 +59,7 @@ def _a_labels(name: str) -> str:
 
 
 def labels(name: str, underscore: bool = False) -> str:
-    """Return a domain name of any length in lower-case A-labels; see domain_name."""
+    """Return a domain name of one or more labels in lower-case A-labels; see domain_name."""
     ascii_name = _a_labels(name)
     if ascii_name.endswith("."):
         raise NamesError(f"{name} ends in a dot; leave it out")
@@ -79,17 +79,17 @@ def domain_name(name: str, underscore: bool = False) -> str:
 
     Args:
         name: the name in A-labels or U-labels.
-        underscore: whether a label may have one, as names of records do and names of hosts do not
-            (RFC 1123 section 2.1, RFC 8552).
+        underscore: whether labels may contain one: those of records may (RFC 8552), those of hosts
+            may not (RFC 1123 section 2.1).
 
     Raises:
-        NamesError: it is malformed, not fully qualified, or an IP address.
+        NamesError: the name is malformed, not fully qualified, or an IP address.
     """
     ascii_name = labels(name, underscore)
     if "." not in ascii_name:
         raise NamesError(f"{name} is not fully qualified; write it as in mx.example.org")
     if ascii_name.rpartition(".")[2].isdigit():
-        raise NamesError(f"{name} is an IP address; a name is needed, as in mx.example.org")
+        raise NamesError(f"{name} is an IP address; write a name, as in mx.example.org")
     return ascii_name
 
 
@@ -97,7 +97,7 @@ def selector(name: str) -> str:
     """Return a DKIM selector in lower case (one or more labels, RFC 6376 section 3.1).
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a selector.
     """
     if not all(_LABEL.fullmatch(label) for label in name.lower().split(".")):
         raise NamesError(
@@ -110,7 +110,7 @@ def address(text: str) -> str:
     """Return an address of this server in lower case, its domain in A-labels.
 
     Raises:
-        NamesError: it is not an address, or one that no account or alias can have.
+        NamesError: it is not an address, or not one that an account or alias can have.
     """
     local, at, domain = text.rpartition("@")
     if not (at and local):
@@ -121,8 +121,8 @@ def address(text: str) -> str:
         bad = next((character for character in local if character in _MISREAD), None)
         fault = f"has {bad} before the @, {_MISREAD[bad]}; " if bad else ""
         raise NamesError(
-            f"{text!r} cannot be an address of this server: {fault}possible are ASCII letters,"
-            " digits, any of _-'&=^~ and inner dots"
+            f"{text!r} cannot be an address of this server: {fault}use ASCII letters, digits, any"
+            " of _-'&=^~ and inner dots"
         )
     return f"{local.lower()}@{domain_name(domain)}"
 
@@ -137,7 +137,7 @@ def device(name: str) -> str:
     """Return the name of a device in lower case.
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a valid name.
     """
     return _word(name, "device")
 
@@ -146,18 +146,16 @@ def master(name: str) -> str:
     """Return the name of a master user in lower case.
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a valid name.
     """
     return _word(name, "master user")
 
 
 def login(text: str) -> str:
-    """Return a login name in normal form.
-
-    It is an account's address, one with +DEVICE in it, or *NAME of a master user.
+    """Return a login name in normal form: an address, one with +DEVICE, or *NAME of a master user.
 
     Raises:
-        NamesError: it is none of them.
+        NamesError: it is none of these.
     """
     if text.startswith("*"):
         return f"*{master(text[1:])}"
@@ -169,36 +167,36 @@ def login(text: str) -> str:
 
 
 def passwd_keys(name: str) -> tuple[str, ...]:
-    """Return the names under which Dovecot finds a login or account in a passwd-file.
+    """Return the names under which a passwd-file must list a login or account.
 
-    It looks for one with a backslash before each apostrophe (auth_request_str_escape in 2.3 and
-    2.4), but lists all accounts by the names that are there.
+    Dovecot looks a user up with a backslash before each apostrophe (auth_request_str_escape in 2.3
+    and 2.4), but lists all accounts under the names in the file.
     """
     return (name, name.replace("'", "\\'")) if "'" in name else (name,)
 
 
 def forward_address(text: str) -> str:
-    """Return an address anywhere, to which mail is sent on, with its domain in A-labels.
+    """Return an address on any server, as a target of forwarding, with its domain in A-labels.
 
-    Others may have any local part that RFC 5321 allows without quotes; only they know its case. But
-    with # at its beginning, the line of a table would be a comment.
+    The local part may be any that RFC 5321 allows without quotes, and keeps its case, which may
+    matter to the other server. A leading # would turn a line of a table into a comment.
 
     Raises:
-        NamesError: it is not an address, or begins with #.
+        NamesError: it is not an address, or starts with #.
     """
     local, at, domain = text.rpartition("@")
     if local.startswith("#"):
-        raise NamesError(f"{text!r} begins with #, with which tables begin a comment")
+        raise NamesError(f"{text!r} starts with #, which starts a comment in tables")
     if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
         raise NamesError(f"{text!r} is not an address, as in alice@example.org")
     return f"{local}@{domain_name(domain)}"
 
 
 def network(text: str) -> str:
-    """Return the address or network that a text is.
+    """Return an IP address or network unchanged.
 
     Raises:
-        NamesError: it is none.
+        NamesError: it is neither.
     """
     try:
         ipaddress.ip_network(text)
@@ -212,12 +210,12 @@ def network(text: str) -> str:
 
 
 def normal(parse: Callable[[str], str]) -> Callable[[str], str]:
-    """Make of a function above one that refuses names in any other form than the one it returns."""
+    """Wrap one of the functions above to refuse names that are not in normal form already."""
 
     def parse_normal(text: str) -> str:
         form = parse(text)
         if form != text:
-            fault = "has upper-case letters" if text.isascii() else "is not in A-labels (RFC 5890)"
+            fault = "has upper-case letters" if text.isascii() else "has non-ASCII letters"
             raise NamesError(f"{text} {fault}; write {form}")
         return form
 
