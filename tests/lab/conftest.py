@@ -9,12 +9,12 @@ import pytest
 
 from tests.lab.lab import COLLECTIONS, SCENARIO, use_names
 
-sys.path.append(str(COLLECTIONS))  # for tests that run a module in this process
+sys.path.append(str(COLLECTIONS))  # for tests that run a module in their own process
 use_names()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out on Debian 12 what would be seen there as on Debian 13; see CONTRIBUTING.md."""
+    """Skip tests on Debian 12 that need to run only once; see CONTRIBUTING.md."""
     if SCENARIO != "bookworm":
         return
     again = [item for item in items if item.get_closest_marker("once")]

@@ -93,7 +93,7 @@ def hash_fault(stored: object) -> str | None:
     if scheme not in GOOD_SCHEMES:
         return f"has the scheme {scheme}, which is weak or of unknown strength; {advice}"
     if not value.startswith(GOOD_SCHEMES[scheme]):
-        return f"is not a {scheme} hash, which starts with {GOOD_SCHEMES[scheme]}; {advice}"
+        return f"is not a hash of {scheme}, which starts with {GOOD_SCHEMES[scheme]}; {advice}"
     if ":" in value or not value.isascii() or not value.isprintable() or " " in value:
         return f"has a colon, a space or a line break, which no {scheme} hash has; {advice}"
     return None

@@ -157,7 +157,7 @@ def _network_sentence(
     pending = next(iter(waiting), None)
     if pending is None:
         return (
-            f"{server} cannot be reached over TCP ({why}): check the address and port, and that no"
+            f"{server} cannot be reached by TCP ({why}): check the address and port, and that no"
             " firewall drops TCP to it."
         )
     remedy = (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With another word for each setting the server works as well, in another way."""
+"""The server works with another value for each setting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = f"@{lab.ROOT}/lab/alternative.yml"
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Alice's certificate and key."""
+    """Alice's client certificate and key."""
     directory = tmp_path_factory.mktemp("certificates")
     certificate(directory, ALICE, "present", "-e", SETTINGS)
     return in_a_mail_program(directory, ALICE)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host gets another name, and what others know of the former one goes on to work."""
+"""The host gets a new name, and what others have cached of the old one keeps working."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def renamed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def made_before() -> str:
-    """The sender of a message that was forwarded under the former name."""
+    """The rewritten sender of a message that was forwarded under the old name."""
     mail = lab.message(BOB, TEAM)
     lab.send_from_peer(mail)
     arrived = lab.received_at_peer(mail).decode()
@@ -38,7 +38,7 @@ def made_before() -> str:
 
 @pytest.fixture(scope="module")
 def queued(made_before: str) -> EmailMessage:
-    """Another one that cannot leave before the host has its new name."""
+    """Another forwarded message that stays queued until the host has its new name."""
     mail = lab.message(BOB, TEAM)
     lab.on("peer", "systemctl stop postfix")
     swaks = f"swaks --server {lab.MX} --tls --from {BOB} --to {TEAM} --data -"
@@ -49,7 +49,7 @@ def queued(made_before: str) -> EmailMessage:
 
 @pytest.fixture(scope="module")
 def run(queued: EmailMessage) -> str:
-    """What the run says that gives the host its new name; it does what the check said."""
+    """Rename the host, as predicted by check mode, and return the output of the run."""
     try:
         predicted = lab.changed(renamed("--check"))
         run = renamed()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Port 25 with DNS lists that fail, and with what is off by default."""
+"""Port 25 with DNS lists that fail, and with settings that are off by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.lab.wire import wire
 PORT25 = str(Path(__file__).with_name("port25.yml"))
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
-# Addresses of the peer. Neither has a name; the second is permitted by the lab's settings.
+# Addresses of peer. Neither has a name; the second is permitted by the lab's settings.
 NAMELESS, PERMITTED = "198.18.0.67", "198.18.0.81"
 TO_ALICE = ("EHLO client.example.net\r\n", f"MAIL FROM:<{BOB}>\r\n", f"RCPT TO:<{ALICE}>\r\n")
 
@@ -43,7 +43,7 @@ def changed_settings() -> Iterator[None]:
         mail_host_addresses=["198.18.0.10", "2001:2:0:10::10"],
         rspamd_greylist=True,
         rspamd_greylist_delay=3,
-        # Who is permitted never waits.
+        # Permitted clients never wait.
         rspamd_senders={},
     )
     assert run.returncode == 0, run.stdout
@@ -104,7 +104,7 @@ def test_mail_that_is_too_large_is_refused_also_without_saying_so() -> None:
 
 
 def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
-    # The same text, or the same sender, is known for a day.
+    # Greylisting remembers the same text or sender for a day.
     mail = lab.message(BOB, ALICE, f"Cheap watches {uuid.uuid4()}")
     envelope = (TO_ALICE[0], f"MAIL FROM:<{uuid.uuid4()}@example.net>\r\n", TO_ALICE[2])
     data = mail.as_string().replace("\n", "\r\n") + ".\r\n"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail leaves by the smarthost of its sender and with the TLS that is said for its destination."""
+"""Mail uses the smarthost of its sender and the TLS policy of its destination."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_mail_goes_in_clear_text_where_the_policy_says_none() -> None:
 
 
 def test_mail_waits_where_the_policy_is_not_met() -> None:
-    # At port 25 it has a certificate that only DANE vouches for.
+    # Its certificate on port 25 is verified only by DANE.
     mail = lab.message(ALICE, "bob@relay.example.net")
 
     lab.submit(mail)
@@ -94,7 +94,7 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
 
 
 def bring(recipient: str) -> EmailMessage:
-    """Have another server bring a message for somebody whose mailbox is not here."""
+    """Deliver a message from another server, for a mailbox on a third one."""
     mail = lab.message(BOB, recipient)
     swaks = f"swaks --server {lab.MX} --from {BOB} --to {recipient} --data -"
     lab.on("peer", swaks, mail.as_string())
@@ -111,7 +111,7 @@ def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain
 
 
 def test_no_other_server_is_told_the_password_of_a_smarthost() -> None:
-    # It offers a login, and the sender is one for whom there is a password.
+    # The server offers authentication, and there is a password for the sender.
     mail = lab.message("bookshop@shop.example.org", "bob@guild.example.net")
 
     lab.submit(mail, login=DAVE)

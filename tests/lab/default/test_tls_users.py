@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users send mail by certificates: beside their password, or instead of it."""
+"""Users send mail with client certificates, in addition to their password or instead of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRANK, LOBBY = "frank@example.org", "lobby@example.org"
 
 
 def refusal(mail: EmailMessage, pem: Path | None, login: str | None) -> str:
-    """What a mail program is told of a message that may not go."""
+    """Return the reply to a mail program whose message is refused."""
     with pytest.raises(smtplib.SMTPException) as refused:
         send(mail, pem, login)
     return str(refused.value)
@@ -31,10 +31,10 @@ def refusal(mail: EmailMessage, pem: Path | None, login: str | None) -> str:
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory, have: Have) -> tuple[Path, str]:
-    """The administrator's directory, and what the runs showed that filled it."""
+    """Issue certificates; return the administrator's directory and the output of the runs."""
     directory = tmp_path_factory.mktemp("certificates")
     have(mail_client_certificates="required")
-    # Those of an earlier run of these tests are void.
+    # Start without certificates of an earlier run of these tests.
     lab.on("mx", "echo {} >/etc/pillarbox/clients/certificates.json")
     accounts = (ALICE, DAVE, FRANK, LOBBY)
     shown = "".join(certificate(directory, account).stdout for account in accounts)

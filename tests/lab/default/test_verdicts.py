@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found out about mail is told to its reader, and the operator's word on senders counts."""
+"""Users can read the results of the checks, and the operator's rules for senders apply."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.lab.wire import wire
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
 PARTNER = "partner@example.net"
-# To Alice, Carol and bob@example.net, who is elsewhere.
+# Members: Alice, Carol and bob@example.net, who is on another server.
 TEAM = "team@example.org"
-# Another address of the peer, that the lab's settings permit here and at port 25.
+# Another address of peer, which the lab's settings permit here and at port 25.
 PERMITTED = "198.18.0.81"
 BANK = "dmarc=pass header.from=bank.example"
 
@@ -30,7 +30,7 @@ def headers(mail: bytes) -> Message:
 
 
 def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
-    """A message that looks like spam, though not so much that it would be refused."""
+    """Return a message that looks like spam, but below the score for rejection."""
     mail = lab.message(sender, recipient)
     mail.replace_header("Subject", str(mail["Subject"]).upper())
     for name in ("To", "Date", "Message-ID"):
@@ -39,7 +39,7 @@ def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
 
 
 def brought(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> str:
-    """What the mail host answers when the peer brings a message, from one of its addresses."""
+    """Deliver a message from one of peer's addresses, and return the mail host's reply."""
     envelope = [f"MAIL FROM:<{mail['From']}>", f"RCPT TO:<{recipient}>", "DATA"]
     sends = [f"{line}\r\n" for line in ("EHLO peer.example.net", *envelope)]
     (replies,) = wire((*sends, mail.as_string().replace("\n", "\r\n") + "\r\n.\r\n"), client=client)
@@ -48,7 +48,7 @@ def brought(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> 
 
 @pytest.fixture(scope="module")
 def forwarded() -> EmailMessage:
-    """A message with forged results to a list with somebody elsewhere in it."""
+    """Send a message with forged results to a list with a member on another server."""
     mail = lab.message(BOB, TEAM)
     for name in ("mx.example.org", "mx", "other.example.com"):
         mail["Authentication-Results"] = f"{name}; {BANK}"
@@ -88,7 +88,7 @@ def test_mail_that_goes_on_is_sealed_and_a_seal_is_checked(forwarded: EmailMessa
     assert (verdict, len(sets)) == (dkim.CV_Pass, 1), why
     assert b"d=example.org" in headers(sealed)["ARC-Seal"].encode()
 
-    # It comes back, as by a server that forwards it and seals nothing.
+    # Return it, as a server does that forwards without sealing.
     lab.on("peer", f"sendmail -f {BOB} carol@example.org", sealed.decode())
 
     def back() -> bytes | None:

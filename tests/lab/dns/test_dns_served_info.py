@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records a secondary serves already, found by the resolver and asked of it alone."""
+"""Which records the secondary serves, when the resolver finds no other server."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ansible_collections.pillarbox.mail.plugins.modules import dns_served_info
 from tests.lab.dns.bind import Bind
 from tests.lab.dns.services import LOOPBACK
 
-# The names that are served, and why each of the others is not.
+# The served names, and for the others the reason.
 See = Callable[..., tuple[list[str], dict[str, str]]]
 OLD, NEW = "v=DKIM1; k=rsa; p=T0xE", "v=DKIM1; k=rsa; p=TkVX"
 
 
 @pytest.fixture
 def see(bind: Bind, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> See:
-    """The module; the primary answers as the resolver, the secondary is the zone's only server."""
+    """Run the module with the primary as resolver and the secondary as the zone's only server."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port, resolver.lifetime = [LOOPBACK], bind.port, 2
     real = served.unserved

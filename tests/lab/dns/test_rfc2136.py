@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rfc2136 provider against a real BIND; dig and nsupdate are the other side."""
+"""The rfc2136 provider with a real BIND; dig and nsupdate check and change its zones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DKIM = "v=DKIM1; k=rsa; p=" + "A" * 390
 
 
 def bring(provider, records):
-    """What the module does; whether it changed something."""
+    """Do what the module does; return whether it made changes."""
     plans = provider.plan(records)
     provider.apply(plans)
     return any(plan.changed for plan in plans)
@@ -198,7 +198,7 @@ def test_a_race_that_is_always_lost_ends(bind, records, monkeypatch):
         return build_updates(plan)
 
     monkeypatch.setattr(rfc2136, "build_updates", meddle)
-    with pytest.raises(DnsError, match=f"zone {zone} changed by others 5 times"):
+    with pytest.raises(DnsError, match=f"zone {zone} at .* were changed by others 5 times"):
         provider.apply(plans)
     assert '"v=spf1 -all"' in bind.dig(zone, "TXT", "+short")
 
@@ -221,7 +221,7 @@ def test_a_cname_in_the_way_is_refused_before_anything_is_sent(bind, records):
     zone = bind.zone()
     provider = bind.provider()
     wanted = records((zone, "MX", ["10 mx."]), (f"alias.{zone}", "TXT", ["v=spf1 -all"]))
-    with pytest.raises(DnsError, match=rf"CNAME to mx\.{zone}\. at alias.*remove the alias"):
+    with pytest.raises(DnsError, match=rf"CNAME to mx\.{zone}\. at alias.*remove the CNAME"):
         bring(provider, wanted)
     assert provider.updates_sent == 0
 
@@ -263,7 +263,7 @@ def test_clocks_that_differ_are_named(bind, records, monkeypatch):
     zone = bind.zone()
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - 1000)
-    with pytest.raises(DnsError, match="disagree about the time.*BADTIME.*NTP"):
+    with pytest.raises(DnsError, match="clocks of .* differ.*BADTIME.*NTP"):
         bring(bind.provider(), records((zone, "MX", ["10 mx.example.org."])))
 
 
@@ -272,7 +272,7 @@ def test_clocks_that_differ_are_named(bind, records, monkeypatch):
     [
         ("static.example.net", "MX", "update of zone static.example.net with REFUSED.*static"),
         ("example.com", "MX", "query for example.com MX with REFUSED: it does not serve"),
-        ("x.child.ZONE", "MX", r"no authority for the query for x\.child\..*delegated"),
+        ("x.child.ZONE", "MX", r"not authoritative for the query for x\.child\..*delegated"),
         ("ZONE", "NS", "NS is refused"),
     ],
 )
@@ -303,9 +303,9 @@ def test_the_zone_of_a_name_is_found(bind, records, server, name, rdtype, value)
 def test_a_zone_that_is_none_is_refused(bind, records):
     zone = bind.zone()
     wanted = records((zone, "MX", ["10 mx."]))
-    with pytest.raises(DnsError, match="lies in none of the zones given or found"):
+    with pytest.raises(DnsError, match="is in none of the zones given or found"):
         bind.provider(zones=[to_name("example.net")]).plan(wanted)
-    with pytest.raises(DnsError, match=f"mx.{zone} is not the top of a zone"):
+    with pytest.raises(DnsError, match=f"mx.{zone} is not a zone of"):
         bind.provider(zones=[to_name(f"mx.{zone}")]).plan(records((f"mx.{zone}", "MX", ["10 mx."])))
 
 
@@ -320,7 +320,7 @@ def test_an_update_at_a_secondary_is_refused_as_not_authoritative(bind, records)
 @pytest.mark.parametrize("name", ["no host", "ns1..example.org", "x" * 64])
 def test_a_server_whose_name_leads_nowhere_is_named(records, name):
     provider = Rfc2136(Server(name, name))
-    with pytest.raises(DnsError, match=rf"server {name} cannot be resolved here .*its address"):
+    with pytest.raises(DnsError, match=rf"cannot resolve the name of server {name} .*its address"):
         provider.plan(records(("example.org", "MX", ["10 mx."])))
 
 
@@ -343,7 +343,7 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
     provider = bind.provider()
     provider.primary = replace(provider.primary, timeout=0.3)
     plans = provider.plan([record for some in wanted for record in some])
-    message = f"update of zone ({'|'.join(zones)}) unanswered .*run again to finish"
+    message = f"did not answer the update of zone ({'|'.join(zones)}) .*run again to finish"
     with bind.stopped(), pytest.raises(DnsError, match=message):
         provider.apply(plans)
     differences = []
@@ -352,7 +352,7 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
         mx = f"{zone}. 3600 IN MX 10 mx.example.org."
         differences.append({spf, spf.replace("-all", "mx -all"), mx})
     for zone, old, difference in zip(zones, before, differences, strict=True):
-        # In one look, as the server may only now take up what it was sent.
+        # In a single query, as the server may process the updates only now.
         assert set(old) ^ set(bind.zone_lines(zone)) in (set(), difference)
     bring(bind.provider(), [record for some in wanted for record in some])
     for zone, old, difference in zip(zones, before, differences, strict=True):
@@ -400,7 +400,7 @@ def test_does_not_wait_for_the_primary_itself(bind, records):
     zone = bind.zone()
     provider = bind.provider(secondaries_port=bind.port)
     plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
-    provider.wait(plans, 0)  # nothing was applied, and nobody but the primary has to serve it
+    provider.wait(plans, 0)  # nothing was applied, and only the primary serves the zone
 
 
 @pytest.mark.parametrize("target", ["nowhere.ZONE", "alias.ZONE", "_dmarc.ZONE"])
@@ -409,7 +409,7 @@ def test_a_host_without_an_address_is_refused_before_anything_is_sent(bind, reco
     provider = bind.provider()
     target = target.replace("ZONE", zone)
     for rdtype, value in (("MX", f"10 {target}."), ("SRV", f"0 1 993 {target}.")):
-        with pytest.raises(DnsError, match=f"has no address of {target}, the host that {zone} "):
+        with pytest.raises(DnsError, match=f"has no address for {target}, the target of {zone} "):
             provider.plan(records((zone, rdtype, [value])))
     assert provider.updates_sent == 0
     provider.published = [to_name(target)]

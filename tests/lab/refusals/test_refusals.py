@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong ends in one message with the remedy, and the host stays as it was.
+"""Each mistake ends in one message with the remedy, and leaves the host unchanged.
 
-The tests go on from one another: a bare host, a first run that stops at each outer party in turn, a
-finished host, and a broken template on it.
+The tests build on each other: a bare host, a first run that fails at each external service in turn,
+a finished host, and a broken template on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOT_THE_KEY = "bm90IHRoZSBrZXkgdGhhdCBpcyBrbm93biB0aGVyZQ=="
 
 
 def refusal(collections: Path = lab.COLLECTIONS, **settings: object) -> str:
-    """The one message with which site.yml fails."""
+    """Return the only message with which site.yml fails."""
     run = lab.site(collections=collections, **settings)
     assert run.returncode != 0, run.stdout
     messages = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
@@ -38,7 +38,7 @@ def refusal(collections: Path = lab.COLLECTIONS, **settings: object) -> str:
 
 
 def listening() -> set[str]:
-    """The TCP ports that the mail host serves to others."""
+    """Return the TCP ports on which the mail host accepts connections from outside."""
     return set(re.findall(r"(?:0\.0\.0\.0|\*|\[::\]):(\d+) ", lab.on("mx", "ss -Hltn")))
 
 
@@ -59,7 +59,7 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
         "mail_hostname",
         "did you mean password?",
         "elsewhere.example",
-        "must begin with its scheme",
+        "must start with its scheme",
         "tsig_secret",
     ):
         assert part in told, told
@@ -72,7 +72,7 @@ def test_a_host_name_without_an_address_is_told_before_anything_is_touched() -> 
 
     told = refusal(mail_hostname="imap.example.org")
 
-    assert "198.18.0.53 has no address of imap.example.org" in told, told
+    assert "198.18.0.53 has no address for imap.example.org" in told, told
     assert "mail_host_addresses" in told, told
     assert lab.on("mx", LIST) == before
 
@@ -166,9 +166,9 @@ def test_what_only_a_running_postfix_finds_wrong_fails_every_run_until_it_is_men
 
 
 def configuration() -> list[str]:
-    """All files below /etc of the mail host with their attributes.
+    """Return all files below /etc of the mail host with their attributes.
 
-    Each run notes there what the name servers serve, which is no configuration.
+    Except a record of the served DNS records, which each run writes there.
     """
     notes = tuple(f"/etc/pillarbox/tls{name} " for name in ("", "/.lock", "/ring.json"))
     lines = lab.on("mx", LIST).splitlines()
@@ -176,7 +176,7 @@ def configuration() -> list[str]:
 
 
 def with_changed_file(directory: Path, name: str, old: str, new: str) -> Path:
-    """A copy of the collection in which one file says something else."""
+    """Return a copy of the collection with one changed file."""
     copy = directory / "ansible_collections/pillarbox/mail"
     for part in ("galaxy.yml", "meta", "playbooks", "plugins", "roles"):
         source = lab.ROOT / part

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On mx: python3 killed.py STEP ARGUMENT…: the renewal program, which a power cut ends at a step.
+"""On mx: python3 killed.py STEP ARGUMENT…: run the renewal program, and kill it at a step.
 
-A step is what changes the ring's directory or has the daemons load it.
+A step is an operation that changes the ring's directory or makes the daemons reload it.
 """
 
 import os

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host without mailboxes hands mail on, and only its own networks may send by it.
+"""A host without mailboxes relays mail, and only its own networks may send through it.
 
-Peer is the inside server by its IPv4 address, and somebody else by its IPv6 address, as
-lab/router.yml says.
+Peer is the inside server by its IPv4 address, and an outside one by its IPv6 address, as in
+lab/router.yml.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from tests.lab import lab
 from tests.lab.runs import runs
 
-# By which address of the host mail is brought decides by which of peer's it comes.
+# The address family of the host's address decides which address peer uses.
 FROM_INSIDE, FROM_OUTSIDE = "198.18.0.10", "2001:2:0:10::10"
 BOB = "bob@example.net"
 CLERK = "bob@example.org"
@@ -28,7 +28,7 @@ GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 @pytest.fixture(scope="module", autouse=True)
 def inside_server() -> Iterator[None]:
-    """Peer has the mailboxes of example.org, and nothing else tells it so."""
+    """Let peer host the mailboxes of example.org."""
     domains = "$(postconf -xh mydestination)"
     lab.on("peer", f'postconf -e "mydestination={domains}, example.org"; postfix reload')
     yield
@@ -36,7 +36,7 @@ def inside_server() -> Iterator[None]:
 
 
 def bring(mail: EmailMessage, to: str, sender: str | None = None) -> str:
-    """Bring a message to the router, and return its last answer but the one to QUIT."""
+    """Send a message to the router, and return its last reply before that to QUIT."""
     author = mail["From"] if sender is None else sender
     swaks = f"swaks --server {to} --from '{author}' --to {mail['To']} --data -"
     dialogue = lab.on("peer", f"{swaks} --helo peer.example.net", mail.as_string(), check=False)
@@ -68,7 +68,7 @@ def test_spam_for_the_inside_is_refused() -> None:
 @pytest.mark.parametrize("stranger", ["stranger@example.org", "stranger@club.example.net"])
 def test_who_is_unknown_inside_is_refused(stranger: str) -> None:
     def refused() -> str | None:
-        # 450 as long as the inside server has not answered.
+        # 450 until the inside server has answered.
         answer = bring(lab.message(BOB, stranger), FROM_OUTSIDE)
         return answer if answer.startswith("550 5.1.1") else None
 

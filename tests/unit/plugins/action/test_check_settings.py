@@ -97,7 +97,7 @@ mail_users:
         "- mail_users['alice@example.org'].password: cannot be evaluated: 'vault_alice' is undefin",
         "- mail_users['bob@example.org'].password_hash: has the scheme PLAIN, which is weak",
         "- mail_users['carol@example.org']: has both password and password_hash",
-        "- mail_users['carol@example.org'].password_hash: must begin with its scheme",
+        "- mail_users['carol@example.org'].password_hash: must start with its scheme",
     ):
         assert expected in done.stdout
     assert "hunter2" not in done.stdout

@@ -114,7 +114,7 @@ def test_says_what_is_missing(run: Run, options: dict[str, Any], message: str) -
         ("ca.key", "nonsense", "is not a private key in PEM"),
         ("ca.pem", "nonsense", "ca.pem is not a certificate in PEM"),
         ("certificates.json", "{", "certificates.json is damaged: restore it from a backup"),
-        ("certificates.json", "[]", "certificates.json is no list of certificates"),
+        ("certificates.json", "[]", "certificates.json is not a list of certificates"),
     ],
 )
 def test_makes_no_new_ca_in_the_place_of_a_damaged_one(

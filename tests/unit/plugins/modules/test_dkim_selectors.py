@@ -121,7 +121,7 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
     ledger.parent.mkdir()
     ledger.write_text("{")
     refused = run(**FIRST)
-    assert "dkim.json is no ledger of DKIM keys" in refused["msg"]
+    assert "dkim.json is not a ledger of DKIM keys" in refused["msg"]
     assert "restore it from a backup" in refused["msg"]
     assert ledger.read_text() == "{"
 
@@ -130,7 +130,7 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
     ("options", "message"),
     [
         ({"compromised": True}, "compromised needs rotate"),
-        ({"rotate": ["example.com"]}, "example.com cannot have its keys rotated"),
+        ({"rotate": ["example.com"]}, "the keys of example.com cannot be rotated"),
         ({"selectors": {"r1": {}}}, "selector r1 of example.org is {}: it needs a type"),
         ({"prepared": [], "served": []}, "mutually exclusive"),
     ],

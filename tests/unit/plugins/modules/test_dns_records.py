@@ -88,7 +88,7 @@ def test_takes_the_text_of_the_filter_for_the_list_and_does_not_repeat_it(run, t
 )
 def test_a_text_that_is_no_list_of_records_is_refused(run, tmp_path, text):
     failed = run(provider="zonefile", path=str(tmp_path), records_text=text)
-    assert "records_text is not what the filter mail_records returns" in failed["msg"]
+    assert "records_text is not the output of the filter mail_records" in failed["msg"]
 
 
 def test_dnspython_is_asked_for(run, monkeypatch):

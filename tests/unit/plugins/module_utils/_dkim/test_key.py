@@ -103,10 +103,10 @@ def test_openssl_agrees_on_a_new_ed25519_key() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "holds 0 bytes"),
+        (b"", "contains 0 bytes"),
         (b"hello, world", "neither PEM nor base64"),
-        (base64.b64encode(b"x" * 31), "holds 31 bytes"),
-        (base64.b64encode(b"x" * 64), "public half is not that of its seed"),
+        (base64.b64encode(b"x" * 31), "contains 31 bytes"),
+        (base64.b64encode(b"x" * 64), "public half does not match its seed"),
         (b"-----BEGIN PRIVATE KEY-----\n", "not a private key"),
     ],
 )

@@ -270,9 +270,9 @@ def test_domains_without_mail_keep_their_keys_as_they_are() -> None:
         (
             {"r1": {"type": "rsa", "state": "active"}},
             {"rotate": [DOMAIN]},
-            "the settings hold each of them in a state",
+            "the settings fix the state of each",
         ),
-        (BOTH, {"rotate": ["example.com"]}, "example.com cannot .* it is no domain of this server"),
+        (BOTH, {"rotate": ["example.com"]}, "example.com cannot .* not a domain of this server"),
     ],
 )
 def test_what_cannot_be_is_refused(selectors: Any, options: Any, message: str) -> None:
@@ -295,7 +295,7 @@ def test_a_domain_may_have_selectors_of_its_own_and_a_parked_one_has_none() -> N
 @pytest.mark.parametrize(
     ("life", "text"),
     [
-        ("r2 future", "signs once every name server has its record"),
+        ("r2 future", "signs once every name server serves its record"),
         ("r2 active", "replaced from 2027-11-20 on"),
         ("r1 retired 4", "is retired since 2026-11-16; revoked from 2026-11-30 on"),
         ("r1 revoked", "removed from 2026-12-20 on"),
@@ -326,5 +326,5 @@ def test_the_ledger_says_what_it_was_told_and_reads_it_back() -> None:
     ],
 )
 def test_what_is_no_ledger_is_refused(text: str) -> None:
-    with pytest.raises(LedgerError, match="is no ledger of DKIM keys"):
+    with pytest.raises(LedgerError, match="is not a ledger of DKIM keys"):
         parse(text)

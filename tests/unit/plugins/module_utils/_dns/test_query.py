@@ -58,9 +58,9 @@ def other_name(query):
     [
         (
             dns.message.make_query("example.org", "MX"),
-            "left the query for example.org MX unanswered",
+            "did not answer the query for example.org MX",
         ),
-        (dns.update.UpdateMessage("example.org"), "left the update of zone example.org unanswered"),
+        (dns.update.UpdateMessage("example.org"), "did not answer the update of zone example.org"),
     ],
 )
 def test_silence_is_named_with_what_it_leaves_open(serve, message, text):
@@ -71,9 +71,9 @@ def test_silence_is_named_with_what_it_leaves_open(serve, message, text):
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (lambda query: reply_to(query).to_wire()[:-3], "sends an answer that cannot be used"),
-        (lambda query: other_name(query).to_wire(), "answers something other than the query for"),
-        (lambda query: b"\xff\xff" + reply_to(query).to_wire()[2:], "something that was not asked"),
+        (lambda query: reply_to(query).to_wire()[:-3], "sent an invalid answer"),
+        (lambda query: other_name(query).to_wire(), "does not match the query for"),
+        (lambda query: b"\xff\xff" + reply_to(query).to_wire()[2:], "sent an answer to no query"),
     ],
 )
 def test_an_answer_to_something_else_is_refused(serve, answer, text):

@@ -31,17 +31,21 @@ def guide():
 @pytest.mark.parametrize(
     ("provider_class", "options", "message"),
     [
-        ("OvhProvider", {}, "'OvhProvider' is no class in a module: write it as in octodns_"),
+        ("OvhProvider", {}, "'OvhProvider' is not a class in a module: write it as in octodns_"),
         (
             "octodns_nowhere.NowhereProvider",
             {},
             "octodns_nowhere.NowhereProvider cannot be imported.*`pip install octodns-nowhere`",
         ),
-        ("octodns_ovh.Ovh", {}, "octodns_ovh.Ovh is no octoDNS provider: .* octodns_ovh.OvhProvi"),
-        ("json.JSONDecoder", {}, "json.JSONDecoder is no octoDNS provider: the module has none"),
-        (OVH, {"endpoint": "ovh-eu"}, "missing 3 required.*knows endpoint, application_key"),
-        (OVH, {**KEYS, "endpoint": "ovh-xx"}, r"does not take these provider_options \(Invalid"),
-        (POWERDNS, {"host": "a", "api_key": "b", "prot": 1}, "'prot'.*knows host, api_key, port"),
+        ("octodns_ovh.Ovh", {}, "octodns_ovh.Ovh is not an octoDNS provider: .* octodns_ovh.Ovh"),
+        ("json.JSONDecoder", {}, "json.JSONDecoder is not an octoDNS provider: .* has none"),
+        (OVH, {"endpoint": "ovh-eu"}, "missing 3 required.*supports endpoint, application_key"),
+        (OVH, {**KEYS, "endpoint": "ovh-xx"}, r"rejects these provider_options \(Invalid"),
+        (
+            POWERDNS,
+            {"host": "a", "api_key": "b", "prot": 1},
+            "'prot'.*supports host, api_key, port",
+        ),
     ],
 )
 def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options, message):
@@ -57,7 +61,7 @@ def test_the_classes_of_the_guide_take_their_options(provider_class, options):
 
 def test_octodns_itself_is_asked_for(monkeypatch):
     monkeypatch.setattr(classes, "HAS_OCTODNS", False)
-    with pytest.raises(DnsError, match="needs the Python package octodns, version 1.22"):
+    with pytest.raises(DnsError, match="needs the Python package octodns, at least 1.22"):
         factory(OVH, KEYS)
 
 

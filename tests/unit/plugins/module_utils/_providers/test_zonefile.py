@@ -104,7 +104,7 @@ def test_given_zones_take_the_longest_that_fits_and_nothing_lies_outside(tmp_pat
     zones = [to_name("example.org"), to_name("sub.example.org")]
     plans = Zonefile(str(tmp_path), zones).plan(records(("a.sub.example.org", "A", ["192.0.2.1"])))
     assert [plan.path for plan in plans] == [str(tmp_path / "sub.example.org.zone")]
-    with pytest.raises(DnsError, match="a.example.net A lies in none of the zones"):
+    with pytest.raises(DnsError, match="a.example.net A is in none of the zones"):
         Zonefile(str(tmp_path), zones).plan(records(("a.example.net", "A", ["192.0.2.1"])))
 
 

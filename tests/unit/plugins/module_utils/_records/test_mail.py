@@ -373,9 +373,9 @@ def test_idn_domains_are_published_as_a_labels():
 @pytest.mark.parametrize(
     ("settings", "keys", "message"),
     [
-        ({"domains": {}}, [], "without 'hostname'"),
+        ({"domains": {}}, [], "lacks 'hostname'"),
         ({**SETTINGS, "host_addresses": ["mx"]}, [], "host_addresses: 'mx' does not appear to be"),
-        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "without 'mode'"),
+        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "lacks 'mode'"),
         ({**SETTINGS, "hostname": "mx"}, [], "mx is not fully qualified"),
         ({**SETTINGS, "domains": {"a b": {}}}, [], "'a b' is not a domain name"),
         (SETTINGS, [{**key(), "public_key": "junk"}], "the current ecdsa key is not a readable"),

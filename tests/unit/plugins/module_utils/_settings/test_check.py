@@ -136,7 +136,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_hostname",
             "mx.müller.example",
-            "mail_hostname: mx.müller.example is not in A-labels (RFC 5890); write"
+            "mail_hostname: mx.müller.example has non-ASCII letters; write"
             " mx.xn--mller-kva.example",
         ),
         (
@@ -166,7 +166,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_domains",
             {"example.org": {}, "Müller.example": {}},
-            "mail_domains['Müller.example']: Müller.example is not in A-labels (RFC 5890); write"
+            "mail_domains['Müller.example']: Müller.example has non-ASCII letters; write"
             " xn--mller-kva.example",
         ),
         (
@@ -309,7 +309,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_backup_mx",
             {"198.18.0.20": 20},
-            "mail_backup_mx['198.18.0.20']: 198.18.0.20 is an IP address; a name is needed",
+            "mail_backup_mx['198.18.0.20']: 198.18.0.20 is an IP address; write a name",
         ),
         (
             "mail_backup_mx",
@@ -366,7 +366,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         (
             "mail_users",
             {"alice@müller.example": {"password": "x"}},
-            "mail_users['alice@müller.example']: alice@müller.example is not in A-labels"
+            "mail_users['alice@müller.example']: alice@müller.example has non-ASCII letters"
             " (RFC 5890); write alice@xn--mller-kva.example",
         ),
         (

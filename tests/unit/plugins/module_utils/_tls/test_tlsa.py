@@ -86,10 +86,10 @@ def test_a_ca_can_be_pinned(pki: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "usage", "selector", "reason"),
     [
-        ("certificate", 2, 1, "is a server's certificate, and usage 2 names a CA"),
-        ("key and chain", 2, 0, "is a server's certificate, and usage 2 names a CA"),
-        ("public key", 2, 1, "is a bare key, and usage 2 names a CA"),
-        ("private key", 3, 0, "is a bare key, and selector 0 is a digest of a certificate"),
+        ("certificate", 2, 1, "is a server's certificate, but usage 2 needs a CA"),
+        ("key and chain", 2, 0, "is a server's certificate, but usage 2 needs a CA"),
+        ("public key", 2, 1, "is a bare key, but usage 2 needs a CA"),
+        ("private key", 3, 0, "is a bare key, but selector 0 needs a certificate"),
     ],
 )
 def test_refuses_records_that_would_not_match(
@@ -102,7 +102,7 @@ def test_refuses_records_that_would_not_match(
 
 def test_refuses_a_key_of_another_certificate(pki: Path) -> None:
     data = (pki / "stranger.key").read_bytes() + (pki / "mx.pem").read_bytes()
-    with pytest.raises(TlsaError, match="do not belong together"):
+    with pytest.raises(TlsaError, match="do not match"):
         load(data)
 
 
