@@ -59,7 +59,7 @@ def run(queued: EmailMessage) -> str:
     return run.stdout
 
 
-def test_the_run_names_what_is_left_of_the_former_name(run: str) -> None:
+def test_the_run_lists_what_is_left_of_the_old_name(run: str) -> None:
     assert f"mx was {lab.MX} before" in run
     for record in ("A", "AAAA", "CAA", "TXT"):
         assert f"- in the DNS, {lab.MX} {record}" in run
@@ -76,7 +76,7 @@ def test_forwarded_mail_in_the_queue_leaves_with_a_sender_at_the_new_name(
     assert "spf=pass" in lab.verdicts(arrived)
 
 
-def test_a_bounce_to_a_sender_of_before_comes_back(run: str, made_before: str) -> None:
+def test_a_bounce_to_a_sender_at_the_old_name_comes_back(run: str, made_before: str) -> None:
     bounce = lab.message("MAILER-DAEMON@example.net", made_before)
     lab.on("peer", f"sendmail -f '' '{made_before}'", bounce.as_string())
     assert b"for <bob@example.net>" in lab.received_at_peer(bounce)
@@ -100,13 +100,13 @@ def test_the_certificate_is_for_both_names(run: str) -> None:
             pass
 
 
-def test_who_is_not_known_at_the_former_name_is_refused(run: str, made_before: str) -> None:
+def test_unknown_recipients_at_the_old_name_are_refused(run: str, made_before: str) -> None:
     for stranger in (f"nobody@{lab.MX}", made_before.replace("=bob@", "=eve@")):
         swaks = f"swaks --server {NEW} --tls --from {BOB} --to '{stranger}' --quit-after RCPT"
         assert "Relay access denied" in lab.on("peer", swaks, check=False)
 
 
-def test_the_next_run_changes_nothing_and_says_it_again_until_it_is_told_to_forget(
+def test_the_next_run_changes_nothing_and_repeats_the_list_until_the_old_name_is_dropped(
     run: str,
 ) -> None:
     again = renamed()

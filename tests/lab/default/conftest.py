@@ -19,23 +19,23 @@ from tests.lab import lab
 from tests.lab.bogus import TAMPERED
 
 PLAYBOOK = str(Path(__file__).with_name("tls.yml"))
-Have = Callable[..., None]
+Configure = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def have() -> Iterator[Have]:
+def configure() -> Iterator[Configure]:
     """Apply settings in addition to the inventory's, and restore the inventory's at the end."""
     present: dict[str, Any] = {}
 
-    def have(**settings: Any) -> None:
+    def configure(**settings: Any) -> None:
         nonlocal present
         if settings != present:
             run = lab.playbook(PLAYBOOK, **settings)
             assert run.returncode == 0, run.stdout
             present = settings
 
-    yield have
-    have()
+    yield configure
+    configure()
 
 
 # The fixtures that apply one of the configurations below.
@@ -43,26 +43,26 @@ STATES = {"certificate_required", "compatible_with_policies", "issued", "strict_
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_state(have: Have, request: pytest.FixtureRequest) -> None:
+def no_state(configure: Configure, request: pytest.FixtureRequest) -> None:
     """Restore the inventory's settings for all other test files."""
     tests = [test for test in request.session.items if test.path == request.path]
     if not any(STATES & set(getattr(test, "fixturenames", ())) for test in tests):
-        have()
+        configure()
 
 
 @pytest.fixture
-def compatible_with_policies(have: Have) -> None:
-    have(mail_tls_profile="compatible", mail_mta_sts_outbound=True, mail_tls_policy={})
+def compatible_with_policies(configure: Configure) -> None:
+    configure(mail_tls_profile="compatible", mail_mta_sts_outbound=True, mail_tls_policy={})
 
 
 @pytest.fixture
-def certificate_required(have: Have) -> None:
-    have(mail_client_certificates="required")
+def certificate_required(configure: Configure) -> None:
+    configure(mail_client_certificates="required")
 
 
 @pytest.fixture
-def strict_or_by_certificate(have: Have) -> None:
-    have(
+def strict_or_by_certificate(configure: Configure) -> None:
+    configure(
         mail_tls_profile="strict",
         mail_client_certificates="sufficient",
         # No policy for any other destination in the tests.

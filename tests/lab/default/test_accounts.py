@@ -82,7 +82,7 @@ def test_a_device_reads_and_sends_as_its_account() -> None:
         assert phone.select("INBOX") == desktop.select("INBOX")
 
 
-def test_a_suspended_account_is_told_why_it_may_not_send() -> None:
+def test_a_suspended_account_gets_the_reason_why_it_may_not_send() -> None:
     mail = lab.message(FRANK, BOB)
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
         lab.submit(mail)
@@ -120,13 +120,13 @@ def kept(account: str, mail: object) -> str:
         ("nobody@example.org", "550 5.1.1 <nobody@example.org>: Recipient address rejected: User"),
     ],
 )  # fmt: skip
-def test_mail_that_nobody_would_get_is_refused_while_the_sender_is_connected(
+def test_mail_that_the_account_does_not_accept_is_refused_while_the_sender_is_connected(
     address: str, answer: str
 ) -> None:
     assert lab.answer_to(address).startswith(answer)
 
 
-def test_a_colleague_is_told_the_same_by_submission() -> None:
+def test_a_colleague_gets_the_same_answer_by_submission() -> None:
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
         lab.submit(lab.message(ALICE, GRACE))
     assert refusal.value.recipients[GRACE][0] == 551
@@ -175,7 +175,7 @@ def fill(account: str, size: int) -> None:
     lab.eventually("the filling", lambda: kept(account, mail) or None)
 
 
-def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) -> None:
+def test_a_user_near_the_quota_is_warned_and_beyond_it_mail_is_refused(erin: str) -> None:
     """Reach 80 and 95 percent of 100K, then exceed it."""
     warning = lab.message("postmaster@example.org", erin)
     for size, percentage in ((85, 80), (12, 95)):

@@ -69,7 +69,7 @@ def test_mail_reaches_whom_it_is_for(
         ("root@example.org", "550 5.1.1 <root@example.org>: Recipient address rejected: User"),
     ],
 )  # fmt: skip
-def test_what_nobody_takes_is_refused_while_the_sender_is_connected(
+def test_mail_that_no_account_accepts_is_refused_while_the_sender_is_connected(
     address: str, answer: str
 ) -> None:
     assert lab.answer_to(address).startswith(answer)

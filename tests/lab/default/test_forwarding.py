@@ -147,7 +147,9 @@ def test_mail_waits_while_postsrsd_is_stopped(forwarded: EmailMessage) -> None:
 
 
 @pytest.mark.parametrize("recipient", [TEAM, "team+now@example.org", "all@example.org"])
-def test_spam_for_who_is_elsewhere_is_refused_while_the_sender_is_connected(recipient: str) -> None:
+def test_spam_for_a_recipient_on_another_server_is_refused_while_the_sender_is_connected(
+    recipient: str,
+) -> None:
     assert "554 5.7.1 This looks like spam" in deliver(forged(recipient))
 
 

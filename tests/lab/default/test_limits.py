@@ -71,7 +71,7 @@ def flood() -> Iterator[tuple[list[EmailMessage], list[EmailMessage]]]:
     lab.on("mx", f"{REDIS} del sent/{INVOICES} sent/{INVOICES}/told; postsuper -d ALL hold")
 
 
-def test_what_goes_beyond_the_limit_is_held(
+def test_mail_beyond_the_limit_is_held(
     flood: tuple[list[EmailMessage], list[EmailMessage]],
 ) -> None:
     left, held = flood
@@ -82,7 +82,7 @@ def test_what_goes_beyond_the_limit_is_held(
 
 
 @pytest.mark.usefixtures("flood")
-def test_the_postmaster_is_told_once_and_others_go_on_writing() -> None:
+def test_the_postmaster_is_notified_once_and_others_can_still_send() -> None:
     (notice,) = lab.eventually("the notice", lambda: notices(INVOICES) or None)[-1:]
     assert len(notices(INVOICES)) == 1
     assert "invoices@example.org wrote to more than 10 recipients within an hour." in notice

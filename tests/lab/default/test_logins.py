@@ -151,7 +151,7 @@ def test_a_login_name_may_be_written_in_any_case(port: int, mechanism: str) -> N
     ],
     ids=["wrong", "unknown", "another's", "send_only", "services"],
 )
-def test_scram_lets_nobody_in_whom_a_password_does_not(
+def test_scram_admits_no_login_that_a_password_does_not(
     port: int, login: str, secret: str, forgetful: None
 ) -> None:
     with pytest.raises((imaplib.IMAP4.error, smtplib.SMTPAuthenticationError)) as refusal:
@@ -228,7 +228,7 @@ def test_the_ban_is_switched_off_and_lifted(switched: tuple[Seen, Seen, Seen]) -
 # --- Guessing
 
 
-def test_who_fails_to_submit_has_to_wait_next_time(forgetful: None) -> None:
+def test_a_client_that_fails_to_log_in_has_to_wait_next_time(forgetful: None) -> None:
     # By IPv6, where Dovecot delays a whole /48.
     wrong = f"swaks -6 --server {lab.MX} --tlsc --to {ALICE} --auth PLAIN"
     said = lab.on("peer", f"{wrong} --auth-user {ALICE} --auth-password wrong", check=False)
@@ -253,7 +253,7 @@ def open_to(host: str, port: int) -> bool:
     return lab.on(host, f"{probe} 2>/dev/null && echo open", check=False) == "open\n"
 
 
-def test_who_guesses_passwords_is_banned_from_logging_in_and_nobody_else_is(
+def test_a_client_that_guesses_passwords_is_banned_from_logging_in_and_no_other_is(
     unbanned: None,
 ) -> None:
     imap = f"curl -sk -m 30 imaps://{HOST} -u {CAROL}:guess$n"
@@ -273,7 +273,7 @@ def test_who_guesses_passwords_is_banned_from_logging_in_and_nobody_else_is(
     assert all(open_to("peer", port) for port in LOGIN_PORTS)
 
 
-def test_neither_the_host_nor_who_is_to_be_ignored_is_ever_banned(unbanned: None) -> None:
+def test_neither_the_host_nor_ignored_addresses_are_ever_banned(unbanned: None) -> None:
     lab.on("mx", "fail2ban-client set pillarbox maxretry 3")
     addresses = ("127.0.0.1", "::1", HOST, CONTROLLER, STRANGER)
     guess = f"doveadm auth test -x service=imap -x rip=$rip {CAROL} guess$n >/dev/null 2>&1 &"

@@ -52,7 +52,7 @@ def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
         session.quit()
 
 
-def test_what_is_optional_may_be_left_out_and_switched_on() -> None:
+def test_optional_features_can_be_left_out_and_enabled() -> None:
     mail = lab.message(BOB, "dave+Alone@example.org")
     with lab.imap(DAVE) as session:
         session.create("Alone")
@@ -145,7 +145,7 @@ def flags(mail: EmailMessage) -> set[str]:
     return set(re.findall(r"\\?[A-Z][a-z]+", str(answer))) - {"\\Seen", "\\Recent"}
 
 
-def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
+def test_mail_is_moved_only_by_the_documented_commands(kept: EmailMessage) -> None:
     """Move mail to another directory and format and back, as in docs/mailboxes.md."""
     elsewhere: dict[str, Any] = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "maildir"}
     refused = lab.playbook(MAILBOXES, **elsewhere)

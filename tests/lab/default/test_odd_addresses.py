@@ -82,7 +82,7 @@ def test_it_writes_as_no_other_address(author: str) -> None:
             session.sendmail(ODD, [BOB], lab.message(author, BOB).as_bytes())
 
 
-def test_mail_that_it_sends_to_a_list_and_mail_from_its_like_elsewhere_pass_spf() -> None:
+def test_mail_that_it_sends_to_a_list_and_mail_from_a_similar_sender_pass_spf() -> None:
     like = "o'brien_r&d.x=y^~@example.net"
     arrived = lab.received_at_peer(send(LIST, like))
     rewritten = sender(arrived)

@@ -30,7 +30,7 @@ def restart_filter() -> None:
 
 
 @pytest.mark.parametrize("port", [lab.SUBMISSIONS, lab.SUBMISSION])
-def test_mail_does_not_tell_where_its_author_is(port: int) -> None:
+def test_mail_does_not_reveal_where_its_author_is(port: int) -> None:
     mail = lab.message(ALICE, BOB)
     for header in ("User-Agent", "X-Mailer", "X-Originating-IP"):
         mail[header] = "something of Alice's"
@@ -48,7 +48,7 @@ def test_mail_does_not_tell_where_its_author_is(port: int) -> None:
     assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
 
 
-def test_mail_that_cannot_be_signed_is_put_off() -> None:
+def test_mail_that_cannot_be_signed_is_deferred() -> None:
     mail = lab.message(ALICE, BOB)
     lab.on("mx", f"mv {KEYS}/example.org.r1.key /root/")
     try:

@@ -69,7 +69,7 @@ def test_a_client_on_a_list_for_something_else_is_taken(met: Met) -> None:
 
 
 @pytest.mark.parametrize("client", [LISTED_AND_ALLOWED, PERMITTED], ids=["listed", "permitted"])
-def test_a_client_that_is_known_for_good_is_taken_and_does_not_wait(met: Met, client: str) -> None:
+def test_a_client_on_an_allowlist_is_accepted_and_does_not_wait(met: Met, client: str) -> None:
     replies, _ = met[client]
     assert replies[0].endswith((" after 0 s", " after 1 s")), replies
     assert replies[3].startswith("250 2.1.5 "), replies
@@ -103,7 +103,7 @@ def test_a_client_that_is_refused_is_offered_the_same_certificates() -> None:
     ]
 
 
-def test_the_lists_work() -> None:
+def test_the_dns_lists_work() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service")
 
 
@@ -225,7 +225,7 @@ def in_header(mail: EmailMessage, folder: str) -> bool:
 # Sizes, garbage and contents
 
 
-def test_a_message_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
+def test_a_message_that_is_announced_as_too_large_is_refused_before_it_is_sent() -> None:
     (replies,) = wire((HELLO, f"MAIL FROM:<{BOB}> SIZE=52428801\r\n"))
     assert "250-SIZE 52428800" in replies[1]
     assert replies[2] == "552 5.3.4 Message size exceeds fixed limit"
@@ -239,7 +239,7 @@ def test_a_line_of_a_million_characters_arrives() -> None:
     assert lab.received(ALICE, mail).count(b"x") >= 1_000_000
 
 
-def test_parts_within_parts_without_end_are_refused_and_harm_nobody() -> None:
+def test_endlessly_nested_parts_are_refused_and_do_no_harm() -> None:
     mail = lab.message(BOB, ALICE).as_string().partition("Content-Type:")[0].replace("\n", "\r\n")
     nested = "".join(
         f'Content-Type: multipart/mixed; boundary="{level}"\r\n\r\n--{level}\r\n'

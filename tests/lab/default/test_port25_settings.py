@@ -69,7 +69,7 @@ def test_lists_that_fail_refuse_nobody() -> None:
     assert not lab.log_of("peer", mail, "status=deferred")
 
 
-def test_lists_that_fail_are_told_of() -> None:
+def test_lists_that_fail_are_reported() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service", check=False)
 
     notice = lab.message("root@mx.example.org", "root")
@@ -97,7 +97,7 @@ def test_a_client_with_the_hosts_address_for_a_name_is_refused(address: str) -> 
     assert "Helo command rejected: You are not" in replies[3], replies
 
 
-def test_mail_that_is_too_large_is_refused_also_without_saying_so() -> None:
+def test_mail_that_is_too_large_is_refused_also_without_an_announcement() -> None:
     text = "Subject: large\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 98 + "\r\n") * 1000
     (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith("552 5.3.4 Error: message file too big"), replies
@@ -117,7 +117,7 @@ def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
     assert "queued as" in second[5], second
 
 
-def test_a_client_that_takes_too_much_is_put_off() -> None:
+def test_a_client_beyond_the_limits_is_deferred() -> None:
     (slow,) = wire(TO_ALICE, client=PERMITTED, hang=3)
     (much,) = wire(
         ("EHLO a.example.net\r\n", *["MAIL FROM:<>\r\n", "RSET\r\n"] * 5), client=PERMITTED

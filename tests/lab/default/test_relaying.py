@@ -33,7 +33,7 @@ def test_mail_leaves_by_the_smarthost_of_its_sender(author: str, port: int) -> N
     assert f"]:{port}: " in connection, connection
 
 
-def test_mail_of_other_senders_goes_straight_to_the_recipient() -> None:
+def test_mail_of_other_senders_goes_directly_to_the_recipient() -> None:
     mail = lab.message(ALICE, BOB)
 
     lab.submit(mail)
@@ -47,7 +47,7 @@ def test_the_spf_record_names_the_servers_of_the_smarthost() -> None:
     assert spf not in lab.dig("example.org", "TXT")
 
 
-def test_mail_goes_in_clear_text_where_the_policy_says_none() -> None:
+def test_mail_is_sent_in_cleartext_where_the_policy_is_none() -> None:
     mail = lab.message(ALICE, "bob@peer.example.net")
 
     lab.submit(mail)
@@ -110,7 +110,7 @@ def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain
     assert f"by {lab.MX} (Postfix)".encode() in arrived
 
 
-def test_no_other_server_is_told_the_password_of_a_smarthost() -> None:
+def test_no_other_server_gets_the_password_of_a_smarthost() -> None:
     # The server offers authentication, and there is a password for the sender.
     mail = lab.message("bookshop@shop.example.org", "bob@guild.example.net")
 

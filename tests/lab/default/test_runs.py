@@ -77,7 +77,7 @@ def test_after_a_renewal_the_key_is_the_same() -> None:
     assert lab.on("peer", f"{served} 2>/dev/null | openssl x509 -noout -serial") == serial
 
 
-def test_a_renewal_that_fails_is_told_to_the_postmaster_and_the_old_certificate_serves_on() -> None:
+def test_a_failed_renewal_is_mailed_to_the_postmaster_and_the_old_certificate_stays() -> None:
     lab.on("mx", "cd /etc/pillarbox && cp certificates.json /tmp/ && cp tls/ecdsa.pem /tmp/")
     lab.on("mx", "sed -i 's/mx.example.org/other.example.org/' /etc/pillarbox/certificates.json")
     try:

@@ -84,7 +84,7 @@ def priorities(program: str) -> set[str] | None:
     return set(lab.on("mx", f"ps -C {program} -o ni=", check=False).split()) or None
 
 
-def test_an_index_has_the_mail_of_before_and_is_removed_when_it_is_not_wanted() -> None:
+def test_an_index_contains_earlier_mail_and_is_removed_when_it_is_disabled() -> None:
     assert indexes() == 0
     assert found('BODY "trizitat"') == []
     try:

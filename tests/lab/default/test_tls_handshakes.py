@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import lab
-from tests.lab.default.conftest import Have
+from tests.lab.default.conftest import Configure
 from tests.lab.lab import IMAPS, MANAGESIEVE, MX, POP3S, SMTP, SUBMISSION, SUBMISSIONS
 
 STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
@@ -62,8 +62,8 @@ def is_done(output: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def modern(have: Have) -> dict[tuple[int, str], str]:
-    have()
+def modern(configure: Configure) -> dict[tuple[int, str], str]:
+    configure()
     return handshakes(PORTS, [*HANDSHAKES])
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.certificates import certificate, in_a_mail_program, send
-from tests.lab.default.conftest import Have
+from tests.lab.default.conftest import Configure
 from tests.lab.lab import MX, SUBMISSION, SUBMISSIONS
 
 ALICE, BOB, DAVE = "alice@example.org", "bob@example.net", "dave@example.org"
@@ -30,10 +30,10 @@ def refusal(mail: EmailMessage, pem: Path | None, login: str | None) -> str:
 
 
 @pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory, have: Have) -> tuple[Path, str]:
+def issued(tmp_path_factory: pytest.TempPathFactory, configure: Configure) -> tuple[Path, str]:
     """Issue certificates; return the administrator's directory and the output of the runs."""
     directory = tmp_path_factory.mktemp("certificates")
-    have(mail_client_certificates="required")
+    configure(mail_client_certificates="required")
     # Start without certificates of an earlier run of these tests.
     lab.on("mx", "echo {} >/etc/pillarbox/clients/certificates.json")
     accounts = (ALICE, DAVE, FRANK, LOBBY)
@@ -81,7 +81,7 @@ def test_a_certificate_alone_is_not_enough(issued: tuple[Path, str]) -> None:
 
 
 @pytest.mark.usefixtures("certificate_required")
-def test_a_certificate_of_somebody_else_is_refused(issued: tuple[Path, str]) -> None:
+def test_a_certificate_of_another_account_is_refused(issued: tuple[Path, str]) -> None:
     told = refusal(lab.message(ALICE, DAVE), issued[0] / f"{DAVE}.pem", ALICE)
     assert "Your certificate is not one of alice@example.org" in told, told
 
@@ -112,7 +112,9 @@ def test_a_certificate_that_was_revoked_is_refused_at_once(issued: tuple[Path, s
 
 
 @pytest.mark.parametrize(("account", "mode"), [("nobody@example.org", "required"), (ALICE, "none")])
-def test_nothing_is_issued_that_nobody_could_use(tmp_path: Path, account: str, mode: str) -> None:
+def test_no_certificate_is_issued_that_could_not_be_used(
+    tmp_path: Path, account: str, mode: str
+) -> None:
     settings: dict[str, Any] = {
         "mail_client_certificates": mode,
         "client_certificate_account": account,

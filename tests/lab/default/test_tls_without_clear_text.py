@@ -67,7 +67,7 @@ def test_keeps_mail_for_a_server_without_tls_and_says_why() -> None:
     lab.received_at_peer(mail)
 
 
-def test_mail_waits_while_nobody_tells_of_dane() -> None:
+def test_mail_waits_while_the_dane_policy_service_is_down() -> None:
     mail = lab.message(ALICE, BOB)
     lab.on("mx", "systemctl stop pillarbox-dane.service")
     try:
@@ -90,6 +90,6 @@ def test_mail_waits_while_the_address_of_its_smarthost_is_bogus() -> None:
     check_that_it_waits(mail)
 
 
-def test_still_goes_by_the_operators_word_for_all_below_a_domain() -> None:
+def test_a_policy_for_all_subdomains_still_applies() -> None:
     level = "postmap -q www.peer.example.net regexp:/etc/postfix/tls_policies_below"
     assert lab.on("mx", level) == "none\n"

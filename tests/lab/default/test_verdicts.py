@@ -57,7 +57,7 @@ def forwarded() -> EmailMessage:
     return mail
 
 
-def test_the_reader_is_told_what_was_found(forwarded: EmailMessage) -> None:
+def test_the_results_of_the_checks_are_in_the_header(forwarded: EmailMessage) -> None:
     (results,) = headers(lab.received(ALICE, forwarded)).get_all("Authentication-Results", [])
 
     assert results.startswith("mx.example.org;")
@@ -65,24 +65,24 @@ def test_the_reader_is_told_what_was_found(forwarded: EmailMessage) -> None:
         assert found in results, results
 
 
-def test_what_a_sender_says_was_found_is_removed(forwarded: EmailMessage) -> None:
+def test_results_forged_by_a_sender_are_removed(forwarded: EmailMessage) -> None:
     arrived = lab.received(ALICE, forwarded)
     assert b"bank.example" not in arrived and b"-99.00" not in arrived
 
 
-def test_what_a_user_says_was_found_is_removed_too() -> None:
+def test_results_forged_by_a_user_are_removed_too() -> None:
     mail = lab.message(ALICE, "carol@example.org")
     mail["Authentication-Results"] = f"mx.example.org; {BANK}"
     lab.submit(mail)
     assert b"bank.example" not in lab.received("carol@example.org", mail)
 
 
-def test_the_score_is_told(forwarded: EmailMessage) -> None:
+def test_the_score_is_in_the_header(forwarded: EmailMessage) -> None:
     (score,) = headers(lab.received(ALICE, forwarded)).get_all("X-Spamd-Result", [])
     assert score.startswith("default: False [-") and "DMARC_POLICY_ALLOW" in score, score
 
 
-def test_mail_that_goes_on_is_sealed_and_a_seal_is_checked(forwarded: EmailMessage) -> None:
+def test_forwarded_mail_is_sealed_and_seals_are_checked(forwarded: EmailMessage) -> None:
     sealed = lab.received_at_peer(forwarded)
     verdict, sets, why = dkim.arc_verify(sealed, dnsfunc=lab.txt_record)
     assert (verdict, len(sets)) == (dkim.CV_Pass, 1), why
@@ -129,14 +129,14 @@ def elsewhere() -> Iterator[None]:
     lab.on("peer", f"ip address del {PERMITTED}/24 dev eth0")
 
 
-def test_who_only_says_to_be_a_permitted_sender_is_not_believed() -> None:
+def test_a_forged_permitted_sender_is_not_permitted() -> None:
     scan = f"rspamc -h /run/rspamd/controller.sock --ip 198.18.0.90 --helo x --from {PARTNER}"
     verdict = lab.on("mx", scan, ugly(PARTNER).as_string())
     assert "Action: reject" in verdict and "DMARC_POLICY_REJECT" in verdict, verdict
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_permitted_network_may_look_like_spam_but_not_write_as_one_of_us() -> None:
+def test_a_permitted_network_may_send_spam_but_not_as_one_of_our_users() -> None:
     honest, forged = ugly("someone@peer.example.net"), lab.message(ALICE, ALICE)
 
     assert brought(honest, ALICE, PERMITTED).startswith("250 ")

@@ -70,7 +70,7 @@ def test_a_record_is_served_when_the_secondary_has_it_too(bind: Bind, see: See) 
     assert see((r1, [NEW]))[0] == []
 
 
-def test_a_zone_that_cannot_be_found_and_a_server_that_is_silent_are_told(
+def test_a_zone_that_cannot_be_found_and_a_server_that_does_not_answer_are_reported(
     bind: Bind, see: See, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zone = bind.seconded_zone()

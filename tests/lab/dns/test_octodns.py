@@ -75,14 +75,14 @@ def test_a_short_secret_is_not_shown_either(run, powerdns):
     assert failed["failed"] and "xyzzy" not in json.dumps(failed)
 
 
-def test_short_options_do_not_blot_out_the_result(run, powerdns):
+def test_short_options_do_not_censor_the_result(run, powerdns):
     powerdns.arguments["provider_options"] |= {"timeout": 10, "scheme": "http"}
     caa = '0 issue "ca.example.org; accounturi=https://ca.example.org/10"'
     wanted = [{"name": powerdns.zone, "type": "CAA", "values": [caa]}]
     assert caa in run(**powerdns.arguments, records=wanted)["zones"][powerdns.zone]["after"]
 
 
-def test_a_zone_that_is_not_there_is_refused_and_not_made(ovh, powerdns, route53, records):
+def test_a_missing_zone_is_refused_and_not_created(ovh, powerdns, route53, records):
     for service in (ovh, powerdns, route53):
         octodns = provider(service)
         wanted = records(("example.com", "MX", ["10 mx."]))
@@ -94,7 +94,7 @@ def test_a_zone_that_is_not_there_is_refused_and_not_made(ovh, powerdns, route53
             octodns.plan(wanted)
 
 
-def test_a_type_that_the_service_has_not_is_refused_before_anything_is_changed(ovh, records):
+def test_a_type_that_the_service_lacks_is_refused_before_anything_is_changed(ovh, records):
     before = ovh.lines()
     wanted = records((ovh.zone, "MX", ["10 mx."]), (f"mx.{ovh.zone}", "LOC", ["0 N 0 E 1"]))
     with pytest.raises(
@@ -126,7 +126,7 @@ def mail(zone):
 
 
 @pytest.mark.parametrize("lasting", range(6))  # number of successful writes
-def test_a_failure_half_way_is_mended_and_loses_nothing(ovh, ovh_api, records, lasting):
+def test_a_failure_half_way_is_repaired_and_loses_nothing(ovh, ovh_api, records, lasting):
     octodns = provider(ovh)
     wanted = records(*mail(ovh.zone))
     plans = octodns.plan(wanted)
@@ -140,7 +140,7 @@ def test_a_failure_half_way_is_mended_and_loses_nothing(ovh, ovh_api, records, l
     assert not any(plan.changed for plan in provider(ovh).plan(wanted))
 
 
-def test_a_failure_that_lasts_tells_what_was_done_and_a_new_run_finishes(ovh, ovh_api, records):
+def test_a_lasting_failure_reports_what_was_done_and_a_new_run_finishes(ovh, ovh_api, records):
     zone = ovh.zone
     octodns = provider(ovh)
     wanted = records(*mail(zone), (f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=reject"]))
@@ -159,7 +159,7 @@ def test_a_failure_that_lasts_tells_what_was_done_and_a_new_run_finishes(ovh, ov
     assert not any(plan.changed for plan in provider(ovh).plan(wanted))
 
 
-def test_a_failure_after_which_nothing_can_be_read_is_told(ovh, records, monkeypatch):
+def test_a_failure_after_which_nothing_can_be_read_is_reported(ovh, records, monkeypatch):
     octodns = provider(ovh)
     plans = octodns.plan(records(*mail(ovh.zone)))
     broken = octodns.service.fresh().__class__
@@ -193,7 +193,7 @@ def test_a_change_that_the_service_ignores_is_an_error(ovh, ovh_api, records, mo
         octodns.apply(plans)
 
 
-def test_an_spf_record_of_a_type_of_ovh_is_replaced_and_not_doubled(ovh, ovh_api, records):
+def test_an_spf_record_of_ovhs_own_type_is_replaced_and_not_duplicated(ovh, ovh_api, records):
     octodns = provider(ovh)
     octodns.apply(octodns.plan(records((ovh.zone, "TXT", ["v=spf1 mx -all"]))))
     spf = [r["target"] for r in ovh_api.zones[ovh.zone].values() if "v=spf1" in r["target"]]

@@ -138,7 +138,7 @@ def test_absent_removes_only_what_is_ours(run, service):
     assert not run(**service.arguments, records=items(records, state="absent"))["changed"]
 
 
-def test_absent_values_leave_what_somebody_else_has_put_there_since(run, service):
+def test_absent_values_leave_what_others_have_published_since(run, service):
     zone = service.zone
     records = [r for r in wanted(zone) if r[1] == "MX" or "_d" in r[0]]
     run(**service.arguments, records=items(records))
@@ -207,7 +207,7 @@ def test_a_tsig_key_that_does_not_fit_is_named_with_the_remedy(
     assert service.lines() == before
 
 
-def test_many_changes_of_what_is_there_need_no_permission(run, service):
+def test_many_changes_of_existing_records_need_no_permission(run, service):
     records = items(wanted(service.zone))
     run(**service.arguments, records=records)
     again = run(**service.arguments, records=[{**record, "ttl": 1800} for record in records])

@@ -58,7 +58,7 @@ def test_a_second_run_sends_nothing(bind, records):
     assert bind.dig(zone, "SOA") == serial
 
 
-def test_planning_alone_changes_nothing_and_tells_what_would_be(bind, records):
+def test_planning_alone_changes_nothing_and_predicts_the_changes(bind, records):
     zone = bind.zone()
     before = bind.zone_lines(zone)
     wanted = [(f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=reject"], {"reason": "the\npolicy"})]
@@ -300,7 +300,7 @@ def test_the_zone_of_a_name_is_found(bind, records, server, name, rdtype, value)
     assert zones == {to_name(f"{name}{zone}"): to_name(zone)}
 
 
-def test_a_zone_that_is_none_is_refused(bind, records):
+def test_a_name_that_is_not_a_zone_is_refused(bind, records):
     zone = bind.zone()
     wanted = records((zone, "MX", ["10 mx."]))
     with pytest.raises(DnsError, match="is in none of the zones given or found"):

@@ -41,7 +41,7 @@ def arrived(mail: EmailMessage) -> bytes:
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_daemon_that_dies_starts_again_and_root_is_told(daemon: str) -> None:
+def test_a_daemon_that_dies_is_restarted_and_root_is_notified(daemon: str) -> None:
     former = f"doveadm expunge -u {ALICE} mailbox INBOX subject '{daemon} failed'"
     lab.on("mx", f"{former}; systemctl kill --signal=KILL {daemon}")
 

@@ -42,7 +42,7 @@ def listening() -> set[str]:
     return set(re.findall(r"(?:0\.0\.0\.0|\*|\[::\]):(\d+) ", lab.on("mx", "ss -Hltn")))
 
 
-def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() -> None:
+def test_all_wrong_settings_are_reported_together_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
     told = refusal(
@@ -67,7 +67,7 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
     assert lab.on("mx", LIST) == before
 
 
-def test_a_host_name_without_an_address_is_told_before_anything_is_touched() -> None:
+def test_a_host_name_without_an_address_is_reported_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
     told = refusal(mail_hostname="imap.example.org")
@@ -77,7 +77,7 @@ def test_a_host_name_without_an_address_is_told_before_anything_is_touched() -> 
     assert lab.on("mx", LIST) == before
 
 
-def test_an_unsupported_release_is_refused_before_anything_is_touched() -> None:
+def test_an_unsupported_release_is_refused_before_anything_is_changed() -> None:
     lab.on("mx", "cp -a /usr/lib/os-release /tmp/ && cp -a /etc/debian_version /tmp/")
     eleven = "sed -Ei 's/1[0-9]/11/; s/bookworm|trixie/bullseye/' /usr/lib/os-release"
     lab.on("mx", f"{eleven}; echo 11.9 >/etc/debian_version")
@@ -151,11 +151,11 @@ def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on(
     lab.received("alice@example.org", mail)
 
 
-def test_the_right_templates_have_nothing_to_mend_afterwards() -> None:
+def test_with_the_right_templates_nothing_needs_repair() -> None:
     assert lab.changed(lab.site()) == 0
 
 
-def test_what_only_a_running_postfix_finds_wrong_fails_every_run_until_it_is_mended() -> None:
+def test_an_error_that_only_a_running_postfix_detects_fails_every_run_until_it_is_fixed() -> None:
     wrong = {"smtpd_recipient_restrictions": "permit_what_is_not"}
 
     first, second = refusal(postfix_settings=wrong), refusal(postfix_settings=wrong)

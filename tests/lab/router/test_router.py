@@ -66,7 +66,7 @@ def test_spam_for_the_inside_is_refused() -> None:
 
 
 @pytest.mark.parametrize("stranger", ["stranger@example.org", "stranger@club.example.net"])
-def test_who_is_unknown_inside_is_refused(stranger: str) -> None:
+def test_a_recipient_unknown_inside_is_refused(stranger: str) -> None:
     def refused() -> str | None:
         # 450 until the inside server has answered.
         answer = bring(lab.message(BOB, stranger), FROM_OUTSIDE)

@@ -11,7 +11,7 @@ import yaml
 
 from ..paths import ROOT
 
-# What other scenarios are for, or one run hands to another.
+# Settings that other scenarios test, or that one run passes to another.
 ELSEWHERE = {
     # renewal
     "mail_tls_source",
@@ -24,15 +24,15 @@ ELSEWHERE = {
     # rotation
     "rspamd_dkim_rotate",
     "rspamd_dkim_compromised",
-    # default, as ClamAV takes a gigabyte
+    # default, as ClamAV needs a gigabyte
     "rspamd_antivirus",
-    # without it, mail that is forwarded would not pass SPF, which is tested
+    # without it, forwarded mail would not pass SPF, which is tested
     "mail_srs",
 }
 
 
 def options() -> dict[str, Any]:
-    """The default of each setting that users make."""
+    """Return the default of each setting."""
     found = {}
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
@@ -42,7 +42,7 @@ def options() -> dict[str, Any]:
     return found
 
 
-def test_another_word_for_each_setting() -> None:
+def test_another_value_for_each_setting() -> None:
     settings: dict[str, Any] = {}
     for name in ("group_vars/mail_servers.yml", "alternative.yml"):
         settings.update(yaml.safe_load((ROOT / "lab" / name).read_text()))

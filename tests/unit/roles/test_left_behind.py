@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role dns says of former names of the host, and of domains that are gone."""
+"""The report of role dns about former names of the host, and about removed domains."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLAYBOOK = """
 
 
 def told(tmp_path: Path, *domains: str, **settings: Any) -> str:
-    """What a run says on a host that has keys of these domains."""
+    """Return the report of a run on a host that has keys of these domains."""
     keys = [
         {
             "domain": domain,
@@ -60,7 +60,7 @@ def told(tmp_path: Path, *domains: str, **settings: Any) -> str:
     return done.stdout
 
 
-def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Path) -> None:
+def test_all_that_is_left_of_a_removed_domain_is_listed(tmp_path: Path) -> None:
     said = told(tmp_path, "example.org", "shop.example.org", "example.net")
     for domain in ("shop.example.org", "example.net"):
         for left in (
@@ -76,7 +76,7 @@ def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Pat
     assert "SRV" not in said and "mx.example.org" not in said and "/keys/example.org" not in said
 
 
-def test_of_a_former_name_of_the_host_all_that_is_left_is_named(tmp_path: Path) -> None:
+def test_all_that_is_left_of_a_former_name_of_the_host_is_listed(tmp_path: Path) -> None:
     said = told(
         tmp_path,
         mail_hostnames=["old.example.org", "mx.example.org"],
@@ -103,5 +103,5 @@ def test_what_a_domain_has_at_a_former_name_of_the_host_is_not_left_behind(tmp_p
     assert "TXT" not in said
 
 
-def test_while_all_domains_are_served_nothing_is_said(tmp_path: Path) -> None:
+def test_while_all_domains_are_served_nothing_is_reported(tmp_path: Path) -> None:
     assert "no longer" not in told(tmp_path, "example.org")

@@ -32,7 +32,7 @@ def run(
     arguments: Sequence[str] = (),
     inventory: str = ONE_HOST,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook for hosts that cannot be reached."""
+    """Run a playbook for unreachable hosts."""
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
     (tmp_path / "inventory").write_text(inventory)
@@ -131,7 +131,7 @@ dns_hold: [MX, "{{ nobody_knows }}"]
 
 
 def test_defaults_of_the_roles_and_what_tasks_register_are_no_errors(tmp_path: Path) -> None:
-    """A second play finds what the roles registered in the first one."""
+    """A second play has the variables that the roles registered in the first one."""
     variables = """
 mail_hostname: mx.example.org
 mail_domains: {example.org: {}}
@@ -177,7 +177,7 @@ def test_settings_can_be_given(tmp_path: Path, argument: str, expected: str) -> 
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"], ["--limit=mx"]])
-def test_a_domain_of_two_hosts_is_told_with_both_of_them(
+def test_a_domain_of_two_hosts_is_reported_with_both_of_them(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     variables = """
@@ -195,7 +195,7 @@ vault_alice: "{{ 'hunter2' if inventory_hostname == 'mx' else nobody_knows }}"
 
 
 def test_a_value_for_what_is_computed_is_refused(tmp_path: Path) -> None:
-    """The role's own value takes precedence over the inventory's, which would be ignored."""
+    """The role's own value takes precedence, so the inventory's would be ignored."""
     variables = """
 mail_hostname: mx.example.org
 mail_domains: {example.org: {}}

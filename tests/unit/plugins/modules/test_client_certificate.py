@@ -71,7 +71,7 @@ def test_issues_what_openssl_takes_for_a_certificate_of_the_ca(tmp_path: Path, r
     facts = openssl("x509", "-in", pem, "-noout", "-subject", "-fingerprint", "-sha256", "-email")
     assert result["fingerprints"][0] in facts
     assert facts.splitlines()[-1] == ALICE
-    # The key is where the user has it, and nowhere else.
+    # Only the user's file contains the key.
     assert all("PRIVATE" not in file.read_text() for file in (tmp_path / "ca").glob("*.[jp]*"))
 
 

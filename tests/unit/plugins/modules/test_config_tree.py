@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real transactions on real files; they need root, for the owners."""
+"""Real transactions on real files; they need root to change owners."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Snapshot = dict[str, tuple[int, int, int, bytes]]
 
 
 class Host:
-    """A directory that plays the file system of a host."""
+    """A directory that stands in for the file system of a host."""
 
     def __init__(self, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = base / "root"
@@ -43,7 +43,7 @@ class Host:
         self._capsys = capsys
 
     def run(self, files: Mapping[str, bytes], check: bool = False, **options: Any) -> Any:
-        """Run the module; returns its result."""
+        """Run the module; return its result."""
         args = {
             "src": "tree",
             "name": "demo",
@@ -73,7 +73,7 @@ class Host:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """Mode (with type), owner, group and contents of all below root."""
+    """Return mode (with type), owner, group and contents of everything below root."""
     result = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
@@ -185,7 +185,7 @@ def test_a_failing_check_changes_nothing_and_fails_again(
 
 
 def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
-    """Die before the n-th system call that changes something, for every n."""
+    """Kill the run before the n-th system call that changes something, for every n."""
     old = {"etc/demo/main.conf": b"colour = blue\n", "etc/old.d/gone": b"gone\n"}
     moments = 0
     while True:
@@ -215,7 +215,7 @@ def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
 
 
 def run_until(host: Host, moment: int) -> bool:
-    """Run in a child that dies at the given call; returns whether it came to that."""
+    """Run in a child that is killed at the given call; return whether it got there."""
     child = os.fork()
     if child == 0:
         countdown = iter(range(moment))
@@ -261,7 +261,7 @@ def test_check_mode_tells_of_a_killed_run_and_leaves_it(host: Host) -> None:
 
 
 def test_what_fails_half_way_is_put_back(host: Host) -> None:
-    """The check plays somebody who puts a directory in the way while we work."""
+    """The check creates a directory in the way during the run, as another program might."""
     host.run({**FILES, "etc/demo/main.conf": b"colour = blue\n", "etc/demo/z": b"old"})
     before = host.snapshot()
     z = host.root / "etc/demo/z"
@@ -335,7 +335,7 @@ def test_secrets_show_nowhere(host: Host) -> None:
         host.run(FILES, secret=secret),
         host.run(other, secret=secret, validate=noisy),
         host.run(other, secret=secret),
-        host.run({"etc/demo/main.conf": b""}),  # pruned when nobody calls it a secret any more
+        host.run({"etc/demo/main.conf": b""}),  # pruned when it is no longer listed as a secret
     ]
     assert [bool(result.get("changed")) for result in results] == [True, True, False, True, True]
     for word in ("sesame", "better", "_archive"):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module's two calls; what the keys' lives are is told in test_dkim_life.py."""
+"""The module's two calls; _dkim/test_life.py tests the life cycle of keys."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def test_a_check_does_not_predict_twice_what_the_first_call_does(run: Run, ledge
     assert (first["changed"], second["changed"], second["withdrawn"]) == (True, False, [])
 
 
-def test_what_waits_for_its_record_is_warned_of(run: Run) -> None:
+def test_a_key_that_waits_for_its_record_is_a_warning(run: Run) -> None:
     first = run(**FIRST)
     second = run(prepared=first["selectors"], served=SERVED[:1])
     assert not second["changed"]
     assert "example.org: not signing with e1, r1 yet" in str(second["warnings"])
 
 
-def test_what_is_stolen_is_withdrawn_by_the_second_call(run: Run) -> None:
+def test_stolen_keys_are_withdrawn_by_the_second_call(run: Run) -> None:
     run(prepared=run(**FIRST)["selectors"], served=SERVED)
     first = run(**FIRST, rotate=["example.org", "example.net"], compromised=True)
     assert states(first)["r1"] == "active"
@@ -135,7 +135,7 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
         ({"prepared": [], "served": []}, "mutually exclusive"),
     ],
 )
-def test_what_cannot_be_is_refused(run: Run, options: dict[str, Any], message: str) -> None:
+def test_impossible_changes_are_refused(run: Run, options: dict[str, Any], message: str) -> None:
     refused = run(**{**FIRST, **options})
     assert refused["failed"] and message in refused["msg"]
 

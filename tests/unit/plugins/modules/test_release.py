@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.modules import release
 
 
 def archive(*files: tuple[str, str, int]) -> bytes:
-    """A gzipped tar archive of files: name, content and mode."""
+    """Return a gzipped tar archive of files, each with name, content and mode."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content, mode in files:
@@ -105,7 +105,7 @@ def test_a_check_predicts_without_fetching(host: Host) -> None:
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_another_file_than_the_one_asked_for_changes_nothing(host: Host, installed: bool) -> None:
+def test_an_archive_with_another_checksum_changes_nothing(host: Host, installed: bool) -> None:
     if installed:
         host.offers(ONE)
         host.run(ONE)
@@ -118,7 +118,7 @@ def test_another_file_than_the_one_asked_for_changes_nothing(host: Host, install
     assert host.files() == before
 
 
-def test_an_archive_that_cannot_be_fetched_is_told_with_the_remedy(host: Host) -> None:
+def test_an_archive_that_cannot_be_fetched_is_reported_with_the_remedy(host: Host) -> None:
     result = host.run(ONE)
 
     assert "cannot be fetched" in result["msg"] and "file://" in result["msg"]
@@ -136,7 +136,7 @@ def test_a_new_release_takes_the_place_of_the_old_one(host: Host) -> None:
 
 
 @pytest.mark.parametrize("broken", ["link", "program"])
-def test_what_was_taken_away_is_put_back(host: Host, broken: str) -> None:
+def test_removed_files_are_restored(host: Host, broken: str) -> None:
     host.offers(ONE)
     host.run(ONE)
     if broken == "link":

@@ -110,7 +110,7 @@ def test_openssl_agrees_on_a_new_ed25519_key() -> None:
         (b"-----BEGIN PRIVATE KEY-----\n", "not a private key"),
     ],
 )
-def test_refuses_what_is_no_key(data: bytes, reason: str) -> None:
+def test_refuses_data_that_is_not_a_key(data: bytes, reason: str) -> None:
     with pytest.raises(DkimError, match=reason):
         load(data)
 

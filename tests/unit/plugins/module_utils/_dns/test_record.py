@@ -69,7 +69,7 @@ def test_names_in_values_are_whole_with_or_without_the_dot():
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_the_record(name, rdtype, values, more, message):
+def test_errors_name_the_record(name, rdtype, values, more, message):
     with pytest.raises(DnsError, match=message):
         parse(name, rdtype, *values, **more)
 
@@ -97,7 +97,7 @@ def test_a_record_listed_twice_is_an_error():
         ("MX", "10 a.", "20 b.", True),
     ],
 )
-def test_ours_is_what_has_our_purpose(rdtype, wanted, found, owned):
+def test_values_with_our_purpose_are_ours(rdtype, wanted, found, owned):
     record = parse("example.org", rdtype, wanted)
     assert record.owns(dns.rdata.from_text("IN", rdtype, found)) is owned
 

@@ -28,7 +28,7 @@ def key(algorithm="ecdsa", role="current"):
 
 
 def digest(tls_key, algorithm):
-    """By openssl, as an independent party."""
+    """Return the digest computed by openssl, as an independent check."""
     der = subprocess.run(
         ["openssl", "pkey", "-pubin", "-outform", "DER"],
         input=tls_key["public_key"].encode(),
@@ -116,7 +116,7 @@ def test_a_parked_domain_tells_that_it_has_no_mail():
         ),
     ],
 )
-def test_addresses_are_those_given_and_nobodys_business_without(addresses, a, aaaa, gone):
+def test_addresses_are_those_given_and_not_managed_without(addresses, a, aaaa, gone):
     records = mail_records({**SETTINGS, "host_addresses": addresses})
     host = "mx.example.org"
     assert table(records).get((host, "A")) == a
@@ -177,7 +177,9 @@ def test_reports_about_tls_go_where_the_setting_says():
     ],
 )
 @pytest.mark.parametrize("tag", ["rua", "ruf"])
-def test_reports_to_another_domain_are_authorised_there_or_told_of(tag, target, authorised, told):
+def test_reports_to_another_domain_are_authorised_there_or_pointed_out(
+    tag, target, authorised, told
+):
     domains = {
         "example.org": {"dmarc": {tag: [f"mailto:a@{target}", f"mailto:b@{target}"]}},
         "example.net": {},
@@ -382,13 +384,13 @@ def test_idn_domains_are_published_as_a_labels():
         ({**SETTINGS, "tlsa_matching_types": [0]}, [key()], "tlsa_matching_types.*1 and 2"),
     ],
 )
-def test_what_is_wrong_is_named(settings, keys, message):
+def test_errors_name_the_setting(settings, keys, message):
     with pytest.raises(MailRecordsError, match=message):
         mail_records(settings, tls_keys=keys)
 
 
 def with_states(*lives, domains=None):
-    """The DKIM records when keys are in these states; those that have a key have its value."""
+    """Return the DKIM records for keys in these states."""
     states = [
         {
             "domain": "example.org",

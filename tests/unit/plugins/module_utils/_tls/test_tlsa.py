@@ -24,7 +24,7 @@ def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, a server's key and certificate from it, and a stranger's key."""
+    """Create a CA, a server's key and its certificate, and an unrelated key."""
     path = tmp_path_factory.mktemp("pki")
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl("req", "-x509", *curve, "-subj", "/CN=CA", "-keyout", path / "ca.key",
