@@ -42,7 +42,7 @@ def bring_up(
     if actions and not module.check_mode:
         for action in actions:
             _systemctl(module, unit, action, *([] if action == "daemon-reload" else [unit]))
-        state = settled(lambda: read().get("ActiveState", ""))
+        state = wait_for_reload(lambda: read().get("ActiveState", ""))
         if state != "active":
             raise _error(module, unit, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
     return actions
@@ -77,7 +77,7 @@ def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> li
     return actions
 
 
-def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
+def wait_for_reload(state: Callable[[], str], seconds: float = 30.0) -> str:
     """Return the ActiveState of a unit once its reload has finished.
 
     A Type=notify daemon reloads after ExecReload has returned, so systemctl returns too early;

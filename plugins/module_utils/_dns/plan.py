@@ -82,7 +82,7 @@ def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) 
     return set(map(content, one)) == set(map(content, other))
 
 
-def enclosing(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name | None:
+def enclosing_zone(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name | None:
     """Return the most specific of *zones* that contains *name*, or None."""
     while name not in zones:
         if name == dns.name.root:

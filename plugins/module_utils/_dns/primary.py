@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import enclosing
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import enclosing_zone
 
 with suppress(ImportError):  # dns_records says what to install
     import dns.exception
@@ -26,7 +26,7 @@ def primary_of(names: Iterable[dns.name.Name]) -> str:
     primaries: dict[dns.name.Name, str] = {}
     for name in names:
         # This may miss a child zone on another primary; the update then fails with NOTAUTH.
-        if enclosing(name, primaries.keys()) is None:
+        if enclosing_zone(name, primaries.keys()) is None:
             try:
                 zone = dns.resolver.zone_for_name(name)
                 answer = dns.resolver.resolve(zone, dns.rdatatype.SOA)

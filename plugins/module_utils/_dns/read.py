@@ -53,7 +53,7 @@ def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
     return answers
 
 
-def look(
+def compare(
     server: Server,
     zones: Mapping[dns.name.Name, Sequence[Record]],
     known: Mapping[Key, dns.message.Message] | None = None,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import same_data
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import look
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import compare
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     reachable,
@@ -75,7 +75,7 @@ def _zone(host: dns.name.Name, resolver: dns.resolver.Resolver | None) -> dns.na
 
 def _missing(server: Server, zone: dns.name.Name, records: Sequence[Record]) -> dict[Record, str]:
     try:
-        plans = look(server, {zone: records})
+        plans = compare(server, {zone: records})
     except DnsError as error:
         return {record: str(error) for record in records}
     return {

@@ -11,7 +11,7 @@ from contextlib import suppress
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
-    enclosing,
+    enclosing_zone,
     same_data,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server, exchange
@@ -27,7 +27,7 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdatatype
 
 
-def refuse_nowhere(
+def refuse_missing_addresses(
     server: Server, plans: Sequence[ZonePlan], published: Collection[dns.name.Name] = ()
 ) -> None:
     """Raise DnsError if the target of a new MX or SRV record in the plans' zones has no address.
@@ -48,7 +48,7 @@ def refuse_nowhere(
         for plan in plans
         for record in plan.changes
         for target in _targets(record, plan)
-        if target not in addressed and enclosing(target, zones)
+        if target not in addressed and enclosing_zone(target, zones)
     }
     for target in _without_address(server, named):
         raise DnsError(

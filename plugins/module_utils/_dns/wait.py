@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import look
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import compare
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
 with suppress(ImportError):  # dns_records says what to install
@@ -56,7 +56,7 @@ def reachable(host: dns.name.Name, addresses: Sequence[str], port: int) -> Serve
     return Server(to_text(host), addresses[0], port)
 
 
-def until_served(duties: Duties, timeout: float, remedy: str) -> None:
+def wait_until_served(duties: Duties, timeout: float, remedy: str) -> None:
     """Return once every server serves its records.
 
     Raises DnsError after *timeout* seconds, with one server that does not and the reason; *remedy*
@@ -66,7 +66,7 @@ def until_served(duties: Duties, timeout: float, remedy: str) -> None:
     waiting = duties
     pause = 0.1
     while waiting:
-        waiting, why = _late(waiting, deadline, remedy)
+        waiting, why = _not_yet_served(waiting, deadline, remedy)
         if waiting and time.monotonic() + pause > deadline:
             raise DnsError(f"After a timeout of {timeout:g} seconds, {why}")
         if waiting:
@@ -74,14 +74,16 @@ def until_served(duties: Duties, timeout: float, remedy: str) -> None:
             pause = min(2 * pause, 5)
 
 
-def _late(waiting: Duties, deadline: float, remedy: str) -> tuple[Duties, str]:
+def _not_yet_served(waiting: Duties, deadline: float, remedy: str) -> tuple[Duties, str]:
     """Return the part of *waiting* that is not served yet, and the reason for the last of it."""
     late: Duties = {}
     why = ""
     for server, zones in waiting.items():
         limit = max(0.5, min(server.timeout, deadline - time.monotonic()))
         try:
-            behind = [plan for plan in look(replace(server, timeout=limit), zones) if plan.changes]
+            behind = [
+                plan for plan in compare(replace(server, timeout=limit), zones) if plan.changes
+            ]
         except DnsError as error:
             late[server], why = zones, str(error)
             continue

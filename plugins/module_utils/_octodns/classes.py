@@ -52,14 +52,14 @@ def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any
         # well concern all of them. The threshold for deletions stays.
         first.update_pcent_threshold = 1.0
 
-    def fresh() -> Any:
+    def new_provider() -> Any:
         provider = copy.copy(first)
         for name, value in vars(first).items():
             if isinstance(value, (dict, list, set)):
                 setattr(provider, name, copy.copy(value))
         return provider
 
-    return fresh
+    return new_provider
 
 
 def plain(value: Any) -> Any:

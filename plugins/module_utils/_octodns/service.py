@@ -55,17 +55,17 @@ class Service:
 
     title: str
     options: Mapping[str, Any]
-    fresh: Callable[[], Any] = field(init=False)  # creates a provider with empty caches
+    new_provider: Callable[[], Any] = field(init=False)  # creates a provider with empty caches
 
     def __post_init__(self) -> None:
-        self.fresh = factory(self.title, self.options)
+        self.new_provider = factory(self.title, self.options)
 
     def describe(self, error: Exception) -> str:
         return sentence(error, self.options)
 
     def refuse_types(self, records: Sequence[Record]) -> None:
         """Refuse records of types that the provider does not support."""
-        known = self.fresh().SUPPORTS
+        known = self.new_provider().SUPPORTS
         for record in records:
             if dns.rdatatype.to_text(record.type) not in known:
                 raise DnsError(
@@ -74,7 +74,7 @@ class Service:
                 )
 
     def zones(self) -> list[dns.name.Name]:
-        provider = self.fresh()
+        provider = self.new_provider()
         if not hasattr(provider, "list_zones"):
             raise DnsError(f"{self.title} cannot list its zones: list them in zones.")
         try:
@@ -103,7 +103,7 @@ class Service:
             )
         return existing
 
-    def look(
+    def compare(
         self, provider: Any, zone: dns.name.Name, records: Sequence[Record], goal: Goal
     ) -> tuple[ZonePlan, Any]:
         """Return our plan for the zone, and octoDNS's plan for the same changes, or None.

@@ -15,7 +15,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import Dn
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
     by_zone,
-    enclosing,
+    enclosing_zone,
     same,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, Record
@@ -24,7 +24,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     Duties,
     reachable,
     servers_of,
-    until_served,
+    wait_until_served,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.convert import (
     key_of,
@@ -59,9 +59,9 @@ class Octodns:
         """Compare the records with the service and return one plan per zone. Raises DnsError."""
         self.service.refuse_types(records)
         zones = set(self.zones or self.service.zones())
-        grouped = by_zone(records, {r.name: enclosing(r.name, zones) for r in records})
-        provider = self.service.fresh()
-        return [self.service.look(provider, zone, some, {})[0] for zone, some in grouped.items()]
+        grouped = by_zone(records, {r.name: enclosing_zone(r.name, zones) for r in records})
+        provider = self.service.new_provider()
+        return [self.service.compare(provider, zone, some, {})[0] for zone, some in grouped.items()]
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:
         """Change the zones one after the other, and update the plans to what was done.
@@ -89,7 +89,7 @@ class Octodns:
             for host, addresses in servers_of(plan.zone, self.resolver).items():
                 server = reachable(host, addresses, self.servers_port)
                 duties.setdefault(server, {})[plan.zone] = records
-        until_served(
+        wait_until_served(
             duties, timeout, f"as changed at {self.service.title}: consider a longer timeout."
         )
 
@@ -99,15 +99,15 @@ class Octodns:
         Some services change an RRset by deleting and recreating it. In between, only this process
         knows the values that others had in it.
         """
-        provider = self.service.fresh()
-        before, todo = self.service.look(provider, plan.zone, plan.records, {})
+        provider = self.service.new_provider()
+        before, todo = self.service.compare(provider, plan.zone, plan.records, {})
         plan.desired = before.desired
         goal = {record.key: before.desired[record.key] for record in before.changes}
         failure = self._try(provider, todo)
         if failure:
             with suppress(DnsError):
-                provider = self.service.fresh()
-                _now, todo = self.service.look(provider, plan.zone, plan.records, goal)
+                provider = self.service.new_provider()
+                _now, todo = self.service.compare(provider, plan.zone, plan.records, goal)
                 failure = self._try(provider, todo)
         self._read_back(before, goal, failure)
 
@@ -128,7 +128,7 @@ class Octodns:
         deadline = time.monotonic() + (0 if failure else SETTLE)
         while True:
             try:
-                read = self.service.read(self.service.fresh(), zone)
+                read = self.service.read(self.service.new_provider(), zone)
             except DnsError as error:
                 tried = ", ".join(str(record) for record in before.changes)
                 raise DnsError(

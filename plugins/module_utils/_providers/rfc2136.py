@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Provider `rfc2136`: read a zone at its primary and change it by dynamic updates.
 
-Everything is a comparison (`look`): a difference at the primary has to be changed; a difference
+Everything is a comparison (`compare`): a difference at the primary has to be changed; a difference
 there afterwards means that it was ignored; one at another server, that it has not arrived yet.
 """
 
@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import Dn
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
     by_zone,
-    enclosing,
+    enclosing_zone,
     refuse_alias,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
@@ -29,16 +29,18 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import (
     ask,
+    compare,
     find_zones,
-    look,
     rdataset,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.target import refuse_nowhere
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.target import (
+    refuse_missing_addresses,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     Duties,
     reachable,
-    until_served,
+    wait_until_served,
 )
 
 with suppress(ImportError):  # dns_records says what to install
@@ -77,13 +79,13 @@ class Rfc2136:
         if self.zones:
             answers = None
             zones = set(self.zones)
-            zone_of = {record.name: enclosing(record.name, zones) for record in records}
+            zone_of = {record.name: enclosing_zone(record.name, zones) for record in records}
         else:
             zone_of, answers = find_zones(self.primary, records)
-        plans = look(self.primary, by_zone(records, zone_of), answers)
+        plans = compare(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
             refuse_alias(plan, str(self.primary))
-        refuse_nowhere(self.primary, plans, self.published)
+        refuse_missing_addresses(self.primary, plans, self.published)
         return plans
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:
@@ -115,7 +117,7 @@ class Rfc2136:
         *timeout* is in seconds.
         """
         remedy = f"as {self.primary} does: check that it gets notifies and may transfer the zone."
-        until_served(self._secondaries(plans), timeout, remedy)
+        wait_until_served(self._secondaries(plans), timeout, remedy)
 
     def _update(self, plans: Sequence[ZonePlan]) -> list[ZonePlan]:
         """Send the updates of *plans*, and return the plans whose prerequisites failed."""
@@ -137,7 +139,7 @@ class Rfc2136:
         missing = {zone: plan.records for zone, plan in plan_of.items()}
         while missing:
             behind = []
-            for now in look(self.primary, missing):
+            for now in compare(self.primary, missing):
                 refuse_alias(now, str(self.primary))
                 plan_of[now.zone].serial = now.serial
                 behind += [now] if now.changes else []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     by_zone,
-    enclosing,
+    enclosing_zone,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.text import (
@@ -43,7 +43,7 @@ class FilePlan:
 
 @dataclass
 class Zonefile:
-    """The provider. The default for *zones* is derived from the records' names (see tops)."""
+    """The provider. The default for *zones* is derived from the records' names (see apexes)."""
 
     directory: str
     zones: Sequence[dns.name.Name] = ()
@@ -52,8 +52,8 @@ class Zonefile:
     def plan(self, records: Sequence[Record]) -> list[FilePlan]:
         """Compare the files with the records and return one plan per zone. Raises DnsError."""
         names = [record.name for record in records]
-        zones = set(self.zones) or tops(names)
-        grouped = by_zone(records, {name: enclosing(name, zones) for name in names})
+        zones = set(self.zones) or apexes(names)
+        grouped = by_zone(records, {name: enclosing_zone(name, zones) for name in names})
         return [self._plan_file(zone, grouped[zone]) for zone in sorted(grouped)]
 
     def apply(self, plans: Sequence[FilePlan]) -> None:
@@ -82,7 +82,7 @@ class Zonefile:
         return FilePlan(zone, path, before, snippet(zone, records))
 
 
-def tops(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
+def apexes(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
     """Return the *names* without their underscored labels that are not below another one.
 
     ``_25._tcp.mx.example.org``, ``r1._domainkey.example.org`` and ``example.org`` all give
@@ -95,7 +95,7 @@ def tops(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
         scoped = [i for i, label in enumerate(labels) if label.startswith(b"_")]
         hosts.add(dns.name.Name(labels[scoped[-1] + 1 :] if scoped else labels))
     root = dns.name.root
-    return {host for host in hosts if host == root or not enclosing(host.parent(), hosts)}
+    return {host for host in hosts if host == root or not enclosing_zone(host.parent(), hosts)}
 
 
 def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:

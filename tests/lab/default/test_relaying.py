@@ -93,7 +93,7 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
     assert lab.on("mx", "stat -c %a:%U /etc/postfix/smarthost_passwords") == "600:root\n"
 
 
-def bring(recipient: str) -> EmailMessage:
+def deliver(recipient: str) -> EmailMessage:
     """Deliver a message from another server, for a mailbox on a third one."""
     mail = lab.message(BOB, recipient)
     swaks = f"swaks --server {lab.MX} --from {BOB} --to {recipient} --data -"
@@ -103,7 +103,7 @@ def bring(recipient: str) -> EmailMessage:
 
 @pytest.mark.parametrize("domain", ["club.example.net", "guild.example.net"])
 def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain: str) -> None:
-    mail = bring(f"bob@{domain}")
+    mail = deliver(f"bob@{domain}")
 
     arrived = lab.received_at_peer(mail)
     assert f"Return-Path: <{BOB}>".encode() in arrived
@@ -138,7 +138,7 @@ def test_an_unknown_recipient_of_another_server_is_refused_while_the_sender_is_c
 def test_mail_waits_while_the_server_of_its_domain_is_down_and_unknown_recipients_do_too() -> None:
     lab.on("peer", "systemctl stop postfix")
     try:
-        listed, asked = bring("bob@club.example.net"), bring("bob@guild.example.net")
+        listed, asked = deliver("bob@club.example.net"), deliver("bob@guild.example.net")
         never_asked = lab.answer_to(f"{listed['Subject'][5:]}@guild.example.net")
         refused = lab.answer_to("stranger@club.example.net")
     finally:

@@ -75,10 +75,10 @@ def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
         for mail in (by_dane, other):
             lab.submit(mail)
         lab.received_at_peer(by_dane)
-        told = lab.deferral("mx", other)
+        answer = lab.deferral("mx", other)
     finally:
         lab.on("mx", f"systemctl start {daemon}")
-    assert "dsn=4." in told, told
+    assert "dsn=4." in answer, answer
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(other)
 

@@ -70,20 +70,20 @@ def test_a_device_needs_the_certificate_of_its_account(issued: tuple[Path, str])
 
 @pytest.mark.usefixtures("certificate_required")
 def test_a_password_alone_is_not_even_asked_for(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), None, ALICE)
-    assert "421" in told and "No client certificate presented" in told, told
+    answer = refusal(lab.message(ALICE, DAVE), None, ALICE)
+    assert "421" in answer and "No client certificate presented" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
 def test_a_certificate_alone_is_not_enough(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), issued[0] / f"{ALICE}.pem", None)
-    assert "not logged in" in told, told
+    answer = refusal(lab.message(ALICE, DAVE), issued[0] / f"{ALICE}.pem", None)
+    assert "not logged in" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
 def test_a_certificate_of_another_account_is_refused(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), issued[0] / f"{DAVE}.pem", ALICE)
-    assert "Your certificate is not one of alice@example.org" in told, told
+    answer = refusal(lab.message(ALICE, DAVE), issued[0] / f"{DAVE}.pem", ALICE)
+    assert "Your certificate is not one of alice@example.org" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
@@ -105,9 +105,9 @@ def test_a_certificate_that_was_revoked_is_refused_at_once(issued: tuple[Path, s
     with smtplib.SMTP_SSL(MX, SUBMISSIONS, "client", timeout=20, context=context) as connected:
         connected.login(DAVE, lab.password(DAVE))
         certificate(issued[0], DAVE, "absent")
-        told = connected.mail(DAVE), connected.rcpt(ALICE)
+        answer = connected.mail(DAVE), connected.rcpt(ALICE)
 
-    assert b"Your certificate was revoked" in told[1][1], told
+    assert b"Your certificate was revoked" in answer[1][1], answer
     assert "Your certificate was revoked" in refusal(lab.message(DAVE, ALICE), pem, DAVE)
 
 
@@ -144,7 +144,7 @@ def test_mail_still_goes_by_password(sufficient: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("author", "account", "told"),
+    ("author", "account", "expected"),
     [
         (DAVE, ALICE, "not owned by user alice@example.org"),
         (FRANK, FRANK, "Your account sent spam on Monday."),
@@ -154,10 +154,10 @@ def test_mail_still_goes_by_password(sufficient: Path) -> None:
     ],
 )
 def test_a_certificate_opens_no_more_than_a_password(
-    sufficient: Path, author: str, account: str, told: str
+    sufficient: Path, author: str, account: str, expected: str
 ) -> None:
     answer = refusal(lab.message(author, BOB), sufficient / f"{account}.pem", None)
-    assert told in answer, answer
+    assert expected in answer, answer
 
 
 def test_a_certificate_of_another_ca_opens_nothing(sufficient: Path) -> None:
@@ -165,5 +165,5 @@ def test_a_certificate_of_another_ca_opens_nothing(sufficient: Path) -> None:
     command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj"
     output = ["-keyout", str(stranger), "-out", str(stranger)]
     subprocess.run([*command.split(), f"/CN={ALICE}", *output], check=True, capture_output=True)
-    told = refusal(lab.message(ALICE, BOB), stranger, None)
-    assert "not logged in" in told, told
+    answer = refusal(lab.message(ALICE, BOB), stranger, None)
+    assert "not logged in" in answer, answer

@@ -29,7 +29,7 @@ def headers(mail: bytes) -> Message:
     return BytesParser().parsebytes(mail)
 
 
-def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
+def spam_like(sender: str, recipient: str = ALICE) -> EmailMessage:
     """Return a message that looks like spam, but below the score for rejection."""
     mail = lab.message(sender, recipient)
     mail.replace_header("Subject", str(mail["Subject"]).upper())
@@ -38,7 +38,7 @@ def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
     return mail
 
 
-def brought(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> str:
+def deliver(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> str:
     """Deliver a message from one of peer's addresses, and return the mail host's reply."""
     envelope = [f"MAIL FROM:<{mail['From']}>", f"RCPT TO:<{recipient}>", "DATA"]
     sends = [f"{line}\r\n" for line in ("EHLO peer.example.net", *envelope)]
@@ -111,15 +111,15 @@ def test_forwarded_mail_is_sealed_and_seals_are_checked(forwarded: EmailMessage)
 
 
 def test_a_permitted_sender_may_look_like_spam_and_another_may_not() -> None:
-    another, permitted, going_on = ugly(BOB), ugly(PARTNER), ugly(PARTNER)
+    another, permitted, forwarded_one = spam_like(BOB), spam_like(PARTNER), spam_like(PARTNER)
 
-    assert brought(another, ALICE).startswith("250 ")
-    assert brought(permitted, ALICE).startswith("250 ")
-    assert brought(going_on, TEAM).startswith("250 ")
+    assert deliver(another, ALICE).startswith("250 ")
+    assert deliver(permitted, ALICE).startswith("250 ")
+    assert deliver(forwarded_one, TEAM).startswith("250 ")
 
     assert b"X-Spam: Yes" in lab.received(ALICE, another, "Junk")
     lab.received(ALICE, permitted)
-    lab.received_at_peer(going_on)
+    lab.received_at_peer(forwarded_one)
 
 
 @pytest.fixture
@@ -131,16 +131,16 @@ def elsewhere() -> Iterator[None]:
 
 def test_a_forged_permitted_sender_is_not_permitted() -> None:
     scan = f"rspamc -h /run/rspamd/controller.sock --ip 198.18.0.90 --helo x --from {PARTNER}"
-    verdict = lab.on("mx", scan, ugly(PARTNER).as_string())
+    verdict = lab.on("mx", scan, spam_like(PARTNER).as_string())
     assert "Action: reject" in verdict and "DMARC_POLICY_REJECT" in verdict, verdict
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_permitted_network_may_send_spam_but_not_as_one_of_our_users() -> None:
-    honest, forged = ugly("someone@peer.example.net"), lab.message(ALICE, ALICE)
+    honest, forged = spam_like("someone@peer.example.net"), lab.message(ALICE, ALICE)
 
-    assert brought(honest, ALICE, PERMITTED).startswith("250 ")
-    assert brought(forged, ALICE, PERMITTED).startswith("250 ")
+    assert deliver(honest, ALICE, PERMITTED).startswith("250 ")
+    assert deliver(forged, ALICE, PERMITTED).startswith("250 ")
 
     lab.received(ALICE, honest)
     lab.received(ALICE, forged, "Junk")

@@ -162,7 +162,7 @@ def test_a_lasting_failure_reports_what_was_done_and_a_new_run_finishes(ovh, ovh
 def test_a_failure_after_which_nothing_can_be_read_is_reported(ovh, records, monkeypatch):
     octodns = provider(ovh)
     plans = octodns.plan(records(*mail(ovh.zone)))
-    broken = octodns.service.fresh().__class__
+    broken = octodns.service.new_provider().__class__
 
     def fail(*_arguments):
         monkeypatch.setattr(broken, "get_records", fail)

@@ -22,7 +22,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 
 DKIM = "v=DKIM1; k=rsa; p=" + "A" * 390
 
 
-def bring(provider, records):
+def publish(provider, records):
     """Do what the module does; return whether it made changes."""
     plans = provider.plan(records)
     provider.apply(plans)
@@ -38,7 +38,7 @@ def test_creates_records_and_leaves_the_rest_of_the_zone_alone(bind, records):
         (f"r1._domainkey.{zone}", "TXT", [DKIM]),
         (f"_25._tcp.mx.{zone}", "TLSA", ["3 1 1 " + "ab" * 32, "3 1 2 " + "cd" * 64]),
     )
-    assert bring(provider, wanted)
+    assert publish(provider, wanted)
     assert provider.updates_sent == 1
     new = set(bind.zone_lines(zone)) - set(before)
     assert set(before) < set(bind.zone_lines(zone))
@@ -50,10 +50,10 @@ def test_creates_records_and_leaves_the_rest_of_the_zone_alone(bind, records):
 def test_a_second_run_sends_nothing(bind, records):
     zone = bind.zone()
     wanted = records((zone, "MX", ["10 mx.example.org."]), (zone, "TXT", ["v=spf1 mx -all"]))
-    assert bring(bind.provider(), wanted)
+    assert publish(bind.provider(), wanted)
     provider = bind.provider()
     serial = bind.dig(zone, "SOA")
-    assert not bring(provider, wanted)
+    assert not publish(provider, wanted)
     assert provider.updates_sent == 0
     assert bind.dig(zone, "SOA") == serial
 
@@ -72,7 +72,7 @@ def test_planning_alone_changes_nothing_and_predicts_the_changes(bind, records):
 def test_the_same_text_split_elsewhere_is_no_change(bind, records):
     zone = bind.zone()
     wanted = records((f"_dmarc.{zone}", "TXT", ["v=DMARC1; p=none"], {"ttl": 900}))
-    assert not bring(bind.provider(), wanted)
+    assert not publish(bind.provider(), wanted)
 
 
 def test_a_ttl_changes_only_its_rrset(bind, records):
@@ -90,7 +90,7 @@ def test_a_ttl_changes_only_its_rrset(bind, records):
 
 def test_foreign_strings_of_a_shared_txt_stay_as_they_are(bind, records):
     zone = bind.zone()
-    assert bring(bind.provider(), records((zone, "TXT", ["v=spf1 mx -all"])))
+    assert publish(bind.provider(), records((zone, "TXT", ["v=spf1 mx -all"])))
     assert bind.dig(zone, "TXT") == [
         f'{zone}. 300 IN TXT "site-verification=abc" "def"',
         f'{zone}. 300 IN TXT "v=spf1 mx -all"',
@@ -100,7 +100,7 @@ def test_foreign_strings_of_a_shared_txt_stay_as_they_are(bind, records):
 def test_foreign_caa_values_stay_as_they_are(bind, records):
     zone = bind.zone()
     ours = '0 issue "ca.example.org; accounturi=https://ca.example.org/2"'
-    assert bring(bind.provider(), records((f"mx.{zone}", "CAA", [ours, '0 issuewild ";"'])))
+    assert publish(bind.provider(), records((f"mx.{zone}", "CAA", [ours, '0 issuewild ";"'])))
     assert bind.dig(f"mx.{zone}", "CAA", "+short") == [
         '0 iodef "mailto:ca@example.org"',
         '0 issue "ca.example.net"',
@@ -117,18 +117,18 @@ def test_absent_removes_only_ours(bind, records):
         (f"_dmarc.{zone}", "TXT", [], {"state": "absent"}),
         (f"_25._tcp.{zone}", "TLSA", [], {"state": "absent"}),
     )
-    assert bring(bind.provider(), wanted)
+    assert publish(bind.provider(), wanted)
     assert before - set(bind.zone_lines(zone)) == {
         f'{zone}. 300 IN TXT "v=spf1 -all"',
         f'_dmarc.{zone}. 900 IN TXT "v=DMARC1; " "p=none"',
     }
-    assert not bring(bind.provider(), wanted)
+    assert not publish(bind.provider(), wanted)
 
 
 def test_absence_of_values_leaves_the_others_of_an_rrset(bind, records):
     zone = bind.zone()
     both = ["0 1 993 mx.example.org.", "0 1 993 imap.example.net."]
-    bring(bind.provider(), records((f"_imaps._tcp.{zone}", "SRV", both)))
+    publish(bind.provider(), records((f"_imaps._tcp.{zone}", "SRV", both)))
     before = set(bind.zone_lines(zone))
     gone = {"state": "absent"}
     wanted = records(
@@ -136,17 +136,17 @@ def test_absence_of_values_leaves_the_others_of_an_rrset(bind, records):
         (f"alias.{zone}", "CNAME", ["mx.example.org."], gone),
         (f"host.wildalias.{zone}", "CNAME", [f"mx.{zone}."], gone),
     )
-    assert bring(bind.provider(), wanted)
+    assert publish(bind.provider(), wanted)
     after = set(bind.zone_lines(zone))
     assert before - after == {f"_imaps._tcp.{zone}. 3600 IN SRV {both[0]}"}
     assert after <= before
-    assert not bring(bind.provider(), wanted)
+    assert not publish(bind.provider(), wanted)
 
 
 def test_many_zones_in_one_call(bind, records):
     zones = [bind.zone(), bind.zone()]
     provider = bind.provider()
-    assert bring(provider, records(*((zone, "MX", ["10 mx.example.org."]) for zone in zones)))
+    assert publish(provider, records(*((zone, "MX", ["10 mx.example.org."]) for zone in zones)))
     assert provider.updates_sent == 2
     assert [bind.dig(zone, "MX", "+short") for zone in zones] == [["10 mx.example.org."]] * 2
 
@@ -155,9 +155,9 @@ def test_a_large_change_is_sent_in_several_updates(bind, records):
     zone = bind.zone()
     wanted = records(*((f"k{i}._domainkey.{zone}", "TXT", [DKIM]) for i in range(300)))
     provider = bind.provider()
-    assert bring(provider, wanted)
+    assert publish(provider, wanted)
     assert provider.updates_sent == 3
-    assert not bring(bind.provider(), wanted)
+    assert not publish(bind.provider(), wanted)
 
 
 def test_every_update_has_prerequisites_on_what_was_read(bind, records):
@@ -211,10 +211,10 @@ def test_a_wildcard_answer_is_not_taken_for_a_record(bind, records):
         (f"other.wild.{zone}", "TXT", ["v=spf1"], {"state": "absent"}),
     )
     provider = bind.provider()
-    assert bring(provider, wanted)
+    assert publish(provider, wanted)
     assert provider.updates_sent == 1
     assert bind.dig(f"_dmarc.wildalias.{zone}", "TXT", "+short") == ['"v=DMARC1; p=reject"']
-    assert not bring(bind.provider(), wanted)
+    assert not publish(bind.provider(), wanted)
 
 
 def test_a_cname_in_the_way_is_refused_before_anything_is_sent(bind, records):
@@ -222,7 +222,7 @@ def test_a_cname_in_the_way_is_refused_before_anything_is_sent(bind, records):
     provider = bind.provider()
     wanted = records((zone, "MX", ["10 mx."]), (f"alias.{zone}", "TXT", ["v=spf1 -all"]))
     with pytest.raises(DnsError, match=rf"CNAME to mx\.{zone}\. at alias.*remove the CNAME"):
-        bring(provider, wanted)
+        publish(provider, wanted)
     assert provider.updates_sent == 0
 
 
@@ -232,7 +232,7 @@ def test_a_cname_that_goes_makes_room_in_the_same_update(bind, records):
     wanted = records(
         (f"alias.{zone}", "A", ["192.0.2.7"]), (f"alias.{zone}", "CNAME", [], {"state": "absent"})
     )
-    assert bring(provider, wanted)
+    assert publish(provider, wanted)
     assert provider.updates_sent == 1
     assert bind.dig(f"alias.{zone}", "A", "+short") == ["192.0.2.7"]
 
@@ -241,7 +241,7 @@ def test_a_change_that_the_server_ignores_is_an_error(bind, records, monkeypatch
     monkeypatch.setattr(rfc2136, "SETTLE", 0.2)
     zone = bind.zone()
     with pytest.raises(DnsError, match=f"accepted the update.* but {zone} CNAME is not"):
-        bring(bind.provider(), records((zone, "CNAME", ["mx.example.org."])))
+        publish(bind.provider(), records((zone, "CNAME", ["mx.example.org."])))
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_key_that_does_not_fit_is_named_with_the_remedy(bind, records, key, me
     zone = bind.zone()
     before = bind.zone_lines(zone)
     with pytest.raises(DnsError, match=message):
-        bring(bind.provider(**key), records((zone, "MX", ["10 mx.example.org."])))
+        publish(bind.provider(**key), records((zone, "MX", ["10 mx.example.org."])))
     assert bind.zone_lines(zone) == before
 
 
@@ -264,7 +264,7 @@ def test_clocks_that_differ_are_named(bind, records, monkeypatch):
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - 1000)
     with pytest.raises(DnsError, match="clocks of .* differ.*BADTIME.*NTP"):
-        bring(bind.provider(), records((zone, "MX", ["10 mx.example.org."])))
+        publish(bind.provider(), records((zone, "MX", ["10 mx.example.org."])))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_clocks_that_differ_are_named(bind, records, monkeypatch):
 def test_names_that_are_not_ours_are_refused(bind, records, name, rdtype, message):
     name = name.replace("ZONE", bind.zone())
     with pytest.raises(DnsError, match=message):
-        bring(bind.provider(), records((name, rdtype, ["10 mx." if rdtype == "MX" else "mx."])))
+        publish(bind.provider(), records((name, rdtype, ["10 mx." if rdtype == "MX" else "mx."])))
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_an_update_at_a_secondary_is_refused_as_not_authoritative(bind, records)
     provider = bind.provider()
     provider.primary = replace(provider.primary, port=bind.secondary_port)
     with pytest.raises(DnsError, match=f"update of zone {zone} with (NOTAUTH|REFUSED)"):
-        bring(provider, records((zone, "MX", ["10 mx."])))
+        publish(provider, records((zone, "MX", ["10 mx."])))
 
 
 @pytest.mark.parametrize("name", ["no host", "ns1..example.org", "x" * 64])
@@ -354,7 +354,7 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
     for zone, old, difference in zip(zones, before, differences, strict=True):
         # In a single query, as the server may process the updates only now.
         assert set(old) ^ set(bind.zone_lines(zone)) in (set(), difference)
-    bring(bind.provider(), [record for some in wanted for record in some])
+    publish(bind.provider(), [record for some in wanted for record in some])
     for zone, old, difference in zip(zones, before, differences, strict=True):
         assert set(old) ^ set(bind.zone_lines(zone)) == difference
 
@@ -364,10 +364,10 @@ def test_a_zone_that_is_refused_leaves_the_others_old_or_new(bind, records):
     static = ("static.example.net", "MX", ["10 mx.example.org."])
     ours = [(zone, "MX", ["10 mx.example.org."]), (zone, "TXT", ["v=spf1 mx -all"])]
     with pytest.raises(DnsError, match="update of zone static.example.net with REFUSED"):
-        bring(bind.provider(), records(static, *ours))
+        publish(bind.provider(), records(static, *ours))
     (plan,) = bind.provider().plan(records(*ours))
     assert len(plan.changes) in (0, 2)
-    bring(bind.provider(), records(*ours))
+    publish(bind.provider(), records(*ours))
     assert not bind.provider().plan(records(*ours))[0].changes
 
 

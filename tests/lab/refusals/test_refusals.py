@@ -45,7 +45,7 @@ def listening() -> set[str]:
 def test_all_wrong_settings_are_reported_together_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
-    told = refusal(
+    message = refusal(
         mail_hostname="mx",
         mail_users={
             "alice@example.org": {"pasword": "secret"},
@@ -62,18 +62,18 @@ def test_all_wrong_settings_are_reported_together_before_anything_is_changed() -
         "must start with its scheme",
         "tsig_secret",
     ):
-        assert part in told, told
-    assert "not base64!" not in told
+        assert part in message, message
+    assert "not base64!" not in message
     assert lab.on("mx", LIST) == before
 
 
 def test_a_host_name_without_an_address_is_reported_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
-    told = refusal(mail_hostname="imap.example.org")
+    message = refusal(mail_hostname="imap.example.org")
 
-    assert "198.18.0.53 has no address for imap.example.org" in told, told
-    assert "mail_host_addresses" in told, told
+    assert "198.18.0.53 has no address for imap.example.org" in message, message
+    assert "mail_host_addresses" in message, message
     assert lab.on("mx", LIST) == before
 
 
@@ -83,33 +83,33 @@ def test_an_unsupported_release_is_refused_before_anything_is_changed() -> None:
     lab.on("mx", f"{eleven}; echo 11.9 >/etc/debian_version")
     before = lab.on("mx", LIST)
     try:
-        told = refusal()
+        message = refusal()
     finally:
         after = lab.on("mx", LIST)
         lab.on("mx", "cp -a /tmp/os-release /usr/lib/; cp -a /tmp/debian_version /etc/")
-    assert "Debian GNU/Linux 11" in told and "not supported" in told, told
+    assert "Debian GNU/Linux 11" in message and "not supported" in message, message
     assert after == before
 
 
 def test_a_name_server_that_does_not_answer_stops_the_first_run() -> None:
-    told = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
+    message = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
 
-    assert "198.18.0.99" in told, told
+    assert "198.18.0.99" in message, message
     assert listening() == {"22"}
 
 
 def test_a_name_server_that_refuses_the_key_stops_the_first_run() -> None:
-    told = refusal(mail_dns={**RIGHT_DNS, "tsig_secret": NOT_THE_KEY})
+    message = refusal(mail_dns={**RIGHT_DNS, "tsig_secret": NOT_THE_KEY})
 
-    assert "198.18.0.53" in told and "tsig_secret" in told, told
+    assert "198.18.0.53" in message and "tsig_secret" in message, message
     assert lab.dig("_dmarc.example.org", "TXT") == []
     assert listening() == {"22"}
 
 
 def test_an_order_that_fails_stops_the_first_run_and_announces_nothing() -> None:
-    told = refusal(acme_sh_tsig={"name": "acme", "secret": NOT_THE_KEY})
+    message = refusal(acme_sh_tsig={"name": "acme", "secret": NOT_THE_KEY})
 
-    assert "acme.example.net" in told and "mx.example.org" in told, told
+    assert "acme.example.net" in message and "mx.example.org" in message, message
     assert lab.dig("example.org", "MX") == []
     assert listening() == {"22"}
 
@@ -160,8 +160,8 @@ def test_an_error_that_only_a_running_postfix_detects_fails_every_run_until_it_i
 
     first, second = refusal(postfix_settings=wrong), refusal(postfix_settings=wrong)
 
-    for told in (first, second):
-        assert "does not take mail for postmaster@example.org: 451" in told, told
+    for message in (first, second):
+        assert "does not take mail for postmaster@example.org: 451" in message, message
     assert lab.site().returncode == 0
 
 

@@ -35,7 +35,7 @@ def inside_server() -> Iterator[None]:
     lab.on("peer", "postconf -e 'mydestination = $mydomain, $myhostname, localhost'")
 
 
-def bring(mail: EmailMessage, to: str, sender: str | None = None) -> str:
+def deliver(mail: EmailMessage, to: str, sender: str | None = None) -> str:
     """Send a message to the router, and return its last reply before that to QUIT."""
     author = mail["From"] if sender is None else sender
     swaks = f"swaks --server {to} --from '{author}' --to {mail['To']} --data -"
@@ -53,7 +53,7 @@ def test_the_runs_before_were_as_predicted_and_the_second_changed_nothing() -> N
 def test_mail_from_outside_is_handed_on_filtered_with_its_sender() -> None:
     mail = lab.message(BOB, CLERK)
 
-    assert bring(mail, FROM_OUTSIDE).startswith("250")
+    assert deliver(mail, FROM_OUTSIDE).startswith("250")
 
     arrived = lab.received_at_peer(mail)
     assert f"Return-Path: <{BOB}>".encode() in arrived
@@ -62,14 +62,14 @@ def test_mail_from_outside_is_handed_on_filtered_with_its_sender() -> None:
 
 
 def test_spam_for_the_inside_is_refused() -> None:
-    assert bring(lab.message(BOB, CLERK, GTUBE), FROM_OUTSIDE).startswith("554 5.7.1")
+    assert deliver(lab.message(BOB, CLERK, GTUBE), FROM_OUTSIDE).startswith("554 5.7.1")
 
 
 @pytest.mark.parametrize("stranger", ["stranger@example.org", "stranger@club.example.net"])
 def test_a_recipient_unknown_inside_is_refused(stranger: str) -> None:
     def refused() -> str | None:
         # 450 until the inside server has answered.
-        answer = bring(lab.message(BOB, stranger), FROM_OUTSIDE)
+        answer = deliver(lab.message(BOB, stranger), FROM_OUTSIDE)
         return answer if answer.startswith("550 5.1.1") else None
 
     lab.eventually("the refusal", refused)
@@ -78,7 +78,7 @@ def test_a_recipient_unknown_inside_is_refused(stranger: str) -> None:
 def test_mail_from_inside_leaves_signed_over_a_dane_verified_connection() -> None:
     mail = lab.message(CLERK, BOB)
 
-    assert bring(mail, FROM_INSIDE).startswith("250")
+    assert deliver(mail, FROM_INSIDE).startswith("250")
 
     arrived = lab.received_at_peer(mail)
     assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
@@ -98,7 +98,7 @@ def test_an_ipv6_network_may_send_too() -> None:
 
 @pytest.mark.parametrize("sender", [BOB, CLERK, "<>"])
 def test_nobody_else_may_send_by_it(sender: str) -> None:
-    answer = bring(lab.message(CLERK, BOB), FROM_OUTSIDE, sender)
+    answer = deliver(lab.message(CLERK, BOB), FROM_OUTSIDE, sender)
     assert answer.startswith("554 5.7.1") and "Relay access denied" in answer
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._unit import needed, settled
+from ansible_collections.pillarbox.mail.plugins.module_utils._unit import needed, wait_for_reload
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "NeedDaemonReload": "no"}
 STOPPED = {**RUNNING, "ActiveState": "inactive"}
@@ -60,9 +60,9 @@ def test_does_what_the_state_of_the_unit_needs(
     ],
 )
 def test_waits_until_a_reload_has_ended(states: list[str], found: str) -> None:
-    told = iter(states)
-    assert settled(lambda: next(told)) == found
+    sequence = iter(states)
+    assert wait_for_reload(lambda: next(sequence)) == found
 
 
 def test_does_not_wait_for_ever() -> None:
-    assert settled(lambda: "reloading", seconds=0.2) == "reloading"
+    assert wait_for_reload(lambda: "reloading", seconds=0.2) == "reloading"

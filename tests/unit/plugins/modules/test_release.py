@@ -174,7 +174,7 @@ def test_a_program_of_others_is_not_replaced(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (archive(("tool-1/../../evil", "", 0o644)), "not below it"),
         (archive(("tool-1//etc/evil", "", 0o644)), "not below it"),
@@ -185,11 +185,11 @@ def test_a_program_of_others_is_not_replaced(host: Host) -> None:
     ids=["beside", "at the root", "other files", "no program", "no archive"],
 )
 def test_an_archive_that_does_not_fit_changes_nothing(
-    host: Host, content: bytes, told: str
+    host: Host, content: bytes, expected: str
 ) -> None:
     host.offers(content)
 
-    assert told in host.run(content)["msg"]
+    assert expected in host.run(content)["msg"]
 
     assert not host.link.exists()
     assert list((host.root / "lib/tool").iterdir()) == []

@@ -13,8 +13,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import (
     Zonefile,
+    apexes,
     snippet,
-    tops,
 )
 
 DEFAULTS = {"ttl": 3600, "state": "present", "reason": "", "level": None, "pending": False}
@@ -97,7 +97,7 @@ def test_named_checkzone_reads_what_was_written(tmp_path):
     ],
 )
 def test_names_without_zones_are_filed_under_the_top_most(names, expected):
-    assert sorted(to_text(top) for top in tops(map(to_name, names))) == expected
+    assert sorted(to_text(top) for top in apexes(map(to_name, names))) == expected
 
 
 def test_records_go_to_the_longest_given_zone_that_contains_them(tmp_path):

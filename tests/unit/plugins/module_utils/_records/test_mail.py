@@ -166,7 +166,7 @@ def test_reports_about_tls_go_where_the_setting_says():
 
 
 @pytest.mark.parametrize(
-    ("target", "authorised", "told"),
+    ("target", "authorised", "pointed_out"),
     [
         ("example.org", False, False),
         ("sub.example.org", False, False),
@@ -178,7 +178,7 @@ def test_reports_about_tls_go_where_the_setting_says():
 )
 @pytest.mark.parametrize("tag", ["rua", "ruf"])
 def test_reports_to_another_domain_are_authorised_there_or_pointed_out(
-    tag, target, authorised, told
+    tag, target, authorised, pointed_out
 ):
     domains = {
         "example.org": {"dmarc": {tag: [f"mailto:a@{target}", f"mailto:b@{target}"]}},
@@ -190,7 +190,7 @@ def test_reports_to_another_domain_are_authorised_there_or_pointed_out(
     found = {r["name"]: r["values"] for r in records if "_report" in r["name"]}
     assert found == ({name: ["v=DMARC1"]} if authorised else {})
     (reason,) = [r["reason"] for r in records if r["name"] == "_dmarc.example.org"]
-    assert (f"publish {name} TXT v=DMARC1" in reason) is told
+    assert (f"publish {name} TXT v=DMARC1" in reason) is pointed_out
 
 
 @pytest.mark.parametrize(
