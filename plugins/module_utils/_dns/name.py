@@ -13,7 +13,7 @@ try:
 
     HAS_DNSPYTHON = True
 except ImportError:
-    HAS_DNSPYTHON = False  # dns_records says what to install
+    HAS_DNSPYTHON = False  # dns_records reports what to install
 
 
 class DnsError(Exception):

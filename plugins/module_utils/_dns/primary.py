@@ -11,7 +11,7 @@ from contextlib import suppress
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import enclosing_zone
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.rdatatype

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.message
     import dns.name

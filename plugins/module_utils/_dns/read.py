@@ -22,7 +22,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name

@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     to_text,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.rdata

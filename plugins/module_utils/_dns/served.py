@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     servers_of,
 )
 
-with suppress(ImportError):  # dns_served_info says what to install
+with suppress(ImportError):  # dns_served_info reports what to install
     import dns.exception
     import dns.name
     import dns.resolver

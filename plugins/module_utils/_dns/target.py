@@ -18,7 +18,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import S
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import rdataset
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdataset
     import dns.rdatatype

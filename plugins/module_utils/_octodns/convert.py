@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, content
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.rdata

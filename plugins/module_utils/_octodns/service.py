@@ -37,7 +37,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.convert im
     to_rdataset,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdataset
     import dns.rdatatype

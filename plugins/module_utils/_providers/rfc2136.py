@@ -43,7 +43,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     wait_until_served,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name

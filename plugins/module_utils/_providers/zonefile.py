@@ -23,7 +23,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.text import (
     rrset_lines,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
 
 

@@ -68,7 +68,7 @@ options {{
   dnssec-validation no;
   empty-zones-enable no;
   minimal-responses {minimal};
-  notify no;  // the secondary learns of a change only when a test says so
+  notify no;  // tests notify the secondary themselves
 }};
 """
 POOL = 40
