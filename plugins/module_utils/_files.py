@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that hold secrets: written in one step, and never readable by more than they will be.
+"""Write files with secrets atomically, and never with wider permissions than their final ones.
 
 This module util is PRIVATE to the collection.
 """
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class FilesError(Exception):
-    """A file that cannot be read or written."""
+    """A file cannot be read or written."""
 
 
 def read_file(path: str) -> bytes | None:
-    """Return a file's content, None when there is no such file.
+    """Return a file's content, or None when it does not exist.
 
     Raises:
-        FilesError: it is there and cannot be read.
+        FilesError: the file exists but cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -42,10 +42,10 @@ def read_file(path: str) -> bytes | None:
 def set_attributes(
     module: AnsibleModule, arguments: dict[str, Any], changed: bool, diff: dict[str, Any]
 ) -> bool:
-    """Give a file its owner, group and mode; return whether that, or what was before, is a change.
+    """Set a file's owner, group and mode; return *changed*, or True if this changed something.
 
-    Like AnsibleModule's own, but a check takes an owner or a group that does not exist for one that
-    a package brings, which the file cannot have yet.
+    Like AnsibleModule's own function, but check mode accepts an owner or group that does not exist
+    yet, since a package may create it, and reports a change.
     """
     known = {"owner": pwd.getpwnam, "group": grp.getgrnam}
     for option, look_up in known.items() if module.check_mode else ():
@@ -61,57 +61,57 @@ def set_attributes(
 
 
 @contextlib.contextmanager
-def _temporary(path: str, data: bytes, dress: Callable[[str], object]) -> Iterator[str]:
+def _temporary(path: str, data: bytes, protect: Callable[[str], object]) -> Iterator[str]:
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".pillarbox-")  # 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        dress(temporary)
+        protect(temporary)
         yield temporary
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
 
 
-def create_file(path: str, data: bytes, dress: Callable[[str], object]) -> None:
-    """Write a file that must not exist yet, in one step and never readable by more than it will be.
+def create_file(path: str, data: bytes, protect: Callable[[str], object]) -> None:
+    """Create a file atomically, never with wider permissions than its final ones.
 
     AnsibleModule.atomic_move cannot do that: it overwrites, and a new file is 0644 for an instant.
 
     Args:
         path: the file.
         data: its content.
-        dress: gives the path it is called with the file's owner, group and mode.
+        protect: sets owner, group and mode of the path it is called with.
 
     Raises:
         FilesError: the file exists, or it cannot be written.
     """
     try:
-        with _temporary(path, data, dress) as temporary:
-            os.link(temporary, path)  # unlike rename(2), fails if somebody was faster
+        with _temporary(path, data, protect) as temporary:
+            os.link(temporary, path)  # unlike rename(2), fails if the file exists by now
     except OSError as error:
         raise FilesError(f"{path} cannot be created: {error.strerror}") from error
 
 
-def replace_file(path: str, data: bytes, dress: Callable[[str], object]) -> None:
-    """Write a file like create_file, replacing one that exists (rename(2))."""
+def replace_file(path: str, data: bytes, protect: Callable[[str], object]) -> None:
+    """Write a file like create_file, but replace an existing one (rename(2))."""
     try:
-        with _temporary(path, data, dress) as temporary:
+        with _temporary(path, data, protect) as temporary:
             os.rename(temporary, path)
     except OSError as error:
         raise FilesError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def create_directory(path: str, dress: Callable[[str], object]) -> None:
-    """Make a directory that only its owner can enter until dress opens it.
+def create_directory(path: str, protect: Callable[[str], object]) -> None:
+    """Create a directory that only its owner can enter until protect sets its final mode.
 
     Raises:
-        FilesError: it cannot be made, for instance because its own parent is missing.
+        FilesError: the directory cannot be created, for instance because its parent is missing.
     """
     try:
         os.mkdir(path, 0o700)
-        dress(path)
+        protect(path)
     except OSError as error:
         raise FilesError(f"{path} cannot be created: {error.strerror}") from error

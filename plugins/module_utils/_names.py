@@ -57,7 +57,7 @@ def _a_labels(name: str) -> str:
 
 
 def labels(name: str, underscore: bool = False) -> str:
-    """Return a domain name of any length in lower-case A-labels; see domain_name."""
+    """Return a domain name of one or more labels in lower-case A-labels; see domain_name."""
     ascii_name = _a_labels(name)
     if ascii_name.endswith("."):
         raise NamesError(f"{name} ends in a dot; remove it")
@@ -77,17 +77,17 @@ def domain_name(name: str, underscore: bool = False) -> str:
 
     Args:
         name: the name in A-labels or U-labels.
-        underscore: whether a label may have one, as names of records do and names of hosts do not
-            (RFC 1123 section 2.1, RFC 8552).
+        underscore: whether labels may contain one: those of records may (RFC 8552), those of hosts
+            may not (RFC 1123 section 2.1).
 
     Raises:
-        NamesError: it is malformed, not fully qualified, or an IP address.
+        NamesError: the name is malformed, not fully qualified, or an IP address.
     """
     ascii_name = labels(name, underscore)
     if "." not in ascii_name:
         raise NamesError(f"{name} is not fully qualified; write all of it, as in mx.example.org")
     if ascii_name.rpartition(".")[2].isdigit():
-        raise NamesError(f"{name} is an IP address; a name is needed, such as mx.example.org")
+        raise NamesError(f"{name} is an IP address; write a name, as in mx.example.org")
     return ascii_name
 
 
@@ -95,7 +95,7 @@ def selector(name: str) -> str:
     """Return a DKIM selector in lower case (one or more labels, RFC 6376 section 3.1).
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a selector.
     """
     if not all(_LABEL.fullmatch(label) for label in name.lower().split(".")):
         raise NamesError(
@@ -137,7 +137,7 @@ def device(name: str) -> str:
     """Return the name of a device in lower case.
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a valid name.
     """
     return _word(name, "device")
 
@@ -146,18 +146,16 @@ def master(name: str) -> str:
     """Return the name of a master user in lower case.
 
     Raises:
-        NamesError: it is not one.
+        NamesError: it is not a valid name.
     """
     return _word(name, "master user")
 
 
 def login(text: str) -> str:
-    """Return a login name in normal form.
-
-    It is an account's address, one with +DEVICE in it, or *NAME of a master user.
+    """Return a login name in normal form: an address, one with +DEVICE, or *NAME of a master user.
 
     Raises:
-        NamesError: it is none of them.
+        NamesError: it is none of these.
     """
     if text.startswith("*"):
         return f"*{master(text[1:])}"
@@ -169,10 +167,10 @@ def login(text: str) -> str:
 
 
 def passwd_keys(name: str) -> tuple[str, ...]:
-    """Return the names under which Dovecot finds a login or account in a passwd-file.
+    """Return the names under which a passwd-file must list a login or account.
 
-    It looks for one with a backslash before each apostrophe (auth_request_str_escape in 2.3 and
-    2.4), but lists all accounts by the names that are there.
+    Dovecot looks a user up with a backslash before each apostrophe (auth_request_str_escape in 2.3
+    and 2.4), but lists all accounts under the names in the file.
     """
     return (name, name.replace("'", "\\'")) if "'" in name else (name,)
 
@@ -184,11 +182,11 @@ def forward_address(text: str) -> str:
     But one that begins with # would make the line of a table a comment.
 
     Raises:
-        NamesError: it is not an address, or begins with #.
+        NamesError: it is not an address, or starts with #.
     """
     local, at, domain = text.rpartition("@")
     if local.startswith("#"):
-        raise NamesError(f"{text!r} begins with #, which starts a comment in tables")
+        raise NamesError(f"{text!r} starts with #, which starts a comment in tables")
     if not (at and _DOT_STRING.fullmatch(local) and len(local) <= 64):
         raise NamesError(f"{text!r} is not an address such as alice@example.org")
     return f"{local}@{domain_name(domain)}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a systemd unit with its present configuration.
+"""Keep a systemd unit enabled and running with its current configuration.
 
 This module util is PRIVATE to the collection.
 """
@@ -15,19 +15,19 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 class UnitError(Exception):
-    """A unit that does not run as it should; the message ends with its log."""
+    """A unit does not run; the message ends with its log."""
 
 
 def bring_up(
     module: AnsibleModule, unit: str, changed: Collection[str], restart: bool
 ) -> list[str]:
-    """Enable, start, reload or restart the unit as needed; return the verbs of systemctl.
+    """Enable, start, reload or restart the unit as needed; return the systemctl verbs.
 
     Args:
-        module: runs the commands; in check mode nothing is done.
+        module: runs the commands; check mode runs none that change anything.
         unit: the unit with its suffix.
-        changed: paths of its configuration that it has not loaded.
-        restart: whether it takes a restart to load them.
+        changed: paths of configuration that it has not loaded yet.
+        restart: whether loading them needs a restart.
 
     Raises:
         UnitError: systemctl failed, the unit is not active afterwards, or it refused to load what
@@ -45,7 +45,7 @@ def bring_up(
         started = time.time()
         for action in actions:
             _systemctl(module, unit, action, *([] if action == "daemon-reload" else [unit]))
-        state = settled(lambda: read().get("ActiveState", ""))
+        state = wait_for_reload(lambda: read().get("ActiveState", ""))
         if state != "active":
             raise _error(module, unit, f"{unit} is {state or 'unknown'} after {', '.join(actions)}")
         reloaded = "reload" in actions
@@ -58,24 +58,24 @@ def bring_up(
 
 
 def diff(unit: str, actions: Collection[str]) -> dict[str, str]:
-    """Return what is done to the unit, for --diff."""
+    """Return the actions on the unit in the form of --diff."""
     return {"before": "", "after": "".join(f"{action} {unit}\n" for action in actions)}
 
 
 def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> list[str]:
-    """Return the systemctl verbs that bring a unit to run as configured.
+    """Return the systemctl verbs needed for a unit to run as configured.
 
     Args:
-        state: properties of the unit (systemctl show); those of an unknown unit are empty.
-        changed: paths of its configuration that it has not loaded.
-        restart: whether it takes a restart to load them.
+        state: properties of the unit (systemctl show); empty for an unknown unit.
+        changed: paths of configuration that it has not loaded yet.
+        restart: whether loading them needs a restart.
     """
     units = any(path.startswith("/etc/systemd/system/") for path in changed)
     actions = []
     if units or state.get("NeedDaemonReload") == "yes":
         actions.append("daemon-reload")
     active = state.get("ActiveState") in ("active", "reloading")
-    # Debian's Postfix runs on when its package is removed, and is enabled when it is back.
+    # Debian's Postfix keeps running when its package is removed; reinstalling enables it.
     outlived = active and not state.get("UnitFileState")
     if state.get("UnitFileState") not in ("enabled", "static", "alias") and not outlived:
         actions.append("enable")
@@ -86,15 +86,15 @@ def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> li
     return actions
 
 
-def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
-    """Return the ActiveState of a unit once its reload has ended.
+def wait_for_reload(state: Callable[[], str], seconds: float = 30.0) -> str:
+    """Return the ActiveState of a unit once its reload has finished.
 
-    A Type=notify daemon tells of its reload when ExecReload is long through, so systemctl returns
-    before (systemd.service(5), Type=notify-reload, is what would wait).
+    A Type=notify daemon reloads after ExecReload has returned, so systemctl returns too early;
+    only Type=notify-reload would wait (systemd.service(5)).
 
     Args:
         state: reads the ActiveState.
-        seconds: how long to wait at most.
+        seconds: the timeout.
     """
     deadline = time.monotonic() + seconds
     while (found := state()) == "reloading" and time.monotonic() < deadline:
@@ -105,8 +105,8 @@ def settled(state: Callable[[], str], seconds: float = 30.0) -> str:
 def _systemctl(module: AnsibleModule, unit: str, *arguments: str) -> str:
     rc, out, err = module.run_command(["systemctl", *arguments])
     if rc != 0:
-        said = " ".join(err.split())
-        raise _error(module, unit, f"'systemctl {' '.join(arguments)}' failed: {said}")
+        message = " ".join(err.split())
+        raise _error(module, unit, f"'systemctl {' '.join(arguments)}' failed: {message}")
     return str(out)
 
 
@@ -125,6 +125,6 @@ def _errors(module: AnsibleModule, pid: str, since: float) -> str:
 
 
 def _error(module: AnsibleModule, unit: str, problem: str) -> UnitError:
-    """Return the error with the end of the unit's log, where the reason stands."""
+    """Return the error with the end of the unit's log, which has the cause."""
     log = module.run_command(["journalctl", "--no-pager", "-o", "cat", "-n", "10", "-u", unit])[1]
     return UnitError(f"{problem}. The end of the log of {unit}:\n{log.strip()}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remember every file of the mail host, and say later which one has changed."""
+"""Record all files of the mail host, and report later which ones have changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from tests.lab.lab import STATE, on
 
 REMEMBERED = STATE / "bare-files"
-# Logins write logs, Ansible its own temporary files, and Rspamd's checker a cache of its patterns.
+# Logins write logs, Ansible temporary files, and Rspamd's configuration test a pattern cache.
 LIST = (
     r"find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp"
     r" -o -path /var/log -o -path /root/.ansible \) -prune"

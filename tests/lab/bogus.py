@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail to domains whose DNS answers do not verify, and to some that only lack records.
+"""Mail to domains whose DNS answers do not validate, and to some that only lack records.
 
-Their zones are in lab/internet. Every name leads to the peer, which would take the mail.
+Their zones are in lab/internet. All names lead to peer, which would accept the mail.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from tests.lab import lab
 
 TAMPERED = "tampered.example.net"
 BOGUS = (
-    # All answers: the DS record is of another key, the signatures have expired.
+    # All answers are bogus: the DS record does not match, or the signatures have expired.
     "wrong-ds.example.net",
     "expired.example.net",
-    # One answer, named by the first label; "denial" is of TLSA records.
+    # One answer is bogus, as the first label tells; "denial" is that of TLSA records.
     f"exchange.{TAMPERED}",
     f"address.{TAMPERED}",
     f"tlsa.{TAMPERED}",
     f"denial.{TAMPERED}",
 )
-# Proven to have no TLSA records; the last one by the lack of a DS record.
+# Proven not to have TLSA records; the last one by the absence of a DS record.
 WITHOUT_DANE = (f"nodata.{TAMPERED}", f"nxdomain.{TAMPERED}", "unsigned.example.net")
 
 
@@ -40,7 +40,7 @@ def check_that_only_bogus_answers_keep_mail_waiting(author: str) -> None:
 def check_that_it_waits(*mails: EmailMessage) -> None:
     """Fail if a message does not stay in the queue through two attempts; then remove them."""
     queue_ids = [attempts(mail, 1)[0].partition(":")[0] for mail in mails]
-    # The second attempt meets what the first one left in caches.
+    # The second attempt uses the cached answers of the first one.
     lab.on("mx", "".join(f"postqueue -i {queue_id}\n" for queue_id in queue_ids))
     for mail in mails:
         attempts(mail, 2)
@@ -48,7 +48,7 @@ def check_that_it_waits(*mails: EmailMessage) -> None:
 
 
 def attempts(mail: EmailMessage, number: int) -> list[str]:
-    """What the mail host logs of its attempts to deliver, once there are so many; all in vain."""
+    """Wait for this number of failed delivery attempts, and return their log lines."""
 
     def logged() -> list[str] | None:
         lines = lab.log_of("mx", mail, " status=")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users' certificates, as an administrator has them issued and a mail program uses them."""
+"""Client certificates, as an administrator issues them and a mail program uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.lab.lab import SUBMISSIONS
 def certificate(
     directory: Path, account: str, state: str = "present", *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Have the certificate of an account issued, or revoked, as an administrator does."""
+    """Issue or revoke the certificate of an account, as an administrator does."""
     run = lab.playbook(
         "pillarbox.mail.client_certificate",
         "-vvv",
@@ -32,7 +32,7 @@ def certificate(
 
 
 def in_a_mail_program(directory: Path, account: str) -> Path:
-    """The key and the certificate, taken out of PKCS#12 with openssl."""
+    """Return the key and the certificate in a PKCS#12 file, as PEM."""
     pem = directory / f"{account}.pem"
     password = f"file:{directory}/{account}.password"
     command = ["openssl", "pkcs12", "-in", f"{directory}/{account}.p12", "-nodes", "-out", str(pem)]

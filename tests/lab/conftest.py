@@ -9,15 +9,12 @@ import pytest
 
 from tests.lab.lab import COLLECTIONS, SCENARIO, use_names
 
-sys.path.append(str(COLLECTIONS))  # for tests that run a module in this process
+sys.path.append(str(COLLECTIONS))  # for tests that run a module in their own process
 use_names()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put tests in their order, and leave out on Debian 12 what would be seen there as on 13.
-
-    See CONTRIBUTING.md.
-    """
+    """Sort the tests, and skip on Debian 12 those that need to run once; see CONTRIBUTING.md."""
     items.sort(key=lambda item: item.get_closest_marker("first") is None)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     if SCENARIO != "bookworm":

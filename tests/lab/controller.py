@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mail host as a controller, made by the commands that the guides show."""
+"""Make the mail host a controller, with the commands in the guides."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from tests.lab import lab
 
 HOME = "/root/controller"
-# In the inventory, what docs/first-server.md says, for the lab's own host.
+# Inventory entries as in docs/first-server.md, for the lab's own host.
 LOCAL = "mail_servers: {hosts: {mx: {ansible_connection: local}}}"
 
 
 def documented(guide: str, start: str, end: str) -> str:
-    """The commands in a part of a guide, what apt installs first; it asks nothing."""
+    """Return the commands in a part of a guide, with apt made non-interactive."""
     text = (lab.ROOT / guide).read_text().partition(start)[2].partition(end)[0]
     install = re.findall(r"`(apt install [^`]+)`", text)
     commands = "\n".join(install + re.findall(r"^    (.+)$", text, re.MULTILINE))
@@ -26,14 +26,14 @@ def documented(guide: str, start: str, end: str) -> str:
 
 
 def send_checkout() -> None:
-    """Copy what a controller needs to the mail host: the checkout, an inventory, its secrets."""
+    """Copy the checkout, an inventory and its secrets to the mail host."""
     without = ["--exclude-vcs", "--exclude=./.cache", "--exclude=./.venv"]
     _send(lab.ROOT, *without, ".", ".cache/lab/secrets", ".cache/lab/acme.sh.sha256")
     lab.on("mx", f"cat >{HOME}/local.yml", LOCAL)
 
 
 def send_packages(directory: Path) -> None:
-    """Copy the Python packages in requirements.txt there, as pip has no way out of the lab."""
+    """Copy the packages in requirements.txt to the mail host, as pip cannot reach the outside."""
     version = "import sys; print('%d.%d' % sys.version_info[:2])"
     python = lab.on("mx", f'python3 -c "{version}"').strip()
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
@@ -53,7 +53,7 @@ def _send(directory: Path, *names: str) -> None:
 
 
 def run(commands: str) -> str:
-    """What commands print in a new shell, which ends with the first one that fails."""
+    """Run commands in a new shell, which stops at the first failure, and return their output."""
     shell = f"export DEBIAN_FRONTEND=noninteractive PIP_NO_INDEX=1 PIP_FIND_LINKS={HOME}/packages"
     return lab.on("mx", "bash -e", f"{shell}\ncd {HOME}\n{commands}\n", timeout=600)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exchange mail with the other server, and tell what was seen of it. bin/demo runs this last."""
+"""Exchange mail with the other server, and print a summary. bin/demo runs this last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOB = "bob@example.net"
 
 
 def verified(host: str, mail: EmailMessage) -> str:
-    """Say how a host's Postfix verified where it sent a message. Fails if it did not."""
+    """Describe how a host's Postfix verified the next server. Fails if it did not."""
     connection = lab.connection_of(host, mail)
     assert connection.startswith("Verified"), connection
     version = connection.split(": ")[1].split()[0]
@@ -23,7 +23,7 @@ def verified(host: str, mail: EmailMessage) -> str:
 
 def main() -> None:
     lab.use_names()
-    outgoing = lab.message(ALICE, BOB, "Sent by submission on port 465.")
+    outgoing = lab.message(ALICE, BOB, "Sent over submission with implicit TLS, port 465.")
     lab.submit(outgoing)
     arrived = lab.received_at_peer(outgoing)
     signatures = lab.signatures(arrived)
@@ -44,9 +44,9 @@ def main() -> None:
 Log in    IMAP with TLS at {lab.ADDRESSES[lab.MX]}, port {lab.IMAPS}, as {ALICE}
           with the password {lab.password(ALICE)}
           curl -k --user '{ALICE}:{lab.password(ALICE)}' 'imaps://{lab.ADDRESSES[lab.MX]}/INBOX;MAILINDEX=1'
-Look at   bin/lab ssh mx journalctl -u postfix       what the mail server did
+Inspect   bin/lab ssh mx journalctl -u postfix       the log of the mail server
           bin/lab ssh internet dig +short @{lab.PRIMARY} _25._tcp.{lab.MX} TLSA
-          lab/group_vars/mail_servers.yml            all the settings it was made from
+          lab/group_vars/mail_servers.yml            all its settings
 Remove    bin/demo --down""")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much of the host a service could do harm to, as systemd rates it."""
+"""The exposure of services, as rated by systemd."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import re
 
 from tests.lab import lab
 
-# systemd calls more than this "exposed".
+# systemd rates higher values as "exposed".
 MOST = 5.0
 
 
 def exposed(*units: str) -> dict[str, float]:
-    """The services on the mail host, of those named, that could do more than they should."""
+    """Return the given services on the mail host that are rated as exposed."""
     said = lab.on("mx", f"systemd-analyze security --no-pager {' '.join(units)}")
     levels = dict(re.findall(r"Overall exposure level for (\S+)\.service: ([\d.]+)", said))
     assert len(levels) == len(units), said

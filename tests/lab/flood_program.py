@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A flood of connections from one network, run on the peer by tests/lab/default/test_floods.py.
 
-Its arguments are the server's address, a network whose addresses are the peer's, how many
-connections to open to each port, and the ports. Half of the connections say nothing, the others a
-byte a second. One that the server refuses or ends is opened again after a while, from another
-address of the network. Tells systemd when all were tried once.
+Its arguments are the server's address, a network routed to the peer, the number of
+connections to open to each port, and the ports. Half of the connections send nothing, the others a
+byte per second. Connections that the server refuses or closes are reopened after a while, from
+another address of the network. Notifies systemd when all were tried once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import socket
 import sys
 from contextlib import suppress
 
-# A handshake of TLS that announces 512 bytes, and never gets so far.
+# A TLS handshake message that announces 512 bytes and is never completed.
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(501)
 COMMAND = b"x" * 512
 TLS_PORTS = (465, 993, 995)
@@ -64,7 +64,7 @@ async def main(server: str, network: str, count: str, *ports: str) -> None:
             itertools.product(range(int(count)), ports), tried, strict=True
         )
     ]
-    # Of a server that has no room, some never get an answer.
+    # A server at its limit does not answer some connections at all.
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.gather(*(event.wait() for event in tried)), 15.0)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of folders as IMAP has them, and as Dovecot had them on the disk before it escaped them."""
+"""Folder names in IMAP, and on disk as written by Dovecot before it escaped them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tests.lab import lab
 
 BOB, DAVE = "bob@example.net", "dave@example.org"
-# By their files' names, as Dovecot wrote them without escaping.
+# By directory name, as Dovecot wrote them without escaping.
 OLD = {
     ".old": "old",
     ".old.~b": "old/~b",
@@ -29,12 +29,12 @@ def quoted(name: str) -> str:
 
 
 def names(lines: list[Any]) -> set[str]:
-    """Those in the answers to LIST."""
+    """Return the names in the answers to LIST."""
     return {line.decode().partition(' "/" ')[2].strip('"') for line in lines}
 
 
 def check_that_folders_of_before_keep_their_names_and_their_mail(home: str) -> None:
-    """In a Maildir of Dave's, to which Dovecot gets as after an upgrade of this collection."""
+    """Read such a Maildir of Dave's with Dovecot, as after an upgrade of this collection."""
     mail = lab.message(BOB, DAVE)
     for number, folder in enumerate(OLD):
         path = shlex.quote(f"{home}/{folder}")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install a mail server's packages on a bare mail host by hand, with Debian's own configuration.
+"""Install a mail server's packages on a bare host by hand, with Debian's configuration.
 
-No daemon starts, as it would write files while a check is watched.
+No daemon is started, as it would write files while a check is monitored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put on a bare mail host what its owner has in a backup: keys, certificates and mail."""
+"""Restore keys, certificates and mail on a bare mail host, as from a backup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def openssl(command: str, stdin: bytes = b"") -> bytes:
 
 
 def files() -> dict[str, bytes]:
-    """The files. The certificates came from another CA, so a run replaces them."""
+    """Return the files. The certificates are from another CA, so a run replaces them."""
     tls, dkim = "etc/pillarbox/tls", "var/lib/rspamd/dkim"
     found: dict[str, bytes] = {}
     sign = f"req -x509 -key /dev/stdin -days 60 -subj /CN=mx -addext subjectAltName=DNS:{MX}"
@@ -50,7 +50,7 @@ def files() -> dict[str, bytes]:
 
 
 def mailbox() -> list[tuple[tarfile.TarInfo, bytes]]:
-    """A mailbox with a message, which belongs to vmail by number, as that user is yet to come."""
+    """Return a mailbox with a message, owned by vmail's UID, as that user does not exist yet."""
     entries = []
     gone, folder = "/example.org/gone", "/example.org/gone/sdbox/mailboxes/INBOX/dbox-Mails"
     for path in ("", "/example.org", gone, f"{gone}/sdbox", f"{gone}/sdbox/mailboxes",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ansible-playbook's log (ANSIBLE_LOG_PATH) says of the runs of site.yml."""
+"""Parse the runs of site.yml in ansible-playbook's log (ANSIBLE_LOG_PATH)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE = re.compile(r"^(?P<time>[\d-]+ [\d:,]+) p=\d+ u=\S+ n=\S+ \w+\| ?(?P<text>
 
 @dataclass
 class Run:
-    """One run: its tasks in order with their results, and how long it took in seconds."""
+    """One run: its tasks in order with their results, and its duration."""
 
     start: datetime
     end: datetime
@@ -35,7 +35,7 @@ class Run:
 
 
 def runs(log: str) -> list[Run]:
-    """The runs of site.yml in a log, in order. Tasks that were skipped are left out."""
+    """Return the runs of site.yml in a log, in order, without skipped tasks."""
     found: list[Run] = []
     current: Run | None = None
     task = ""

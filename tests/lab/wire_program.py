@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SMTP to the byte, run on the peer by tests/lab/wire.py.
+"""SMTP byte for byte, run on the peer by tests/lab/wire.py.
 
-Reads dialogues in JSON. Each has the client's address, how many connections it lets hang in
-mid-command, what it sends before the greeting and what after it, one reply being read before each
-of that. A text is sent as Latin-1. Prints what the server said in each, reply by reply.
+Reads dialogues in JSON. Each has the client's address, the number of other connections to leave
+hanging in mid-command, the text to send before the greeting, and the texts to send after it, with
+one reply read before each. Texts are sent as Latin-1. Prints the server's replies in each dialogue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 def reply(stream: Any) -> str:
-    """A whole reply, with all its lines; an empty one at the end of the connection."""
+    """Return a whole reply, with all its lines, or an empty one at the end of the connection."""
     text = ""
     try:
         while line := stream.readline().decode("latin-1"):
@@ -50,7 +50,7 @@ def dialogue(server: str, client: str, hang: int, eager: str, sends: list[str]) 
         pass
     while last := reply(stream):
         replies.append(last)
-        # An error is told each time that is read.
+        # Each read reports the error.
         if last.startswith("221") or not last[:3].isdigit():
             break
     for done in (connection, *hanging):

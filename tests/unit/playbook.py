@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole runs of ansible-playbook, for tests."""
+"""Run ansible-playbook in tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLAY = Path(sys.executable).with_name("ansible-playbook")
 
 
 def play(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the directory's play.yml, with no other settings of Ansible than these."""
+    """Run the directory's play.yml, without any other settings of Ansible."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return subprocess.run(
         [PLAY, *arguments, "play.yml"],

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is behind an address, who may write as it, and which mail and logins are refused.
+"""Map addresses to accounts and permitted senders, and list refused mail and logins.
 
-This module util is PRIVATE to the collection. The settings are those that passed their check.
+This module util is PRIVATE to the collection. It expects validated settings.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import passw
 
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
-# What an account or a device logs in for; all but the last read mail or say how it is filed. Each
-# has a table of whom it denies, denied.* in the role dovecot.
+# The services that accounts and devices log in to; all but the last give access to the mailbox or
+# its filters. Each has a table of denied logins, denied.* in role dovecot.
 SERVICES = ("imap", "pop3", "sieve", "submission")
-# What an account in this state may not log in to, and whether it takes mail.
+# The services that each state denies, and the states that accept mail.
 _DENIED = {"no_login": SERVICES, "send_only": SERVICES[:-1], "closed": SERVICES}
 RECEIVING = ("active", "suspended", "no_login")
 
@@ -36,15 +36,15 @@ Accounts = Mapping[str, Account]
 
 @dataclass(frozen=True)
 class Addressing:
-    """The settings that decide about addresses.
+    """The settings that concern addresses.
 
     Attributes:
         users: mail_users.
         aliases: mail_aliases.
-        domains: mail_domains, but for those that are parked.
-        postmaster: the account that answers where nobody else does.
+        domains: mail_domains without the parked ones.
+        postmaster: the account that gets mail to role addresses without a recipient of their own.
         hostname: the name of the host, which has addresses of its own.
-        suspended_text: what an account is told that may not send and has no text of its own.
+        suspended_text: the SMTP answer to suspended accounts without a text of their own.
     """
 
     users: Accounts
@@ -61,7 +61,7 @@ def own_addresses(address: str, account: Account) -> list[str]:
 
 
 def logins(address: str, account: Account) -> dict[str, tuple[str, ...]]:
-    """Return the names to log in with, and the services that each is denied."""
+    """Return the login names of an account, each with the services that it is denied."""
     by_state = _DENIED.get(account.get("state", "active"), ())
     allowed = [s for s in account.get("services", SERVICES) if s not in by_state]
     names = {address: tuple(s for s in SERVICES if s not in allowed)}
@@ -72,21 +72,21 @@ def logins(address: str, account: Account) -> dict[str, tuple[str, ...]]:
 
 
 def master_login(name: str) -> str:
-    """Return what a master user is called in Dovecot's tables; no account can be called so."""
+    """Return the name of a master user in Dovecot's tables, which no account can have."""
     return f"*{name}"
 
 
 def device_login(address: str, device: str) -> str:
-    """Return the name that a device logs in with to an account."""
+    """Return the login name of an account's device."""
     local, _at, domain = address.rpartition("@")
     return f"{local}+{device}@{domain}"
 
 
 def forwards(settings: Addressing) -> dict[str, list[str]]:
-    """Return where mail goes from each address that is no account; @domain is all the rest of it.
+    """Return the targets of each address that is not an account; @domain is its catch-all.
 
-    The names that every domain must answer at (RFC 2142, RFC 5321 section 4.5.1) and the host's
-    own go to the postmaster, unless they are said to go elsewhere.
+    The addresses that every domain must have (RFC 2142, RFC 5321 section 4.5.1) and those of the
+    host go to the postmaster, unless the settings have another target.
     """
     found = {
         f"{name}@{domain}": [settings.postmaster]
@@ -106,12 +106,12 @@ def forwards(settings: Addressing) -> dict[str, list[str]]:
 
 
 def senders(settings: Addressing) -> dict[str, list[str]]:
-    """Return the accounts that may write as an address; @domain is any other in it."""
+    """Return the accounts that may send as an address; @domain is any other address in it."""
     found: dict[str, list[str]] = {}
     claims = [
         (name, target)
         for name, targets in forwards(settings).items()
-        # A list speaks for itself; who may write as it says so in senders.
+        # Members of a list may not send as the list, unless their senders contain it.
         if name not in settings.aliases
         for target in targets
         if target in settings.users
@@ -126,7 +126,7 @@ def senders(settings: Addressing) -> dict[str, list[str]]:
 
 
 def _answer(account: Account) -> str | None:
-    """Return what who writes to an account is told when it takes no mail."""
+    """Return the SMTP answer to mail for an account that accepts none, or None if it does."""
     state = account.get("state", "active")
     if state == "send_only":
         return _SENDS_ONLY
@@ -138,7 +138,7 @@ def _closed(account: Account) -> str:
 
 
 def refused_recipients(settings: Addressing) -> dict[str, str]:
-    """Return the SMTP answer by each address of ours that takes no mail."""
+    """Return the SMTP answer for each of our addresses that accepts no mail."""
     found: dict[str, str] = {}
     for options in settings.domains.values():
         found.update((address, _SWITCHED_OFF) for address in options.get("refuse", ()))
@@ -150,7 +150,7 @@ def refused_recipients(settings: Addressing) -> dict[str, str]:
 
 
 def refused_senders(settings: Addressing) -> dict[str, str]:
-    """Return the SMTP answer by each account that may not send."""
+    """Return the SMTP answer for each account that may not send."""
     return {
         address: _SUSPENDED.format(account.get("suspended_text") or settings.suspended_text)
         for address, account in settings.users.items()
@@ -159,7 +159,7 @@ def refused_senders(settings: Addressing) -> dict[str, str]:
 
 
 def denied_logins(users: Accounts) -> dict[str, list[str]]:
-    """Return the login names that each service turns away."""
+    """Return the login names that each service denies."""
     found: dict[str, list[str]] = {service: [] for service in SERVICES}
     for address, account in users.items():
         if not account.keys() & {"state", "services", "app_passwords"}:
@@ -171,7 +171,7 @@ def denied_logins(users: Accounts) -> dict[str, list[str]]:
 
 
 def expiries(users: Accounts) -> Iterator[tuple[str, str, str]]:
-    """Yield the day, the table and its line for all that comes true when an account expires."""
+    """Yield the day, the table and the line of each entry that applies once an account expires."""
     for address, account in users.items():
         if "expires" not in account:
             continue
@@ -179,14 +179,14 @@ def expiries(users: Accounts) -> Iterator[tuple[str, str, str]]:
         for name in logins(address, account):
             for key in passwd_keys(name):
                 yield day, "logins", key
-        # What takes no mail already goes on saying why.
+        # An account that accepts no mail anyway keeps its own answer.
         if account.get("state", "active") in RECEIVING:
             for name in own_addresses(address, account):
                 yield day, "recipients", f"{name} {_closed(account)}"
 
 
 def credentials(users: Accounts, masters: Accounts | None = None) -> dict[str, dict[str, str]]:
-    """Return what each login is verified with, as the module passwd_file takes it.
+    """Return the password or hash of each login, in the format of module passwd_file.
 
     Args:
         users: mail_users.
@@ -205,7 +205,7 @@ def _secret(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def expansion(address: str, forwards_to: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ...]]:
-    """Yield the way to each last address behind one; a way that bites its tail is a loop."""
+    """Yield the path to each final address of one; a path that ends in a repetition is a loop."""
     ways: list[tuple[str, ...]] = [(address,)]
     while ways:
         way = ways.pop()

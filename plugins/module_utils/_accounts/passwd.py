@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dovecot's passwd-file: hashes, and how to tell quickly that no password changed.
+"""Dovecot's passwd-file: hashes, and a quick proof that no password changed.
 
 This module util is PRIVATE to the collection.
 
@@ -11,16 +11,16 @@ hence *seals*. A seal is one Argon2id hash over the addresses, passwords and sto
 whole group of accounts, with its own salt and the cost of any stored hash. One verification proves
 that nothing in the group changed.
 
-A seal tells an attacker no more than the stored hashes beside it: to test a guess of one password
-against it takes the same Argon2id computation, and all the other passwords of the group. It is
-made for two accounts or more. Nothing faster than Argon2id is ever stored, but for the verifiers
-that SCRAM needs, where it is switched on; they are in a file of their own, and sealed as well.
+A seal helps an attacker no more than the stored hashes beside it: testing a guess of one password
+against it takes the same Argon2id computation, and all other passwords of the group. Only groups
+of two accounts or more have one. Nothing faster than Argon2id is ever stored, except the verifiers
+that SCRAM needs, if it is enabled; they have a file of their own, and are sealed as well.
 
 Groups form a tree, by the leading hexadecimal digits of the address's SHA-256. The seal of the
-empty prefix covers everybody and is all that an unchanged run computes. Below a seal that fails,
+empty prefix covers all accounts and is all that an unchanged run computes. Below a seal that fails,
 the 16 groups of the next digit are tried, and in a group of at most 16 each password by itself:
 one changed password among 10,000 accounts costs some 70 verifications. Seals are comment lines,
-which Dovecot skips (db-passwd-file.c); who edits the file by hand only makes the next run slower.
+which Dovecot skips (db-passwd-file.c); editing the file by hand only makes the next run slower.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ except ImportError:
     HAS_ARGON2 = False
 
 SCHEME = "{ARGON2ID}"
-# As in shadow(5): no password has this hash.
+# As in shadow(5): no password matches this hash.
 LOCKED = "{CRYPT}!"
-# What doveadm pw -s ARGON2ID makes: 64 MiB, 3 passes, and the one lane that libsodium knows.
+# As doveadm pw -s ARGON2ID: 64 MiB, 3 passes, and one lane, as libsodium supports no more.
 _MEMORY_KIB, _PASSES, _LANES = 65536, 3, 1
 _GROUP = 16
 
-# Schemes that Dovecot 2.3 and 2.4 verify and that resist guessing, with how their hashes start.
+# Strong schemes that both Dovecot 2.3 and 2.4 support, with the prefix of their hashes.
 GOOD_SCHEMES = {
     "ARGON2ID": "$argon2id$",
     "ARGON2I": "$argon2i$",
@@ -66,11 +66,11 @@ _HASH = re.compile(r"\{([A-Za-z0-9-]+)\}(.+)", re.DOTALL)
 
 
 class PasswdError(Exception):
-    """A password, a hash or a library that cannot be used."""
+    """A password, a hash or a library cannot be used."""
 
 
 def password_fault(password: object) -> str | None:
-    """Say what is wrong with a password, without showing it; None when it is usable."""
+    """Return what is wrong with a password, without revealing it; None when it is usable."""
     if not isinstance(password, str):
         return "must be a string; put it in quotes"
     if not password:
@@ -88,7 +88,7 @@ def hash_fault(stored: object) -> str | None:
         return f"must be a string; {advice}"
     match = _HASH.fullmatch(stored)
     if not match:
-        return f"must begin with its scheme in braces, as in {SCHEME}$argon2id$…; {advice}"
+        return f"must start with its scheme in braces, as in {SCHEME}$argon2id$…; {advice}"
     scheme, value = match.group(1).upper(), match.group(2)
     if scheme not in GOOD_SCHEMES:
         return f"has the scheme {scheme}, which is weak or of unknown strength; {advice}"
@@ -102,21 +102,21 @@ def hash_fault(stored: object) -> str | None:
 
 
 def account_of(login: str) -> str:
-    """Return the account that a login opens: a device's has +DEVICE in it."""
+    """Return the account of a login; the login of a device contains +DEVICE."""
     local, _at, domain = login.rpartition("@")
     user, plus, _device = local.partition("+")
     return f"{user}@{domain}" if plus else login
 
 
 class Hasher(Protocol):
-    """Makes and verifies hashes; Argon2id is the one in use."""
+    """Creates and verifies hashes; Argon2id is the one in use."""
 
     def hash(self, secret: bytes) -> str: ...
     def verify(self, stored: str, secret: bytes) -> bool: ...
 
 
 class Argon2id:
-    """Argon2id (RFC 9106) with the parameters of Dovecot, by python3-argon2.
+    """Argon2id (RFC 9106) with Dovecot's parameters, by python3-argon2.
 
     Raises:
         PasswdError: that library is missing, at the first hash or verification.
@@ -132,9 +132,9 @@ class Argon2id:
         return self._hasher().hash(secret)
 
     def verify(self, stored: str, secret: bytes) -> bool:
-        """Whether a hash is one with our parameters, and of this secret."""
+        """Whether a hash has our parameters and matches this secret."""
         hasher = self._hasher()
-        # The parameters first: a foreign hash must not make us compute with gigabytes.
+        # The parameters first: a foreign hash could demand gigabytes of memory.
         try:
             return not hasher.check_needs_rehash(stored) and hasher.verify(stored, secret)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHash):
@@ -143,7 +143,7 @@ class Argon2id:
 
 @dataclass
 class PasswdFile:
-    """The content of a passwd-file, and of the one with the SCRAM verifiers beside it.
+    """The content of a passwd-file, and of the file with the SCRAM verifiers.
 
     Attributes:
         hashes: {SCHEME}hash by login.
@@ -157,7 +157,7 @@ class PasswdFile:
 
     @classmethod
     def parse(cls, text: str, scram: str = "") -> PasswdFile:
-        """Read the files; lines that would not be written are left out."""
+        """Read the files; lines that render() would not write are skipped."""
         file = cls()
         for line in text.splitlines():
             name, second, third = [*line.split(":"), "", ""][:3]
@@ -180,7 +180,7 @@ class PasswdFile:
 
 
 def _lines(secrets: Mapping[str, str]) -> str:
-    """Return a line for each login. A device's says in an extra field whose it is."""
+    """Return a line for each login; that of a device has its account in an extra field."""
     lines = []
     for login, stored in sorted(secrets.items()):
         account = account_of(login)
@@ -203,18 +203,18 @@ def _children(group: list[str], prefix: str) -> dict[str, list[str]]:
 
 
 class Update:
-    """Brings passwd-files up to date with passwords, computing as few hashes as possible.
+    """Updates passwd-files to match the passwords, computing as few hashes as possible.
 
     Args:
         current: the files as they are.
-        passwords: address to password, of all accounts that have one.
-        given: address to {SCHEME}hash, of the accounts that have that in place of a password.
+        passwords: password by address, for all accounts that have one.
+        given: {SCHEME}hash by address, for accounts with a hash instead of a password.
         hasher: how to hash and verify.
         scram: whether each password gets a SCRAM verifier too.
 
     Attributes:
-        kept: the stored hashes (by address) that the passwords still verify against.
-        kept_verifiers: the same of SCRAM.
+        kept: the stored hashes (by address) that still match the passwords.
+        kept_verifiers: the stored SCRAM verifiers that do.
         needed: whether the files must be written.
     """
 
@@ -266,15 +266,15 @@ class Update:
         return address in self._sealed or verifies(verifier, self._passwords[address])
 
     def _message(self, group: list[str], file: PasswdFile) -> bytes:
-        # Without verifiers, seals are the same as if there were no SCRAM.
+        # An account without a verifier contributes the same as before SCRAM was supported.
         stored = {a: [v[a] for v in (file.hashes, file.verifiers) if a in v] for a in group}
         return json.dumps([[a, self._passwords[a], *stored[a]] for a in sorted(group)]).encode()
 
     def result(self) -> PasswdFile:
-        """Return the files as they should be, new passwords hashed and changed groups sealed."""
+        """Return the updated files, with new passwords hashed and changed groups sealed."""
         new = [login for login in self._passwords if login not in self.kept]
         unverified = self._passwords.keys() - self.kept_verifiers if self._scram else ()
-        # Argon2 lets other threads run: as many hashes at a time as there are processors.
+        # Argon2 releases the GIL, so hashes are computed on all processors.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             made = pool.map(self._hasher.hash, [self._passwords[login].encode() for login in new])
             verifiers = pool.map(new_verifier, [self._passwords[u] for u in unverified])
@@ -290,7 +290,7 @@ class Update:
     def _seals(self, group: list[str], prefix: str, file: PasswdFile) -> Iterator[tuple[str, str]]:
         if len(group) < 2 or (prefix and len(group) <= _GROUP):
             return
-        # A seal that verified vouches for those below it as well; new accounts came after them.
+        # A seal that verified proves those below it as well, as long as no account was added.
         proved = any(prefix.startswith(good) for good in self._good_seals)
         before = self._current.verifiers
         same = all(a in self.kept and before.get(a) == file.verifiers.get(a) for a in group)

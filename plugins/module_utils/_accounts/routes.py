@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""By which way mail leaves the host, and which addresses and domains send it on to other servers.
+"""Routes of outgoing mail, and the addresses and domains that forward to other servers.
 
-This module util is PRIVATE to the collection. The settings are those that passed their check.
+This module util is PRIVATE to the collection. It expects validated settings.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.addresses
     own_addresses,
 )
 
-# The transports of master.cf. An empty next hop is the recipient's own server.
+# Transports in master.cf. An empty next hop is the recipient's own server.
 DIRECT = "smtp:"
-# Only these log in. At port 465 TLS comes first (RFC 8314 section 3.3).
+# Only these authenticate. Port 465 uses implicit TLS (RFC 8314 section 3.3).
 _SMARTHOST, _SMARTHOST_TLS = "smarthost", "smarthost-tls"
-# The key of the smarthost for every sender that has none of its own.
+# The key of the smarthost for all senders without one of their own.
 ALL_OTHERS = "*"
 SMTP = 25
 SUBMISSION = 587  # RFC 6409 section 3.1
@@ -34,7 +34,7 @@ RelayDomains = Mapping[str, Mapping[str, Any]]
 
 
 def next_hop(smarthost: Mapping[str, Any]) -> str:
-    """Return how Postfix writes the server; in brackets it is not looked up as a mail domain."""
+    """Return the server in Postfix's notation; brackets suppress the MX lookup."""
     return f"[{smarthost['host']}]:{smarthost.get('port', SUBMISSION)}"
 
 
@@ -48,14 +48,15 @@ def _table_key(sender: str) -> str:
 
 
 def default_transport(smarthosts: Smarthosts) -> str:
-    """Return the transport of senders for which nothing else is said."""
+    """Return the transport of senders without a smarthost of their own."""
     return _transport(smarthosts[ALL_OTHERS]) if ALL_OTHERS in smarthosts else DIRECT
 
 
 def sender_transports(settings: Addressing, smarthosts: Smarthosts) -> dict[str, str]:
-    """Return the transport of mail that leaves by its envelope sender; @domain is any in it.
+    """Return the transport of outgoing mail by envelope sender; @domain is any address in it.
 
-    These senders are kept: our domains, what a login may write as, and the empty one of bounces.
+    The listed senders are those that SRS does not rewrite: our domains, the addresses that logins
+    may send as, and the null sender of bounces.
     """
     found = dict.fromkeys(("<>", *_kept_senders(settings)), default_transport(smarthosts))
     own = {_table_key(name): host for name, host in smarthosts.items() if name != ALL_OTHERS}
@@ -68,7 +69,7 @@ def sender_transports(settings: Addressing, smarthosts: Smarthosts) -> dict[str,
 
 
 def smarthost_passwords(smarthosts: Smarthosts) -> dict[str, str]:
-    """Return the credentials by sender, or by server for every other sender."""
+    """Return the credentials by sender, or by server for all other senders."""
     return {
         next_hop(host) if name == ALL_OTHERS else _table_key(name): (
             f"{host['username']}:{host['password']}"
@@ -79,9 +80,9 @@ def smarthost_passwords(smarthosts: Smarthosts) -> dict[str, str]:
 
 
 def tls_policies(policies: Mapping[str, Any], smarthosts: Smarthosts) -> dict[str, str]:
-    """Return the level of TLS by destination, for smtp_tls_policy_maps.
+    """Return the TLS policy by destination, for smtp_tls_policy_maps.
 
-    A smarthost has a name that the operator wrote, so its certificate must be valid for that.
+    The name of a smarthost is in the settings, so its certificate must match that name.
     """
     found = {next_hop(smarthost): "secure" for smarthost in smarthosts.values()}
     for destination, policy in policies.items():
@@ -93,7 +94,7 @@ def tls_policies(policies: Mapping[str, Any], smarthosts: Smarthosts) -> dict[st
 
 
 def tls_policies_below(policies: Mapping[str, Any]) -> str:
-    """Return the policies for all domains below one, as regexp_table(5), the longest first."""
+    """Return the policies for the subdomains of a domain as regexp_table(5), longest first."""
     below = {
         name: policy for name, policy in tls_policies(policies, {}).items() if name.startswith(".")
     }
@@ -112,7 +113,7 @@ def _kept_senders(settings: Addressing) -> Iterator[str]:
 
 
 def relay_recipients(relayed: RelayDomains) -> dict[str, str]:
-    """Return the recipients that are taken in other servers' domains; @domain is any in it."""
+    """Return the recipients to accept in relayed domains; @domain is any address in it."""
     found: dict[str, str] = {}
     for domain, options in relayed.items():
         listed = options.get("recipients")
@@ -121,7 +122,7 @@ def relay_recipients(relayed: RelayDomains) -> dict[str, str]:
 
 
 def relay_checks(relayed: RelayDomains) -> dict[str, str]:
-    """Return the domains whose server is asked for each recipient, access(5)."""
+    """Return the domains whose recipients their own server verifies, as access(5)."""
     return {
         domain: "reject_unverified_recipient"
         for domain, options in relayed.items()
@@ -130,7 +131,7 @@ def relay_checks(relayed: RelayDomains) -> dict[str, str]:
 
 
 def relay_transports(relayed: RelayDomains) -> dict[str, str]:
-    """Return the server of each domain whose MX records do not tell it, transport(5)."""
+    """Return the server of each relayed domain that is not found by MX, as transport(5)."""
     return {
         domain: f"relay:[{options['host']}]:{options.get('port', SMTP)}"
         for domain, options in relayed.items()
@@ -139,13 +140,13 @@ def relay_transports(relayed: RelayDomains) -> dict[str, str]:
 
 
 def sent_on(settings: Addressing, relayed: RelayDomains) -> dict[str, str]:
-    """Return the addresses from which mail goes on to another server; @domain is all the rest.
+    """Return the addresses that forward mail to another server; @domain is the catch-all.
 
-    Where that is so of the rest of a domain, the addresses that keep their mail are there too.
+    If a catch-all forwards, the addresses of its domain that keep their mail are listed as well.
     """
     ways = forwards(settings)
     rests = {name for name in ways if name.startswith("@")}
-    # An address of ours that is nobody's own is one of the rest.
+    # A target in our domains that is neither an account nor an alias belongs to the catch-all.
     for targets in list(ways.values()):
         for target in targets:
             rest = f"@{target.rpartition('@')[2]}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SCRAM-SHA-256 verifiers (RFC 5802 and RFC 7677), in the form in which Dovecot stores them.
+"""SCRAM-SHA-256 verifiers (RFC 5802, RFC 7677) in Dovecot's format.
 
 This module util is PRIVATE to the collection.
 """
@@ -17,15 +17,15 @@ import stringprep
 import unicodedata
 
 SCHEME = "{SCRAM-SHA-256}"
-# The more, the slower is guessing from a stolen file. It is the mail program that computes them, at
-# each login, and one with Cyrus SASL refuses more than this (MAX_ITERATION_COUNTER in its scram.c).
+# More iterations slow down guessing from a stolen file. Mail programs compute them at each login,
+# and those with Cyrus SASL refuse more than this (MAX_ITERATION_COUNTER in its scram.c).
 _ITERATIONS = 65536
 _SALT_BYTES = 16
 _VERIFIER = re.compile(rf"{re.escape(SCHEME)}{_ITERATIONS},([A-Za-z0-9+/=]+),[^,]+,[^,]+")
 
 
 def new_verifier(password: str) -> str:
-    """Return a verifier for a password, with a salt of its own."""
+    """Return a verifier for a password, with a new salt."""
     return verifier(password, os.urandom(_SALT_BYTES))
 
 
@@ -39,7 +39,7 @@ def verifier(password: str, salt: bytes, iterations: int = _ITERATIONS) -> str:
 
 
 def verifies(stored: str, password: str) -> bool:
-    """Whether a verifier is one with our parameters, and of this password."""
+    """Whether a verifier has our parameters and matches this password."""
     match = _VERIFIER.fullmatch(stored)
     if not match:
         return False
@@ -51,7 +51,7 @@ def verifies(stored: str, password: str) -> bool:
 
 
 def _prepared(password: str) -> bytes:
-    """Apply what SASLprep (RFC 4013) changes in a password; what it forbids, no client sends."""
+    """Apply the mappings of SASLprep (RFC 4013); clients do not send what it prohibits."""
     mapped = "".join(
         " " if stringprep.in_table_c12(character) else character
         for character in password

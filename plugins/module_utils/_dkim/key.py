@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DKIM keys in the form that every Rspamd reads, and their DNS records.
+"""DKIM keys in the formats that all supported Rspamd versions read, and their DNS records.
 
 This module util is PRIVATE to the collection.
 """
@@ -30,7 +30,7 @@ try:
         PrivateFormat,
     )
 except ImportError:
-    pass  # require_cryptography() says so where a key is made
+    pass  # require_cryptography() reports it when a key is generated
 
 if TYPE_CHECKING:
     from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import PrivateKey
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class DkimError(Exception):
-    """A file that is no DKIM key; the text is a predicate ("is …") without the file's name."""
+    """A file is not a DKIM key; the text continues a sentence about the file ("is …")."""
 
 
 def generate(key_type: str, size: int) -> DkimKey:
@@ -47,7 +47,7 @@ def generate(key_type: str, size: int) -> DkimKey:
 
     Args:
         key_type: "rsa" or "ed25519".
-        size: bits of an RSA key; RFC 8301 section 3.2 wants 2048 or more.
+        size: bits of an RSA key; RFC 8301 section 3.2 recommends at least 2048.
 
     Raises:
         KeysError: Python's cryptography is missing.
@@ -61,7 +61,7 @@ def generate(key_type: str, size: int) -> DkimKey:
 def serialise(key: DkimKey) -> bytes:
     """Return the content of a key file: RSA as PKCS#8 in PEM, Ed25519 as its seed in base64.
 
-    Rspamd reads Ed25519 in PEM only since 3.13.2, the seed in all versions.
+    Rspamd reads the seed in all versions, but Ed25519 in PEM only since 3.13.2.
     """
     if isinstance(key, ed25519.Ed25519PrivateKey):
         seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -70,7 +70,7 @@ def serialise(key: DkimKey) -> bytes:
 
 
 def load(data: bytes) -> PrivateKey:
-    """Return the key of a file, told apart as Rspamd does it (its dkim.c).
+    """Return the key in a file, whose format is detected as in Rspamd's dkim.c.
 
     Raises:
         DkimError: it is not a key, or not one for DKIM.
@@ -91,20 +91,20 @@ def load(data: bytes) -> PrivateKey:
     except binascii.Error as error:
         raise DkimError("is neither PEM nor base64") from error
     if len(raw) not in (32, 64):
-        raise DkimError(f"holds {len(raw)} bytes in base64; an Ed25519 key has 32 or 64")
+        raise DkimError(f"contains {len(raw)} bytes in base64; an Ed25519 key has 32 or 64")
     ed_key = load_ed25519_key(raw[:32])
     if raw[32:] not in (b"", _raw_public(ed_key)):
-        raise DkimError("is a damaged Ed25519 key: its public half is not that of its seed")
+        raise DkimError("is a damaged Ed25519 key: its public half does not match its seed")
     return ed_key
 
 
 def _raw_public(key: PrivateKey) -> bytes:
-    """The 32 bytes of an Ed25519 key, with which its SubjectPublicKeyInfo ends (RFC 8410)."""
+    """Return the 32 bytes of an Ed25519 key, the end of its SubjectPublicKeyInfo (RFC 8410)."""
     return spki(key.public_key())[-32:]
 
 
 def facts(key: PrivateKey) -> tuple[str, int]:
-    """Return a key's type and its size in bits."""
+    """Return a key's type and size in bits."""
     name, *size = kind(key).split(" ")
     return ("rsa", int(size[0])) if name == "RSA" else ("ed25519", 256)
 
@@ -117,9 +117,9 @@ def dns_name(selector: str, domain: str) -> str:
 def dns_value(key: PrivateKey) -> str:
     """Return the text of the key's TXT record, not split into strings.
 
-    For RSA p= is the SubjectPublicKeyInfo, as in the example of RFC 6376 appendix C, for Ed25519
-    the bare 32 bytes (RFC 8463 section 4.2). There is no s= tag: RFC 8460 section 3 uses the key
-    for TLS reports too.
+    For RSA, p= is the SubjectPublicKeyInfo, as in the example of RFC 6376 appendix C; for Ed25519
+    it is the bare 32 bytes (RFC 8463 section 4.2). There is no s= tag, because TLS reports use the
+    key too (RFC 8460 section 3).
     """
     if kind(key) == "Ed25519":
         name, public = "ed25519", _raw_public(key)

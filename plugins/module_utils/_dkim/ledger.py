@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the mail host remembers of its DKIM keys' lives, as JSON that people read too. Pure.
+"""The mail host's record of its DKIM keys and their states, as human-readable JSON. Pure.
 
 This module util is PRIVATE to the collection.
 """
@@ -17,7 +17,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import S
 
 
 class LedgerError(Exception):
-    """A ledger that cannot be read; the text is a predicate ("is …") without the file's name."""
+    """A ledger cannot be read; the text continues a sentence about the file ("is …")."""
 
 
 def parse(text: str) -> list[Key]:
@@ -29,7 +29,9 @@ def parse(text: str) -> list[Key]:
             for selector, entry in entries.items()
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise LedgerError(f"is no ledger of DKIM keys ({type(error).__name__}: {error})") from error
+        raise LedgerError(
+            f"is not a ledger of DKIM keys ({type(error).__name__}: {error})"
+        ) from error
 
 
 def dump(keys: Iterable[Key]) -> str:
@@ -49,21 +51,21 @@ def dump(keys: Iterable[Key]) -> str:
 
 
 def as_dict(key: Key) -> dict[str, Any]:
-    """Return a key as modules and filters hand it on."""
+    """Return a key in the format that modules and filters exchange."""
     return {**vars(key), "since": time_text(key.since), "dns_name": key.dns_name}
 
 
 def from_dict(item: Mapping[str, Any]) -> Key:
-    """Return the key that as_dict() made the dictionary of; what else is in it does not count."""
+    """Return the key of a dictionary from as_dict(); other entries in it are ignored."""
     fields = {name: item[name] for name in Key.__dataclass_fields__}
     return Key(**{**fields, "since": time(item["since"])})
 
 
 def time(text: str) -> datetime:
-    """Return the moment that time_text() wrote. Raises ValueError."""
+    """Parse the output of time_text(). Raises ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone, as in 2026-11-20T10:00:00Z")
+        raise ValueError(f"{text} has no time zone; write it as in 2026-11-20T10:00:00Z")
     return moment
 
 
@@ -74,7 +76,7 @@ def time_text(moment: datetime) -> str:
 
 def _key(domain: str, selector: str, entry: Mapping[str, Any]) -> Key:
     if entry["state"] not in STATES:
-        raise ValueError(f"{entry['state']!r} is no state of {selector} of {domain}")
+        raise ValueError(f"{selector} of {domain} has the unknown state {entry['state']!r}")
     return Key(
         domain,
         selector,

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lives of DKIM keys: future, active, retired, revoked, gone. Pure; the clock is an argument.
+"""The life cycle of DKIM keys: future, active, retired, revoked, gone. Pure; time is an argument.
 
 This module util is PRIVATE to the collection.
 
-A run has two steps, and the DNS records are published between them. prepare() makes future keys
-and moves on those that no longer sign, which only DNS has to know of. switch() lets future keys
-sign, once all name servers serve them, and stops those before them. So whatever signs is published
-before and after, wherever a run ends.
+A run has two steps, with the DNS records published in between. prepare() creates future keys and
+advances those that no longer sign, which affects only DNS. switch() activates future keys once all
+name servers serve them, and retires their predecessors. So every key that signs is published,
+wherever a run is interrupted.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ FUTURE, ACTIVE, RETIRED, REVOKED, GONE = "future", "active", "retired", "revoked
 STATES = (FUTURE, ACTIVE, RETIRED, REVOKED, GONE)
 TYPES = ("rsa", "ed25519")
 
-# The settings' selectors of each domain: {domain: {selector: {"type": …, "state": …}}}.
+# The selectors of each domain in the settings: {domain: {selector: {"type": …, "state": …}}}.
 Declared = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 class DkimLifeError(Exception):
-    """A life that cannot go on as the settings want it; one sentence with the remedy."""
+    """A key cannot change its state as the settings demand; one sentence with the remedy."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key and where it is in its life."""
+    """A key and its state."""
 
     domain: str
     selector: str
     type: str
     state: str
     since: datetime  # of the state
-    line: str  # the selector in the settings that this key, or the first before it, was made for
-    compromised: bool = False  # it is not retired but revoked
-    pin: str | None = None  # the state that the settings hold it in
-    wanted: bool = True  # the settings have its line
+    line: str  # the selector in the settings for which it, or its first predecessor, was created
+    compromised: bool = False  # skips the state retired: it is revoked at once
+    pin: str | None = None  # the state that the settings demand
+    wanted: bool = True  # whether the settings still have its line
 
     @property
     def dns_name(self) -> str:
@@ -58,20 +58,20 @@ class Policy:
 
     keep: timedelta  # retired
     revoked: timedelta
-    max_age: timedelta | None = None  # active; None: until somebody rotates them
+    max_age: timedelta | None = None  # active; None: until rotated by hand
 
 
 def declared_selectors(
     domains: Mapping[str, Mapping[str, Any]], selectors: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Mapping[str, Any]]]:
-    """Return what the settings declare for each domain that sends mail.
+    """Return the selectors in the settings for each domain that sends mail.
 
     Args:
-        domains: mail_domains; its dkim_selectors count instead of those of all domains.
+        domains: mail_domains; the dkim_selectors of a domain override mail_dkim_selectors.
         selectors: mail_dkim_selectors.
 
     Raises:
-        DkimLifeError: a type or state is none.
+        DkimLifeError: a type or state is unknown.
     """
     declared = {
         name: domain.get("dkim_selectors", selectors)
@@ -83,7 +83,7 @@ def declared_selectors(
             if item.get("type") not in TYPES or item.get("state", FUTURE) not in STATES:
                 raise DkimLifeError(
                     f"selector {selector} of {name} is {dict(item)}: it needs a type"
-                    f" ({' or '.join(TYPES)}), and may have a state ({', '.join(STATES)})"
+                    f" ({' or '.join(TYPES)}), and optionally a state ({', '.join(STATES)})"
                 )
     return declared
 
@@ -96,18 +96,18 @@ def prepare(
     rotate: Collection[str] = (),
     compromised: bool = False,
 ) -> list[Key]:
-    """Return the keys as they shall be before their records are published.
+    """Return the keys in the states they need before their records are published.
 
     Args:
-        keys: as they were. Those of domains that are not declared stay as they are.
+        keys: the current keys. Those of domains that are not declared stay unchanged.
         declared: the selectors in the settings.
-        now: the time.
+        now: the current time.
         policy: how long keys stay in their states.
-        rotate: domains to get new keys. Where new ones are waiting already, these it will be.
+        rotate: domains that get new keys, unless they have future keys already.
         compromised: whether the keys of these domains were stolen.
 
     Raises:
-        DkimLifeError: the settings want what cannot be.
+        DkimLifeError: the settings demand an impossible change.
         NamesError: the name of a new key would be too long.
     """
     of_domain: dict[str, list[Key]] = {domain: [] for domain in declared}
@@ -116,8 +116,8 @@ def prepare(
     for domain in rotate:
         if domain not in declared:
             raise DkimLifeError(
-                f"{domain} cannot have its keys rotated: it is no domain of this server that sends"
-                f" mail; those are {', '.join(declared)}"
+                f"the keys of {domain} cannot be rotated: it is not a domain of this server that"
+                f" sends mail; those are {', '.join(declared)}"
             )
     result: list[Key] = []
     for domain, own in of_domain.items():
@@ -134,12 +134,12 @@ def prepare(
 
 
 def switch(keys: Iterable[Key], served: Collection[str], now: datetime) -> list[Key]:
-    """Return the keys as they shall be once Rspamd signs with those that are active in the result.
+    """Return the keys after the switch; Rspamd must sign with those that are active in the result.
 
     Args:
-        keys: what prepare() returned.
-        served: names of records that all name servers are known to serve.
-        now: the time.
+        keys: the result of prepare().
+        served: names of the records that all name servers serve.
+        now: the current time.
     """
     of_domain: dict[str, list[Key]] = {}
     for key in keys:
@@ -149,17 +149,17 @@ def switch(keys: Iterable[Key], served: Collection[str], now: datetime) -> list[
 
 
 def waiting(keys: Iterable[Key]) -> list[Key]:
-    """Return the keys that sign as soon as their records are served."""
+    """Return the keys that become active once their records are served."""
     return [key for key in keys if key.state == FUTURE and key.pin is None and key.wanted]
 
 
 def outlook(key: Key, policy: Policy) -> str:
-    """Say where a key is in its life, and what comes next and when."""
+    """Describe the state of a key, and its next state with the date."""
     text = f"{key.domain}: {key.selector} ({key.type}) is {key.state} since {key.since:%Y-%m-%d}"
     if key.pin:
-        return f"{text}; the settings hold it"
+        return f"{text}; set so in the settings"
     if key.state == FUTURE:
-        return f"{text}; signs once every name server has its record"
+        return f"{text}; signs once every name server serves its record"
     if key.state == ACTIVE:
         until = key.since + policy.max_age if policy.max_age else None
         return f"{text}; replaced from {until:%Y-%m-%d} on" if until else text
@@ -182,9 +182,9 @@ def _in_state(key: Key, state: str, now: datetime) -> Key:
 def _as_declared(
     domain: str, own: Sequence[Key], declared: Mapping[str, Mapping[str, Any]], now: datetime
 ) -> Iterator[Key]:
-    """Yield the domain's keys with what the settings say of each, and those that are new."""
+    """Yield the domain's keys updated from the settings, and new keys for new selectors."""
     lines = {key.selector: key.line for key in own}
-    # Where the settings catch up with a rotation, r2 has taken the place of r1 in them.
+    # After a rotation the operator may have replaced r1 by r2 in the settings.
     renamed = {
         lines[selector]: selector
         for selector in declared
@@ -209,11 +209,11 @@ def _as_declared(
 
 
 def _moved_on(key: Key, now: datetime, policy: Policy) -> Key:
-    """Return a key that does not sign in the state that it is due for."""
+    """Return a key in the state that is due, unless it is active: switch() handles those."""
     if key.pin == GONE and key.state not in (REVOKED, GONE):
         raise DkimLifeError(
             f"{key.selector} of {key.domain} cannot be gone, since it is {key.state} and was never"
-            " revoked: give it the state revoked first, or leave the state out"
+            " revoked: set the state revoked first, or omit the state"
         )
     if key.state == ACTIVE:
         return key
@@ -226,7 +226,7 @@ def _moved_on(key: Key, now: datetime, policy: Policy) -> Key:
         return _in_state(key, GONE, now)
     if (
         (key.state == RETIRED and (age >= policy.keep or key.compromised))
-        # Its record may be published already.
+        # A future key may be published already.
         or (key.state == FUTURE and (key.compromised or not key.wanted))
     ):
         return _in_state(key, REVOKED, now)
@@ -247,12 +247,12 @@ def _successors(
     now: datetime,
     asked: bool,
 ) -> Iterator[Key]:
-    """Yield a new key for each line that has none waiting, so that all algorithms go together."""
+    """Yield a new key for each line without a future one, so all algorithms rotate together."""
     lines = [line for line, item in declared.items() if "state" not in item]
     if asked and not lines:
         raise DkimLifeError(
-            f"{domain} cannot have its keys rotated: the settings hold each of them in a state;"
-            " leave that out for those to rotate"
+            f"the keys of {domain} cannot be rotated: the settings fix the state of each; omit the"
+            " state of those to rotate"
         )
     taken = {*declared, *(key.selector for key in own)}
     for line in lines:
@@ -266,14 +266,14 @@ def _successors(
 
 
 def _name_after(selector: str) -> str:
-    """Return r2 for r1. No name comes twice, as resolvers may still know its old record."""
+    """Return r2 for r1. No name is reused, because resolvers may still cache its old record."""
     stem = selector.rstrip("0123456789")
     number = selector[len(stem) :]
     return f"{stem}{int(number or 1) + 1:0{len(number)}d}"
 
 
 def _switched(own: Sequence[Key], served: Collection[str], now: datetime) -> list[Key]:
-    """Return a domain's keys after the switch, for all algorithms at once or for none."""
+    """Return a domain's keys after the switch, of all algorithms at once or none."""
     new = waiting(own)
     if not all(key.dns_name in served for key in new):
         new = []
@@ -285,7 +285,7 @@ def _switched(own: Sequence[Key], served: Collection[str], now: datetime) -> lis
         for selector, key in signing.items()
         if selector not in rising and (key.pin or not key.wanted or key.line in replaced)
     }
-    # Many receivers know RSA only: while nothing else signs with it, what would leave stays.
+    # Many receivers support RSA only: if no RSA key would sign any more, the old keys stay.
     if not any(key.type == "rsa" for name, key in signing.items() if name not in leaving):
         leaving = set()
 

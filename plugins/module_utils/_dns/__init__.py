@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DNS as it is: names, questions, record sets, and what zones hold and serve.
+"""DNS: names, queries, record sets, zone contents, and what the servers answer.
 
 Imports names.
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Domain names as the DNS holds them, and the one exception of everything DNS in here."""
+"""Domain names in canonical form, and the exception that all DNS code here raises."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ try:
 
     HAS_DNSPYTHON = True
 except ImportError:
-    HAS_DNSPYTHON = False  # dns_records says what to install
+    HAS_DNSPYTHON = False  # dns_records reports what to install
 
 
 class DnsError(Exception):
-    """What is wrong, where, and what to do about it: one sentence for the user."""
+    """A DNS error; its text is one sentence with the place, the fault and the remedy."""
 
 
 def to_name(text: str) -> dns.name.Name:
-    """Return the absolute name that *text* means, in lower case, U-labels made A-labels.
+    """Return *text* as an absolute name in lower case, with U-labels converted to A-labels.
 
-    A final dot may be left out. Raises DnsError.
+    The final dot is optional. Raises DnsError.
     """
     try:
         ascii_text = text if text.isascii() else domain_name(text.rstrip("."), underscore=True)
         name = dns.name.from_text(ascii_text.lower())
-        if "\\" in ascii_text:  # an upper-case letter may be written by its number
+        if "\\" in ascii_text:  # an escape such as \065 may stand for an upper-case letter
             name = name.canonicalize()
     except (NamesError, dns.exception.DNSException) as error:
         raise DnsError(f"{text!r} is not a domain name: {error}.") from error
@@ -38,5 +38,5 @@ def to_name(text: str) -> dns.name.Name:
 
 
 def to_text(name: dns.name.Name) -> str:
-    """Return *name* without its final dot, as people write it."""
+    """Return *name* as text without its final dot."""
     return name.to_text(omit_final_dot=True)

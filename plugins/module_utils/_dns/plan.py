@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the zones hold and shall hold, as far as the records asked for go. Pure."""
+"""The current and the desired contents of zones, limited to the requested records. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.text import (
     rrset_lines,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdata
     import dns.rdataset
@@ -25,7 +25,7 @@ with suppress(ImportError):  # dns_records says what to install
 
 @dataclass
 class ZonePlan:
-    """What a zone holds of the records' RRsets, and what it shall hold."""
+    """The current and the desired RRsets of a zone, for the requested records."""
 
     zone: dns.name.Name
     records: list[Record]
@@ -42,7 +42,7 @@ class ZonePlan:
 
     @property
     def changes(self) -> list[Record]:
-        """The records whose RRset is not yet as it shall be."""
+        """The records whose RRset differs from the desired one."""
         return [
             record
             for record in self.records
@@ -71,19 +71,19 @@ class ZonePlan:
 
 
 def same(one: dns.rdataset.Rdataset | None, other: dns.rdataset.Rdataset | None) -> bool:
-    """Whether two RRsets are equal, TTL included; a TXT counts by its joined strings."""
+    """Whether two RRsets are equal, TTL included; TXT records compare by their joined strings."""
     if one is None or other is None:
         return one is other
     return one.ttl == other.ttl and same_data(one, other)
 
 
 def same_data(one: Iterable[dns.rdata.Rdata], other: Iterable[dns.rdata.Rdata]) -> bool:
-    """Whether two sets of values are equal; a TXT counts by its joined strings."""
+    """Whether two sets of values are equal; TXT records compare by their joined strings."""
     return set(map(content, one)) == set(map(content, other))
 
 
-def enclosing(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name | None:
-    """Return the longest of *zones* that *name* is in, or None."""
+def enclosing_zone(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name | None:
+    """Return the most specific of *zones* that contains *name*, or None."""
     while name not in zones:
         if name == dns.name.root:
             return None
@@ -94,32 +94,32 @@ def enclosing(name: dns.name.Name, zones: Set[dns.name.Name]) -> dns.name.Name |
 def by_zone(
     records: Iterable[Record], zone_of: Mapping[dns.name.Name, dns.name.Name | None]
 ) -> dict[dns.name.Name, list[Record]]:
-    """Sort *records* into their zones. Raises DnsError for what is in none, and for a zone's NS."""
+    """Group *records* by zone. Raises DnsError for a record in no zone, and for a zone's own NS."""
     zones: dict[dns.name.Name, list[Record]] = {}
     for record in records:
         zone = zone_of[record.name]
         if zone is None:
             raise DnsError(
-                f"Record {record} lies in none of the zones given or found: check its name, and"
+                f"Record {record} is in none of the zones given or found: check its name, and"
                 " zones if you set it."
             )
         if record.key == (zone, dns.rdatatype.NS):
             raise DnsError(
-                f"Record {record} is refused: it says who serves the whole zone; leave it out."
+                f"Record {record} is refused: it delegates the whole zone; leave it out."
             )
         zones.setdefault(zone, []).append(record)
     return zones
 
 
 def refuse_alias(plan: ZonePlan, server: str) -> None:
-    """Raise DnsError if a CNAME that *server* has, and that is to stay, is in a record's way."""
+    """Raise DnsError if a CNAME at *server* that is not to be removed conflicts with a record."""
     for record in plan.records:
         alias = (record.name, dns.rdatatype.CNAME)
         removed = alias in plan.desired and plan.desired[alias] is None
         if record.present and record.key != alias and alias in plan.current and not removed:
             target = plan.current[alias][0].to_text()
             raise DnsError(
-                f"{server} has a CNAME to {target} at {to_text(record.name)}, in the way of"
-                f" {record}: no other record can be at its name (RFC 1034 section 3.6.2), so remove"
-                " the alias first."
+                f"{server} has a CNAME to {target} at {to_text(record.name)}, which conflicts with"
+                f" {record}: a CNAME allows no other record at its name (RFC 1034 section 3.6.2),"
+                " so remove the CNAME first."
             )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many DNS messages to one server over one TCP connection, and what its refusals mean."""
+"""Exchange many DNS messages with one server over one TCP connection, and explain its errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.message
     import dns.name
@@ -24,20 +24,20 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdatatype
     import dns.tsig
 
-# Messages under way at once. Servers answer them in any order (RFC 7766 section 6.2.1.1); the
-# number is small enough that neither side's socket buffer fills while nobody reads.
+# Unanswered messages at a time. Servers may answer in any order (RFC 7766 section 6.2.1.1). The
+# limit is low enough that neither side's socket buffer fills up while the other one writes.
 IN_FLIGHT = 64
 
 
 @dataclass(frozen=True)
 class Server:
-    """A name server: how messages call it, where it is, and the key it wants (RFC 8945)."""
+    """A name server: its title in messages, its address, and its TSIG key (RFC 8945)."""
 
     title: str
     address: str
     port: int = 53
     key: dns.tsig.Key | None = None
-    timeout: float = 10.0  # seconds for the connection, and for each answer
+    timeout: float = 10.0  # seconds to connect, and for each answer
 
     def __str__(self) -> str:
         port = "" if self.port == 53 else f" port {self.port}"
@@ -46,7 +46,7 @@ class Server:
 
 
 def tsig_key(name: str, secret: str, algorithm: str) -> dns.tsig.Key:
-    """Return the TSIG key of these three settings. Raises DnsError."""
+    """Return the TSIG key for these settings. Raises DnsError."""
     try:
         base64.b64decode(secret, validate=True)
         return dns.tsig.Key(name, secret, algorithm)
@@ -62,12 +62,11 @@ def tsig_key(name: str, secret: str, algorithm: str) -> dns.tsig.Key:
 def exchange(
     server: Server, messages: Iterable[dns.message.Message]
 ) -> list[tuple[dns.message.Message, dns.message.Message]]:
-    """Send *messages* to *server*, pipelined, and return each with its response, in their order.
+    """Send *messages* to *server*, pipelined, and return each with its response, in order.
 
-    Whatever is wrong with the way there (unreachable, silent, keys that do not match) raises
-    DnsError; a response code is the caller's to judge. Each message is signed at the moment it is
-    sent, as the signature carries the time, and an answer without signature to a signed message is
-    refused (RFC 8945 section 5.3).
+    Raises DnsError when the server is unreachable, does not answer, or the keys do not match; the
+    caller evaluates response codes. Each message is signed when it is sent, because the signature
+    contains the time. An unsigned answer to a signed message is rejected (RFC 8945 section 5.3).
     """
     waiting: dict[int, dns.message.Message] = {}
     responses: dict[int, dns.message.Message] = {}
@@ -88,10 +87,10 @@ def exchange(
                     connection.sendall(len(wire).to_bytes(2, "big") + wire)
                 while waiting:
                     _receive(server, stream, waiting, responses)
-    except (socket.gaierror, UnicodeError) as error:  # the latter for what cannot be a name
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: not a valid host name
         why = error.strerror if isinstance(error, socket.gaierror) else error
         raise DnsError(
-            f"The name of server {server} cannot be resolved here ({why}): give its address."
+            f"This machine cannot resolve the name of server {server} ({why}): give its address."
         ) from error
     except OSError as error:
         raise DnsError(_network_sentence(server, error, waiting.values())) from error
@@ -106,24 +105,24 @@ def _receive(
     waiting: dict[int, dns.message.Message],
     responses: dict[int, dns.message.Message],
 ) -> None:
-    """Read one response and take its message, found by the ID on the wire, out of *waiting*."""
+    """Read one response, and move its message, found by the ID, from *waiting* to *responses*."""
     wire = _read(stream, int.from_bytes(_read(stream, 2), "big"))
     message = waiting.get(int.from_bytes(wire[:2], "big"))
     if message is None:
-        raise DnsError(f"{server} answers something that was not asked.")
+        raise DnsError(f"{server} sent an answer to no query of ours.")
     response = _parse(wire, server.key, message.mac or b"")
     if not message.is_response(response):
-        raise DnsError(f"{server} answers something other than {describe(message)}.")
+        raise DnsError(f"{server} sent an answer that does not match {describe(message)}.")
     if server.key and not response.had_tsig and response.rcode() in _TO_BE_SIGNED:
         raise DnsError(
-            f"{server} answers {describe(message)} without a signature: something between it and"
-            " here takes the TSIG away, or it does not do TSIG at all."
+            f"{server} answers {describe(message)} without a signature: something on the way"
+            " strips the TSIG record, or the server does not support TSIG."
         )
     del waiting[message.id]
     responses[id(message)] = response
 
 
-# A server that refuses a request before it looks at the key does not sign that, which is fine.
+# A server that refuses a request before it has checked the key does not sign the refusal.
 _TO_BE_SIGNED = (0, 3)  # NOERROR, NXDOMAIN
 
 
@@ -131,8 +130,8 @@ def _parse(wire: bytes, key: dns.tsig.Key | None, mac: bytes) -> dns.message.Mes
     try:
         return dns.message.from_wire(wire, keyring=key, request_mac=mac)
     except dns.exception.FormError:
-        # dnspython 2.9 takes no answer without a signature, whatever its response code. Without
-        # the MAC it takes such a one, and still none whose signature cannot be checked.
+        # dnspython 2.9 rejects any unsigned answer, whatever its response code. Without the key it
+        # accepts one, and still rejects a signature that it cannot verify.
         return dns.message.from_wire(wire)
 
 
@@ -144,7 +143,7 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 
 
 def describe(message: dns.message.Message) -> str:
-    """Return what *message* asks for, in words."""
+    """Return a description of *message* for error messages."""
     name = message.question[0].name.to_text(omit_final_dot=True)
     if message.opcode() == dns.opcode.UPDATE:
         return f"the update of zone {name}"
@@ -162,11 +161,11 @@ def _network_sentence(
             " firewall drops TCP to it."
         )
     remedy = (
-        "the zone is as before or fully changed, run again to finish"
+        "the zone is unchanged or fully changed; run again to finish"
         if pending.opcode() == dns.opcode.UPDATE
-        else "run again when it is well"
+        else "run again when the server works"
     )
-    return f"{server} left {describe(pending)} unanswered ({why}): {remedy}."
+    return f"{server} did not answer {describe(pending)} ({why}): {remedy}."
 
 
 def _answer_sentence(server: Server, error: dns.exception.DNSException) -> str:
@@ -174,43 +173,43 @@ def _answer_sentence(server: Server, error: dns.exception.DNSException) -> str:
     if isinstance(error, dns.tsig.PeerBadKey):
         algorithm = server.key.algorithm.to_text(omit_final_dot=True) if server.key else ""
         return (
-            f"{server} knows no TSIG key {key} for {algorithm} (BADKEY): compare tsig_name and"
+            f"{server} has no TSIG key {key} for {algorithm} (BADKEY): compare tsig_name and"
             " tsig_algorithm with the key in the server's configuration."
         )
     if isinstance(error, (dns.tsig.PeerBadSignature, dns.tsig.BadSignature)):
         return (
-            f"{server} has another secret for TSIG key {key} (BADSIG): compare tsig_secret with the"
-            " key in the server's configuration."
+            f"{server} has a different secret for TSIG key {key} (BADSIG): compare tsig_secret with"
+            " the key in the server's configuration."
         )
     if isinstance(error, (dns.tsig.PeerBadTime, dns.tsig.BadTime)):
         return (
-            f"{server} and this machine disagree about the time by more than five minutes, so TSIG"
-            f" key {key} is refused (BADTIME): set both clocks, for example by NTP."
+            f"The clocks of {server} and this machine differ by more than five minutes, so TSIG"
+            f" key {key} is refused (BADTIME): set both clocks, for example with NTP."
         )
-    return f"{server} sends an answer that cannot be used: {error}."
+    return f"{server} sent an invalid answer: {error}."
 
 
 _MEANINGS = {
-    "FORMERR": "it cannot read the message: it may be too old for this type of record",
-    "SERVFAIL": "it failed by itself: its log says why, often it cannot write the zone's journal",
-    "NOTIMP": "it does not do dynamic updates (RFC 2136): use another provider",
+    "FORMERR": "it cannot parse the message: it may be too old for this record type",
+    "SERVFAIL": "an internal error: see its log; often it cannot write the zone's journal",
+    "NOTIMP": "it does not support dynamic updates (RFC 2136): use another provider",
     "NOTAUTH": "it is not the primary of this zone: check server, and zones if you set it",
-    "NOTZONE": "one of the names lies outside this zone: check zones",
+    "NOTZONE": "one of the names is outside this zone: check zones",
 }
 
 
 def refusal(server: Server, message: dns.message.Message, rcode: dns.rcode.Rcode) -> DnsError:
-    """Return the error that says what a response code means here and what to do (RFC 2136 2.2)."""
+    """Return an error that explains a response code (RFC 2136 section 2.2) and the remedy."""
     text = dns.rcode.to_text(rcode)
     if text != "REFUSED":
-        meaning = _MEANINGS.get(text, "its log may say why")
+        meaning = _MEANINGS.get(text, "see its log")
     elif message.opcode() == dns.opcode.UPDATE:
         who = f"TSIG key {server.key.name}" if server.key else "an update without a TSIG key"
-        # named's check-integrity is about what a zone has at its own names.
+        # BIND's check-integrity: MX and SRV targets within the zone must have addresses.
         meaning = (
             f"its policy does not let {who} change these records, or the zone is static, or, with"
             " BIND, the target of an MX or SRV record is in the zone but has no address there"
         )
     else:
-        meaning = "it does not serve this zone, or not to this machine: check server"
+        meaning = "it does not serve this zone, or not to this machine; check server"
     return DnsError(f"{server} answers {describe(message)} with {text}: {meaning}.")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask one authoritative server about its zones. No right to transfer them is needed."""
+"""Read zones from one authoritative server by queries, so without the right to transfer them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name
@@ -33,7 +33,10 @@ with suppress(ImportError):  # dns_records says what to install
 
 
 def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
-    """Return the authoritative answer of *server* for each name and type. Raises DnsError."""
+    """Query *server* for each name and type, and return its authoritative answers.
+
+    Raises DnsError.
+    """
     questions = {key: dns.message.make_query(*key) for key in keys}
     for question in questions.values():
         question.flags = dns.flags.Flag(0)  # no recursion
@@ -43,22 +46,22 @@ def ask(server: Server, keys: Iterable[Key]) -> dict[Key, dns.message.Message]:
             raise refusal(server, asked, answer.rcode())
         if not answer.flags & dns.flags.AA:
             raise DnsError(
-                f"{server} has no authority for {describe(asked)}: it does not serve the zone,"
+                f"{server} is not authoritative for {describe(asked)}: it does not serve the zone,"
                 " or the name is delegated to other servers; check server."
             )
         answers[asked.question[0].name, asked.question[0].rdtype] = answer
     return answers
 
 
-def look(
+def compare(
     server: Server,
     zones: Mapping[dns.name.Name, Sequence[Record]],
     known: Mapping[Key, dns.message.Message] | None = None,
 ) -> list[ZonePlan]:
-    """Compare the records of each zone with what *server* has. Raises DnsError.
+    """Compare the records of each zone with those at *server*. Raises DnsError.
 
-    An alias at a record's name is in the plan's current data, as an RRset of type CNAME. What is in
-    *known*, fresh answers of the server, is not asked again.
+    An alias at a record's name is part of the plan's current data, as an RRset of type CNAME.
+    *known* holds recent answers of the server, which are not queried again.
     """
     answers = dict(known or {})
     keys = [(zone, dns.rdatatype.SOA) for zone in zones]
@@ -74,23 +77,23 @@ def look(
                     current[key] = found
         soa = rdataset(answers[zone, dns.rdatatype.SOA], (zone, dns.rdatatype.SOA))
         if soa is None:
-            raise DnsError(f"{to_text(zone)} is not the top of a zone at {server}: check zones.")
+            raise DnsError(f"{to_text(zone)} is not a zone of {server}: check zones.")
         plans.append(ZonePlan(zone, list(records), current, soa[0].serial))
     return _without_wildcards(server, plans)
 
 
 def rdataset(answer: dns.message.Message, key: Key) -> dns.rdataset.Rdataset | None:
-    """Return the RRset *key* of an answer."""
+    """Return the RRset *key* from an answer."""
     name, rdtype = key
     found = answer.get_rrset(answer.answer, name, dns.rdataclass.IN, rdtype)
     return found.to_rdataset() if found else None
 
 
 def _without_wildcards(server: Server, plans: list[ZonePlan]) -> list[ZonePlan]:
-    """Drop what the answers took from a wild card: the zone has nothing at those names.
+    """Drop answers synthesised from a wildcard: the zone has nothing at those names.
 
-    An update and its prerequisites are about what is there, not about what would be answered
-    (RFC 4592 section 2.2, RFC 2136 section 2.4). Only data in the way of a record is looked at.
+    Updates and their prerequisites apply to the zone's data, not to synthesised answers (RFC 4592
+    section 2.2, RFC 2136 section 2.4). Only data that differs from the desired is checked.
     """
     suspects = {
         (plan.zone, key): [(wildcard, key[1]) for wildcard in _wildcards(key[0], plan.zone)]
@@ -129,11 +132,11 @@ def _wildcards(name: dns.name.Name, zone: dns.name.Name) -> Iterator[dns.name.Na
 def find_zones(
     server: Server, records: Sequence[Record]
 ) -> tuple[dict[dns.name.Name, dns.name.Name], dict[Key, dns.message.Message]]:
-    """Return the zone each record's name is in, and the answers for the records. Raises DnsError.
+    """Return the zone of each record's name, and the answers for the records. Raises DnsError.
 
-    The authority section has the zone's SOA when there is no such RRset, and usually its NS when
-    there is. Else the SOA is asked for. At an alias both may be about the target; as an alias is
-    never the top of a zone, it is in the zone of the name above it.
+    The authority section has the zone's SOA when the RRset does not exist, and usually its NS when
+    it does. Otherwise the SOA is queried. For an alias both may belong to the target's zone; as an
+    alias is never a zone apex, its zone is that of its parent name.
     """
     SOA, NS = dns.rdatatype.SOA, dns.rdatatype.NS
     zones: dict[dns.name.Name, dns.name.Name] = {}
@@ -155,7 +158,7 @@ def find_zones(
                 unknown[name] = at, SOA
             else:
                 raise DnsError(
-                    f"{server} does not tell which zone {to_text(name)} is in: give it in zones."
+                    f"{server} does not reveal the zone of {to_text(name)}: list it in zones."
                 )
         asking = unknown
         found = ask(server, asking.values()) if asking else {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The records asked for, checked, and which part of an RRset is theirs. Pure."""
+"""Parse and validate the requested records, and decide which values of an RRset they own. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     to_text,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.rdata
@@ -30,14 +30,14 @@ with suppress(ImportError):  # dns_records says what to install
 
 Key = tuple["dns.name.Name", "dns.rdatatype.RdataType"]
 
-# Made by the server itself; a desired record of such a type can only be a mistake.
+# Types that the name server generates; a request for one can only be a mistake.
 _SERVERS_OWN = {"SOA", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM"}
 _MAX_TTL = 2**31 - 1  # RFC 2181 section 8
 
 
 @dataclass(frozen=True)
 class Record:
-    """One RRset as it is asked for: all of it, or of a shared one our part (see owns)."""
+    """One requested RRset: all of it, or our part of a shared one (see owns)."""
 
     name: dns.name.Name
     type: dns.rdatatype.RdataType
@@ -45,7 +45,7 @@ class Record:
     values: tuple[dns.rdata.Rdata, ...] = ()
     present: bool = True
     note: str = ""
-    pending: bool = False  # the value is not known before its key exists
+    pending: bool = False  # the value is unknown until its key exists
 
     @property
     def key(self) -> Key:
@@ -56,29 +56,29 @@ class Record:
 
     @property
     def shared(self) -> bool:
-        """Whether others may keep data of their own in this RRset.
+        """Whether this RRset may contain data of others.
 
-        A TXT RRset is shared unless its name has an underscored label, which gives the name one
-        purpose (RFC 8552); so is CAA, which any user of a certificate for the name adds to.
+        A TXT RRset is shared unless its name has an underscored label, which limits the name to
+        one purpose (RFC 8552). CAA is shared too: each CA in use for the name has its own value.
         """
         if self.type == dns.rdatatype.TXT:
             return not any(label.startswith(b"_") for label in self.name.labels)
         return self.type == dns.rdatatype.CAA
 
     def owns(self, rdata: dns.rdata.Rdata) -> bool:
-        """Whether *rdata*, found in the RRset, is ours to replace or remove.
+        """Whether we may replace or remove *rdata*, a value in the RRset.
 
-        Of a shared RRset that is what has the purpose of a value asked for. Any other is ours as a
-        whole, but when values are listed that shall be gone, no more than these.
+        In a shared RRset we own the values with the same purpose as a requested one. We own any
+        other RRset entirely, unless certain values are to be absent: then only those.
         """
         if self.shared:
             return _purpose(rdata) in map(_purpose, self.values)
         return self.present or not self.values or content(rdata) in map(content, self.values)
 
     def merged(self, current: dns.rdataset.Rdataset | None) -> dns.rdataset.Rdataset | None:
-        """Return what the RRset shall be, given what it is now; None for no RRset.
+        """Return the desired RRset, given the current one; None for no RRset.
 
-        Foreign data of a shared RRset stays, and with it the TTL, which belongs to all of it
+        Foreign data in a shared RRset stays, and so does its TTL, which applies to the whole RRset
         (RFC 2181 section 5.2).
         """
         foreign = [rdata for rdata in current or () if not self.owns(rdata)]
@@ -90,15 +90,15 @@ class Record:
 
 
 def content(rdata: dns.rdata.Rdata) -> Any:
-    """Return what makes two values the same; a TXT counts by its joined strings."""
+    """Return the value to compare by: for TXT the joined strings."""
     return b"".join(rdata.strings) if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT) else rdata
 
 
 def _purpose(rdata: dns.rdata.Rdata) -> Any:
-    """Return what tells two users of one shared RRset apart.
+    """Return what distinguishes the users of a shared RRset.
 
-    TXT: the version tag (``v=spf1``), or the whole text when there is none. CAA: the property and
-    the CA it names, whatever its flags and parameters (RFC 8659 section 4.2).
+    TXT: the version tag (``v=spf1``), or the whole text without one. CAA: the property and the
+    CA's domain, regardless of flags and parameters (RFC 8659 section 4.2).
     """
     if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT):
         text = content(rdata)
@@ -110,7 +110,7 @@ def _purpose(rdata: dns.rdata.Rdata) -> Any:
     return rdata
 
 
-# In `records_text`, as the option `records` takes them: what may be left out, and each type.
+# Defaults and types of the keys in `records_text`, the same as in the option `records`.
 _DEFAULTS: dict[str, Any] = {
     "ttl": 3600,
     "values": [],
@@ -138,7 +138,7 @@ def parse_text(text: str) -> list[Mapping[str, Any]]:
     except ValueError:
         items = None
     if not isinstance(items, list) or not all(map(_is_record, items)):
-        raise DnsError("records_text is not what the filter mail_records returns with as_text.")
+        raise DnsError("records_text is not the output of the filter mail_records with as_text.")
     return [{**_DEFAULTS, **item} for item in items]
 
 
@@ -153,20 +153,20 @@ def _is_record(item: object) -> bool:
 
 
 def parse_records(items: Iterable[Mapping[str, Any]]) -> list[Record]:
-    """Check the module's option `records` and return it as Records, sorted. Raises DnsError."""
+    """Return the module's option `records` as validated Records, sorted. Raises DnsError."""
     records: dict[Key, Record] = {}
     for item in items:
         record = _parse_record(item)
         if record.key in records:
-            raise DnsError(f"Record {record} is listed twice: put all its values into one.")
+            raise DnsError(f"Record {record} is listed twice: merge the values into one entry.")
         records[record.key] = record
     return sorted(records.values(), key=_order)
 
 
 def _order(record: Record) -> tuple[list[bytes], int]:
-    """Return what records are sorted by: their names' canonical order (RFC 4034 section 6.1).
+    """Return the sort key for the canonical order of names (RFC 4034 section 6.1).
 
-    Names compare by it as well, but a hundred thousand of them for ten seconds.
+    dns.name.Name compares the same way, but takes ten seconds for a hundred thousand names.
     """
     return list(reversed(record.name.labels)), record.type
 
@@ -181,17 +181,17 @@ def _parse_record(item: Mapping[str, Any]) -> Record:
         note = f"{note} ({item['level']})".lstrip()
     record = Record(name, rdtype, item["ttl"], (), present, note, pending)
     if not 0 <= record.ttl <= _MAX_TTL:
-        raise DnsError(f"Record {record} has ttl {record.ttl}: it must be from 0 to {_MAX_TTL}.")
+        raise DnsError(f"Record {record} has ttl {record.ttl}: use a value from 0 to {_MAX_TTL}.")
     if pending:
         return record
     values = tuple(_parse_value(record, value) for value in item["values"])
     if not values and (present or record.shared):
         raise DnsError(
             f"Record {record} has no values: give at least one"
-            + (".", ", as others may have values of their own there.")[record.shared]
+            + (".", ", because the RRset may also contain values of others.")[record.shared]
         )
     if len(values) > 1 and dns.rdatatype.is_singleton(rdtype):
-        raise DnsError(f"Record {record} has {len(values)} values: a name can have only one.")
+        raise DnsError(f"Record {record} has {len(values)} values: this type allows only one.")
     return Record(name, rdtype, item["ttl"], values, present, note)
 
 
@@ -200,11 +200,11 @@ def _parse_type(name: dns.name.Name, text: str) -> dns.rdatatype.RdataType:
         rdtype = dns.rdatatype.from_text(text)
     except (dns.exception.DNSException, ValueError):
         raise DnsError(
-            f"Record {to_text(name)} has type {text!r}, which is no type of DNS record."
+            f"Record {to_text(name)} has type {text!r}, which is not a DNS record type."
         ) from None
     if dns.rdatatype.is_metatype(rdtype) or dns.rdatatype.to_text(rdtype) in _SERVERS_OWN:
         raise DnsError(
-            f"Record {to_text(name)} {text} is refused: its name server makes it; leave it out."
+            f"Record {to_text(name)} {text} is refused: the name server generates it; leave it out."
         )
     return rdtype
 
@@ -216,14 +216,14 @@ def _parse_value(record: Record, text: str) -> dns.rdata.Rdata:
         return _rdata(record.type, str(text))
     except (dns.exception.DNSException, ValueError) as error:
         raise DnsError(
-            f"Record {record} has the value {text!r}, which a zone file could not hold: {error}."
+            f"Record {record} has the value {text!r}, which is not valid in a zone file: {error}."
         ) from None
 
 
 @functools.lru_cache(maxsize=1024)
 def _rdata(rdtype: dns.rdatatype.RdataType, text: str) -> dns.rdata.Rdata:
-    """Parse a value, once for the many domains that have the same."""
-    # Names in values are whole names, with or without the final dot.
+    """Parse a value; cached, as many domains have the same ones."""
+    # Names in values are absolute, with or without the final dot.
     return dns.rdata.from_text(dns.rdataclass.IN, rdtype, text, dns.name.root, relativize=False)
 
 
@@ -231,14 +231,14 @@ def _parse_txt(record: Record, text: str) -> dns.rdata.Rdata:
     """Split *text* into strings of at most 255 octets (RFC 1035 section 3.3)."""
     if text.startswith('"') and text.endswith('"'):
         raise DnsError(
-            f"Record {record} has its value in quotes: write the bare text, it is quoted and split"
-            " into strings here."
+            f"Record {record} has a quoted value: write the text without quotes; quoting and"
+            " splitting into strings is done for you."
         )
     data = text.encode()
     strings = [data[i : i + 255] for i in range(0, len(data), 255)] or [b""]
     if len(data) + len(strings) > 65535:
         raise DnsError(
-            f"Record {record} has {len(data)} octets: with the length of each string, a TXT record"
-            " holds at most 65535."
+            f"Record {record} has {len(data)} octets: a TXT record holds at most 65535, including"
+            " a length octet for each string."
         )
     return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, strings)

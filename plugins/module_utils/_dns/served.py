@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records every authoritative server serves right now."""
+"""Check which records all authoritative servers serve."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from dataclasses import replace
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import same_data
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import look
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import compare
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     reachable,
     servers_of,
 )
 
-with suppress(ImportError):  # dns_served_info says what to install
+with suppress(ImportError):  # dns_served_info reports what to install
     import dns.exception
     import dns.name
     import dns.resolver
 
-# Servers are asked one after the other, and one that is silent must not hold up a run for long.
+# Servers are queried one after the other; one that does not answer must not delay a run for long.
 TIMEOUT = 5.0
 
 
 def unserved(
     records: Iterable[Record], resolver: dns.resolver.Resolver | None = None, port: int = 53
 ) -> dict[Record, str]:
-    """Return why a record is not known to be served, for each that is not.
+    """Return the records that not every server serves, each with the reason.
 
-    The resolver tells the zones and their servers. Each server is asked itself, as caches would
-    hide what has just changed. TTLs do not count.
+    The resolver finds the zones and their servers. Each server is queried directly, because caches
+    would hide recent changes. TTLs are not compared.
     """
     zones: dict[dns.name.Name, list[Record]] = {}
     reasons: dict[Record, str] = {}
@@ -55,9 +55,9 @@ def unserved(
 
 
 def _host(name: dns.name.Name) -> dns.name.Name:
-    """Return what is right of the last underscored label.
+    """Return the part of *name* to the right of the last underscored label.
 
-    The resolver is not asked for the records' own names, lest it remember that there is none.
+    The records' own names are not looked up, because the resolver would cache a negative answer.
     """
     scoped = [i for i, label in enumerate(name.labels) if label.startswith(b"_")]
     return dns.name.Name(name.labels[scoped[-1] + 1 :]) if scoped else name
@@ -68,14 +68,14 @@ def _zone(host: dns.name.Name, resolver: dns.resolver.Resolver | None) -> dns.na
         return dns.resolver.zone_for_name(host, resolver=resolver)
     except (dns.exception.DNSException, OSError) as error:
         raise DnsError(
-            f"The zone of {to_text(host)} cannot be found from here ({error}): see to the resolver"
-            " of this host."
+            f"The zone of {to_text(host)} cannot be found ({error}): check the resolver of this"
+            " host."
         ) from error
 
 
 def _missing(server: Server, zone: dns.name.Name, records: Sequence[Record]) -> dict[Record, str]:
     try:
-        plans = look(server, {zone: records})
+        plans = compare(server, {zone: records})
     except DnsError as error:
         return {record: str(error) for record in records}
     return {

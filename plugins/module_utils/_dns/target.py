@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the hosts that MX and SRV records name can be found."""
+"""Check that the targets of MX and SRV records have addresses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import suppress
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
-    enclosing,
+    enclosing_zone,
     same_data,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server, exchange
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import rdataset
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name
@@ -27,14 +27,14 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdatatype
 
 
-def refuse_nowhere(
+def refuse_missing_addresses(
     server: Server, plans: Sequence[ZonePlan], published: Collection[dns.name.Name] = ()
 ) -> None:
-    """Raise DnsError if a new MX or SRV value names a host of the plans' zones without an address.
+    """Raise DnsError if the target of a new MX or SRV record in the plans' zones has no address.
 
-    Mail would not get there, and BIND refuses such a record (check-integrity). Only an authority
-    can tell that there is no address, so hosts in other zones are not judged, and neither are those
-    whose addresses are *published* otherwise.
+    Mail would not be delivered there, and BIND refuses such a record (check-integrity). Only an
+    authoritative server can prove that there is no address, so targets in other zones are not
+    checked, nor are *published* ones, whose addresses come from elsewhere.
     """
     zones = {plan.zone for plan in plans}
     addressed = {
@@ -48,13 +48,13 @@ def refuse_nowhere(
         for plan in plans
         for record in plan.changes
         for target in _targets(record, plan)
-        if target not in addressed and enclosing(target, zones)
+        if target not in addressed and enclosing_zone(target, zones)
     }
     for target in _without_address(server, named):
         raise DnsError(
-            f"{server} has no address of {to_text(target)}, the host that {named[target]} names:"
-            " add its A or AAAA records there first, or list them among the records, as"
-            " mail_host_addresses does. An alias (CNAME) will not do (RFC 2181 section 10.3)."
+            f"{server} has no address for {to_text(target)}, the target of {named[target]}: add"
+            " its A or AAAA records there first, or to the list of records, as"
+            " mail_host_addresses does. An alias (CNAME) is not allowed (RFC 2181 section 10.3)."
         )
 
 
@@ -63,7 +63,7 @@ def _addresses() -> tuple[dns.rdatatype.RdataType, dns.rdatatype.RdataType]:
 
 
 def _targets(record: Record, plan: ZonePlan) -> Iterator[dns.name.Name]:
-    """Yield the hosts that a record names, but for those of values that the zone has already."""
+    """Yield the targets of a record's values that are not yet in the zone."""
     for value in record.values if record.present else ():
         if any(same_data([value], [old]) for old in plan.current.get(record.key) or ()):
             continue
@@ -74,7 +74,7 @@ def _targets(record: Record, plan: ZonePlan) -> Iterator[dns.name.Name]:
 
 
 def _without_address(server: Server, names: Iterable[dns.name.Name]) -> list[dns.name.Name]:
-    """Return the names of which the server says with authority that they have no address."""
+    """Return the names that have no address by the server's authoritative answers."""
     questions = [dns.message.make_query(name, rdtype) for name in names for rdtype in _addresses()]
     found: dict[dns.name.Name, list[bool]] = {}
     for question, answer in exchange(server, questions) if questions else ():

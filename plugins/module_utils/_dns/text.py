@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RRsets as text of a zone file (RFC 1035 section 5), one line per value, in a fixed order."""
+"""Write RRsets as lines of a zone file (RFC 1035 section 5), one per value, in a fixed order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdataset
     import dns.rdatatype
@@ -20,7 +20,7 @@ def rrset_lines(
 ) -> list[str]:
     """Return the RRset of *record* as lines, its name relative to *origin*.
 
-    Names in values stay whole. Each line ends in a comment that says why it is there.
+    Names in values stay absolute. Each line ends in a comment with its reason.
     """
     if rdataset is None:
         return []
@@ -28,19 +28,19 @@ def rrset_lines(
     rdtype = dns.rdatatype.to_text(record.type)
     lines = []
     for rdata in rdataset:
-        note = record.note if record.owns(rdata) else "kept, not ours"
+        note = record.note if record.owns(rdata) else "not managed, kept"
         comment = f" ; {note}" if note else ""
         lines.append(f"{owner} {rdataset.ttl} IN {rdtype} {rdata.to_text()}{comment}")
     return sorted(lines)
 
 
 def pending_line(record: Record) -> str:
-    """Return the comment that stands for a record whose value cannot be known yet."""
+    """Return the comment that stands in for a record whose value is not known yet."""
     return f"; {record} (value known once its key exists)"
 
 
 def absent_lines(record: Record) -> list[str]:
-    """Return the comments that tell what must not be there."""
+    """Return comments that list what must be absent."""
     what = [f"have {rdata.to_text()}" for rdata in record.values] or ["exist"]
     note = f": {record.note}" if record.note else ""
     return [f"; {record} must not {text}{note}" for text in sorted(what)]

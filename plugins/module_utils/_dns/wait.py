@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until authoritative servers serve what a zone shall hold."""
+"""Wait until authoritative servers serve the desired records."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from dataclasses import replace
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import Server
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import look
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import compare
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.resolver
 
-# What each server has to serve.
+# The records that each server must serve, by zone.
 Duties = dict[Server, dict["dns.name.Name", list[Record]]]
 
 
 def servers_of(
     zone: dns.name.Name, resolver: dns.resolver.Resolver | None = None
 ) -> dict[dns.name.Name, list[str]]:
-    """Return the servers of *zone* with their addresses, as the DNS has them here.
+    """Return the name servers of *zone* with their addresses, as resolved here.
 
-    Without *resolver* the system's is asked. Raises DnsError.
+    The default for *resolver* is the system's. Raises DnsError.
     """
     found: dict[dns.name.Name, list[str]] = {}
     try:
@@ -42,31 +42,31 @@ def servers_of(
                 found.setdefault(rdata.target, []).extend(addresses)
     except dns.exception.DNSException as error:
         raise DnsError(
-            f"The name servers of zone {to_text(zone)} cannot be found from here ({error}): see"
-            " that the zone is delegated, or set wait to false."
+            f"The name servers of zone {to_text(zone)} cannot be found ({error}): check that the"
+            " zone is delegated, or set wait to false."
         ) from error
     return {host: addresses for host, addresses in found.items() if addresses}
 
 
 def reachable(host: dns.name.Name, addresses: Sequence[str], port: int) -> Server:
-    """Return the server *host* at its first address that takes a connection, else at the first."""
+    """Return *host* as a server at its first reachable address, or at its first if none is."""
     for address in addresses:
         with suppress(OSError), socket.create_connection((address, port), 3):
             return Server(to_text(host), address, port)
     return Server(to_text(host), addresses[0], port)
 
 
-def until_served(duties: Duties, timeout: float, remedy: str) -> None:
+def wait_until_served(duties: Duties, timeout: float, remedy: str) -> None:
     """Return once every server serves its records.
 
-    Raises DnsError after *timeout* seconds, naming a server that does not and why; *remedy* ends
-    the sentence.
+    Raises DnsError after *timeout* seconds, with one server that does not and the reason; *remedy*
+    ends the sentence.
     """
     deadline = time.monotonic() + timeout
     waiting = duties
     pause = 0.1
     while waiting:
-        waiting, why = _late(waiting, deadline, remedy)
+        waiting, why = _not_yet_served(waiting, deadline, remedy)
         if waiting and time.monotonic() + pause > deadline:
             raise DnsError(f"After a timeout of {timeout:g} seconds, {why}")
         if waiting:
@@ -74,14 +74,16 @@ def until_served(duties: Duties, timeout: float, remedy: str) -> None:
             pause = min(2 * pause, 5)
 
 
-def _late(waiting: Duties, deadline: float, remedy: str) -> tuple[Duties, str]:
-    """Return the part of *waiting* that is not served yet, and why the last of it is not."""
+def _not_yet_served(waiting: Duties, deadline: float, remedy: str) -> tuple[Duties, str]:
+    """Return the part of *waiting* that is not served yet, and the reason for the last of it."""
     late: Duties = {}
     why = ""
     for server, zones in waiting.items():
         limit = max(0.5, min(server.timeout, deadline - time.monotonic()))
         try:
-            behind = [plan for plan in look(replace(server, timeout=limit), zones) if plan.changes]
+            behind = [
+                plan for plan in compare(replace(server, timeout=limit), zones) if plan.changes
+            ]
         except DnsError as error:
             late[server], why = zones, str(error)
             continue

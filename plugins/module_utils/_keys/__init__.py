@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private keys, certificates as OpenSSL reads them, and files that hold secrets.
+"""Private keys, and keys and certificates as OpenSSL reads them.
 
 Imports nothing of the collection.
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read keys and certificates with the OpenSSL library that Python itself needs.
+"""Read keys and certificates with the OpenSSL library that Python itself depends on.
 
-A check must say what a run would do on a restored host, which has its keys and not yet
-python3-cryptography. It only reads, so this much is enough: EVP_PKEY(3), X509(3).
+Check mode must predict a run on a restored host, which has its keys but not python3-cryptography
+yet. Reading is all it needs: EVP_PKEY(3), X509(3).
 
 This module util is PRIVATE to the collection.
 """
@@ -17,31 +17,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-# What libcrypto calls P-256; all else has one name.
+# libcrypto's own name for P-256; other curves have the same name everywhere.
 CURVES = {"prime256v1": "secp256r1"}
 NID_ED25519 = 1087
 NEVER_CHECK_SUBJECT = 0x20
 
 
 class LibcryptoError(Exception):
-    """What cannot be read; the text is a predicate ("is …")."""
+    """A key or certificate cannot be read; the text continues a sentence ("is …")."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """The public half of a key: its type and size for people, its SubjectPublicKeyInfo in DER."""
+    """A public key: its type and size for display, and its SubjectPublicKeyInfo in DER."""
 
     kind: str
     spki: bytes
 
     def public_key(self) -> Key:
-        """Like that of a private key of Python's cryptography."""
+        """Return the key itself, to match the interface of cryptography's private keys."""
         return self
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The leaf of a chain: its public key, its life, what is left of it, those names it is for."""
+    """A leaf certificate: public key, lifetime, time left, and the requested names it covers."""
 
     spki: bytes
     life: timedelta
@@ -51,7 +51,7 @@ class Certificate:
 
 @functools.cache
 def _library() -> Any:
-    """The library of both supported releases. Raises OSError where there is another one."""
+    """Load libcrypto as both supported releases have it. Raises OSError if it is missing."""
     library = ctypes.CDLL("libcrypto.so.3")
     pointers = (
         "BIO_new_mem_buf", "PEM_read_bio_PrivateKey", "EVP_PKEY_new_raw_private_key",
@@ -65,7 +65,7 @@ def _library() -> Any:
 
 
 def is_available() -> bool:
-    """Whether this library can be used here."""
+    """Whether the library can be loaded."""
     try:
         return bool(_library())
     except OSError:
@@ -73,10 +73,10 @@ def is_available() -> bool:
 
 
 def _read(function: str, pem: bytes) -> int | None:
-    """The object that a PEM_read_bio function finds in a text."""
+    """Return the object that a PEM_read_bio function finds in a text."""
     library = _library()
     source = ctypes.c_void_p(library.BIO_new_mem_buf(pem, len(pem)))
-    # An empty passphrase, as it would ask a person for one.
+    # An empty passphrase: without one it would prompt.
     found: int | None = getattr(library, function)(source, None, None, b"")
     library.BIO_free(source)
     return found
@@ -85,7 +85,7 @@ def _read(function: str, pem: bytes) -> int | None:
 def _spki(key: ctypes.c_void_p) -> bytes:
     library = _library()
     der = ctypes.create_string_buffer(library.i2d_PUBKEY(key, None))
-    # It moves the pointer that it is given.
+    # i2d_PUBKEY advances the pointer.
     library.i2d_PUBKEY(key, ctypes.byref(ctypes.c_char_p(ctypes.addressof(der))))
     return der.raw
 
@@ -118,23 +118,23 @@ def _key(pointer: int | None) -> Key:
 
 
 def private_key(pem: bytes) -> Key:
-    """Return what a private key in PEM is. Raises LibcryptoError."""
+    """Return the public half of a private key in PEM. Raises LibcryptoError."""
     if b"ENCRYPTED" in pem:
-        raise LibcryptoError("is encrypted; a daemon needs a key without a passphrase")
+        raise LibcryptoError("is encrypted; daemons need a key without a passphrase")
     return _key(_read("PEM_read_bio_PrivateKey", pem))
 
 
 def ed25519_key(seed: bytes) -> Key:
-    """Return what the Ed25519 key with this seed of 32 bytes is."""
+    """Return the public half of the Ed25519 key with this seed of 32 bytes."""
     new = _library().EVP_PKEY_new_raw_private_key
     return _key(new(NID_ED25519, None, seed, ctypes.c_size_t(len(seed))))
 
 
 def certificate(pem: bytes, names: list[str]) -> Certificate:
-    """Return what the first certificate of a chain is, and for which of the names.
+    """Return the first certificate of a chain, with those of *names* that it covers.
 
     Raises:
-        LibcryptoError: there is none.
+        LibcryptoError: there is no certificate.
     """
     pointer = _read("PEM_read_bio_X509", pem)
     if pointer is None:
@@ -165,7 +165,7 @@ def certificate(pem: bytes, names: list[str]) -> Certificate:
 
 
 def _between(begin: ctypes.c_void_p | None, end: ctypes.c_void_p) -> timedelta:
-    """The time between two moments, of which none at all is now."""
+    """Return the time between two moments; a null pointer means now."""
     days, seconds = ctypes.c_int(), ctypes.c_int()
     _library().ASN1_TIME_diff(ctypes.byref(days), ctypes.byref(seconds), begin, end)
     return timedelta(days=days.value, seconds=seconds.value)

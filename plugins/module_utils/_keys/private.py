@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private keys: made, read, and named by what they are.
+"""Generate, read and describe private keys.
 
 This module util is PRIVATE to the collection.
 """
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 
 class KeysError(Exception):
-    """A key that cannot be used as it is."""
+    """A key cannot be used."""
 
 
 def require_cryptography() -> None:
-    """Raise KeysError where Python's cryptography is not installed."""
+    """Raise KeysError if Python's cryptography is not installed."""
     if not HAS_CRYPTOGRAPHY:
         raise KeysError(
             "Python's cryptography is missing on this host: install python3-cryptography"
@@ -55,10 +55,10 @@ def require_cryptography() -> None:
 def load_private_key(pem: bytes) -> PrivateKey:
     """Return the key of an unencrypted PEM file (PKCS#8 or traditional).
 
-    Without Python's cryptography, as in a check before it is installed, it has no private half.
+    Without Python's cryptography, as in check mode before it is installed, only its public half.
 
     Raises:
-        KeysError: it is none; the text is a predicate ("is …") without the file's name.
+        KeysError: there is no such key; the text continues a sentence about the file ("is …").
     """
     if not HAS_CRYPTOGRAPHY and libcrypto.is_available():
         try:
@@ -68,13 +68,13 @@ def load_private_key(pem: bytes) -> PrivateKey:
     require_cryptography()
     try:
         try:
-            # The full check of an RSA key (primality) takes 25 ms, 12 s for 500 domains. What a
-            # damaged file would get wrong is checked below.
+            # The full check of an RSA key (primality) takes 25 ms, 12 s for 500 domains. The
+            # check below is enough to detect a damaged file.
             key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
         except TypeError:  # cryptography < 39 lacks the argument; an encrypted key ends here too
             key = load_pem_private_key(pem, None)
     except TypeError as error:
-        raise KeysError("is encrypted; a daemon needs a key without a passphrase") from error
+        raise KeysError("is encrypted; daemons need a key without a passphrase") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeysError("is not a private key in PEM") from error
     if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
@@ -91,7 +91,7 @@ def load_ed25519_key(seed: bytes) -> PrivateKey:
 
 
 def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
-    """Whether the numbers of an RSA key fit each other (RFC 8017 section 3.2)."""
+    """Whether the numbers of an RSA key are consistent (RFC 8017 section 3.2)."""
     p, q, d, public = key.p, key.q, key.d, key.public_numbers
     return (
         p * q == public.n
@@ -103,7 +103,7 @@ def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
 
 
 def generate_tls_key(algorithm: str) -> SigningKey:
-    """Return a new key for a server: P-256 for "ecdsa", 3072 bits for "rsa".
+    """Return a new TLS key: P-256 for "ecdsa", 3072 bits for "rsa".
 
     Raises:
         KeysError: Python's cryptography is missing.
@@ -115,7 +115,7 @@ def generate_tls_key(algorithm: str) -> SigningKey:
 
 
 def kind(key: PrivateKey) -> str:
-    """Name a key's type and size for people, as in "RSA 2048", "secp256r1", "Ed25519"."""
+    """Return a key's type and size for display, as in "RSA 2048", "secp256r1", "Ed25519"."""
     if isinstance(key, libcrypto.Key):
         return key.kind
     if isinstance(key, rsa.RSAPrivateKey):

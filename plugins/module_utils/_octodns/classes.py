@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find an octoDNS provider class by its dotted name and make providers of it."""
+"""Find an octoDNS provider class by its dotted name, and create providers of it."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ try:
     import octodns.record.rr
     from octodns.provider.base import BaseProvider
 
-    HAS_OCTODNS = hasattr(octodns.record.rr, "Rrset")  # the newest of what is used here
+    HAS_OCTODNS = hasattr(octodns.record.rr, "Rrset")  # the newest API in use here
 except ImportError:
     HAS_OCTODNS = False
 
 
 def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    """Return what gives a provider of the class with the options. Raises DnsError.
+    """Return a function that creates providers of the class with the options. Raises DnsError.
 
-    Each call gives one that has not read anything yet, as providers remember what they have read.
-    They share the connection.
+    Each call returns one with empty caches, as providers cache what they have read. They share the
+    connection.
     """
     if not HAS_OCTODNS:
         raise DnsError(
-            "Provider octodns needs the Python package octodns, version 1.22 or above and below 2,"
-            f" where this runs: install it for {sys.executable}, with the one of the provider."
+            "Provider octodns needs the Python package octodns, at least 1.22 and below 2, where"
+            f" this runs: install it for {sys.executable}, with the package of the provider."
         )
-    # Without a handler, Python writes warnings to standard error, among which Ansible wants JSON.
+    # Without a handler, Python prints warnings to stderr, which Ansible mixes with its JSON.
     logging.getLogger().addHandler(logging.NullHandler())
     cls = fixed(_load(provider_class))
     arguments = plain(options)
@@ -44,26 +44,26 @@ def factory(provider_class: str, options: Mapping[str, Any]) -> Callable[[], Any
         first = cls(provider_class, **arguments)
     except Exception as error:
         raise DnsError(
-            f"{provider_class} does not take these provider_options ({sentence(error, arguments)}):"
-            f" it knows {', '.join(_parameters(cls))}."
+            f"{provider_class} rejects these provider_options ({sentence(error, arguments)}): it"
+            f" supports {', '.join(_parameters(cls))}."
         ) from error
     if "update_pcent_threshold" not in arguments:
-        # What is updated are records that were asked for by name and value; a new TTL may well be
-        # for all of them. The threshold against too many deletions stays.
+        # All updates are of records that were requested by name and value, and a new TTL may
+        # well concern all of them. The threshold for deletions stays.
         first.update_pcent_threshold = 1.0
 
-    def fresh() -> Any:
+    def new_provider() -> Any:
         provider = copy.copy(first)
         for name, value in vars(first).items():
             if isinstance(value, (dict, list, set)):
                 setattr(provider, name, copy.copy(value))
         return provider
 
-    return fresh
+    return new_provider
 
 
 def plain(value: Any) -> Any:
-    """Return *value* of built-in types only; Ansible's subclasses surprise serializers."""
+    """Return *value* with built-in types only; some serialisers fail on Ansible's subclasses."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -72,11 +72,11 @@ def plain(value: Any) -> Any:
 
 
 def sentence(error: BaseException, options: Any) -> str:
-    """Return what *error* says, on one line, without the strings in *options*."""
+    """Return the text of *error* on one line, without the strings in *options*."""
     text = " ".join(str(error).split()).rstrip(".")
     for secret in _strings(options):
         text = text.replace(secret, "********")
-    # Some APIs answer with a page.
+    # Some APIs answer with a whole web page.
     text = text if len(text) <= 300 else f"{text[:300]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -93,7 +93,7 @@ def _load(provider_class: str) -> type:
     module_name, _dot, name = provider_class.rpartition(".")
     if not module_name:
         raise DnsError(
-            f"provider_class {provider_class!r} is no class in a module: write it as in"
+            f"provider_class {provider_class!r} is not a class in a module: write it as in"
             " octodns_cloudflare.CloudflareProvider."
         )
     try:
@@ -112,7 +112,7 @@ def _load(provider_class: str) -> type:
     if name not in classes:
         known = ", ".join(f"{module_name}.{key}" for key in sorted(classes)) or "none"
         raise DnsError(
-            f"provider_class {provider_class} is no octoDNS provider: the module has {known}."
+            f"provider_class {provider_class} is not an octoDNS provider: its module has {known}."
         )
     return classes[name]
 

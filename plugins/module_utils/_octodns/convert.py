@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between octoDNS's records and dnspython's RRsets, by the text of a zone file."""
+"""Convert between octoDNS's records and dnspython's RRsets, by their text in zone files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, content
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.exception
     import dns.name
     import dns.rdata
@@ -25,7 +25,7 @@ with suppress(ImportError):
 
 
 def key_of(octo: Any) -> Key | None:
-    """Return name and type of an octoDNS record; None if the DNS has no such type."""
+    """Return name and type of an octoDNS record; None if it is not a DNS record type."""
     try:
         return dns.name.from_text(octo.fqdn).canonicalize(), dns.rdatatype.from_text(octo._type)
     except (dns.exception.DNSException, ValueError):
@@ -38,7 +38,7 @@ def to_rdataset(octo: Any) -> dns.rdataset.Rdataset:
 
 
 def _rdatas(octo: Any) -> list[dns.rdata.Rdata]:
-    """Return the values of an octoDNS record in its order."""
+    """Return the values of an octoDNS record, in its order."""
     texts = octo.to_rrset().rdatas
     try:
         return [
@@ -47,21 +47,21 @@ def _rdatas(octo: Any) -> list[dns.rdata.Rdata]:
         ]
     except (dns.exception.DNSException, ValueError) as error:
         raise DnsError(
-            f"Record {octo.fqdn.rstrip('.')} {octo._type} is there as {', '.join(texts)}, which"
-            f" cannot be read ({error}): correct it there."
+            f"The service has record {octo.fqdn.rstrip('.')} {octo._type} as {', '.join(texts)},"
+            f" which cannot be parsed ({error}): correct it there."
         ) from error
 
 
 def octo_record(zone: Any, key: Key, wanted: dns.rdataset.Rdataset, old: Any) -> Any:
     """Return *wanted* as an octoDNS record.
 
-    What *old* has of it is taken over as it is, as octoDNS may have its own idea of its text.
+    Values that *old* has are copied from it, as octoDNS may write their text differently.
     """
     texts = [rdata.to_text(chunksize=0) for rdata in wanted]
     rrset = Rrset(key[0].to_text(), dns.rdatatype.to_text(key[1]), wanted.ttl, texts)
     new = Record.from_rrset(zone, rrset, lenient=True)
     if old is not None and old.ttl == new.ttl:
-        new.octodns = old.octodns  # what only this service knows, such as an automatic TTL
+        new.octodns = old.octodns  # properties of this service, such as an automatic TTL
     if old is not None and hasattr(new, "values"):
         kept = dict(zip(map(content, _rdatas(old)), old.values, strict=True))
         values = zip(map(content, _rdatas(new)), new.values, strict=True)
@@ -70,9 +70,9 @@ def octo_record(zone: Any, key: Key, wanted: dns.rdataset.Rdataset, old: Any) ->
 
 
 def planned(provider: Any, existing: Any, desired: Any, keys: Collection[Key]) -> Any:
-    """Return the provider's plan from *existing* to *desired*, less all changes but to *keys*.
+    """Return the provider's plan from *existing* to *desired*, limited to changes of *keys*.
 
-    None: there is nothing to do. Raises whatever octoDNS and the provider raise.
+    None: there is nothing to do. Raises the exceptions of octoDNS and the provider.
     """
 
     def populate(zone: Any, target: bool = False, lenient: bool = False) -> bool:

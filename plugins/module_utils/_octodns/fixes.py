@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What some octoDNS provider packages lack for mail, though the service behind them has it.
+"""Add what some octoDNS provider packages lack for mail, though their services support it.
 
-Each fix leaves itself out once the package has it. They lean on private names of octodns-ovh 1.2
-and octodns-route53 1.3; the tests of each provider fail when these change.
+Each fix disables itself once the package has the feature. They rely on private names of
+octodns-ovh 1.2 and octodns-route53 1.3; the tests of each provider fail when these change.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-# OVH keeps texts that it knows the purpose of under field types of their own; in the DNS they are
-# TXT. octodns-ovh 1.2 knows of DKIM, and would put a second SPF record beside one of type SPF.
+# OVH has its own field types for TXT records of a known purpose. octodns-ovh 1.2 supports only
+# DKIM of them, and would create a second SPF record beside one of type SPF.
 _OVH_TEXTS = ("TXT", "SPF", "DKIM", "DMARC")
 
 
 def fixed(cls: Any) -> Any:
-    """Return *cls*, or a subclass of it with what it lacks."""
+    """Return *cls*, or a subclass of it with the missing features."""
     package = cls.__module__.partition(".")[0]
     if (package, cls.__name__) == ("octodns_ovh", "OvhProvider"):
         return _ovh(cls)
@@ -44,8 +44,8 @@ def _ovh(cls: Any) -> Any:
             try:
                 super()._apply(plan)
             except Exception:
-                # What was done before the error is served only after this. A new run would see that
-                # it is done, and not ask for it.
+                # Changes made before the error are served only after a refresh. The next run would
+                # find the records changed, and not request one.
                 with suppress(Exception):
                     self._client.post(f"/domain/zone/{plan.desired.name[:-1]}/refresh")
                 raise
@@ -84,7 +84,7 @@ def _route53(cls: Any) -> Any:
             values = [_tlsa_fields(record["Value"]) for record in rrset["ResourceRecords"]]
             return {"type": "TLSA", "ttl": int(rrset["TTL"]), "values": values}
 
-    # The class whose instances say how a record is sent looks its methods up by type.
+    # This class converts records for the API, and looks its methods up by record type.
     _Route53Record._values_for_TLSA = lambda self, record: record.to_rrset().rdatas
     return Tlsa
 

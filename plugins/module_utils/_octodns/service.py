@@ -1,10 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compare records with a zone at a DNS service, and have octoDNS plan the same changes.
+"""Compare records with a zone at a DNS service, and let octoDNS plan the same changes.
 
-octoDNS plans whole zones and deletes what it is not told of. So it is told of everything that the
-zone has, with our RRsets changed in it, and of its plan only the changes to our RRsets are kept.
+octoDNS plans whole zones and deletes every record that is not in its desired zone. So the desired
+zone is a copy of the existing one with our RRsets changed, and only changes to our RRsets are kept
+from its plan.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.convert im
     to_rdataset,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdataset
     import dns.rdatatype
@@ -44,70 +45,70 @@ with suppress(ImportError):
     from octodns.provider.plan import UnsafePlan
     from octodns.zone import Zone
 
-# What RRsets shall be; None: they shall not be.
+# The desired RRsets; None: absent.
 Goal = Mapping[Key, "dns.rdataset.Rdataset | None"]
 
 
 @dataclass
 class Service:
-    """A DNS service by the octoDNS provider for it. Everything raises DnsError."""
+    """A DNS service, by its octoDNS provider. All methods raise DnsError."""
 
     title: str
     options: Mapping[str, Any]
-    fresh: Callable[[], Any] = field(init=False)  # gives a provider that has not read anything yet
+    new_provider: Callable[[], Any] = field(init=False)  # creates a provider with empty caches
 
     def __post_init__(self) -> None:
-        self.fresh = factory(self.title, self.options)
+        self.new_provider = factory(self.title, self.options)
 
-    def said(self, error: Exception) -> str:
+    def describe(self, error: Exception) -> str:
         return sentence(error, self.options)
 
     def refuse_types(self, records: Sequence[Record]) -> None:
-        """Refuse records of types that the provider does not know."""
-        known = self.fresh().SUPPORTS
+        """Refuse records of types that the provider does not support."""
+        known = self.new_provider().SUPPORTS
         for record in records:
             if dns.rdatatype.to_text(record.type) not in known:
                 raise DnsError(
-                    f"{self.title} cannot have {record}: it knows {', '.join(sorted(known))}; use"
-                    " another provider for it, or leave the record out."
+                    f"{self.title} does not support {record}: its record types are"
+                    f" {', '.join(sorted(known))}; use another provider, or leave the record out."
                 )
 
     def zones(self) -> list[dns.name.Name]:
-        provider = self.fresh()
+        provider = self.new_provider()
         if not hasattr(provider, "list_zones"):
-            raise DnsError(f"{self.title} cannot tell its zones: give them in zones.")
+            raise DnsError(f"{self.title} cannot list its zones: list them in zones.")
         try:
             return [to_name(zone) for zone in provider.list_zones()]
         except Exception as error:
             raise DnsError(
-                f"{self.title} failed to list its zones ({self.said(error)}): {remedy(error)} If"
-                " they may be changed but not listed, give them in zones."
+                f"{self.title} failed to list its zones ({self.describe(error)}): {remedy(error)}"
+                " If the credentials allow changes but no listing, list them in zones."
             ) from error
 
     def read(self, provider: Any, zone: dns.name.Name) -> Any:
-        """Return all that octoDNS can tell of the zone, as its Zone."""
+        """Return the records that octoDNS can read of the zone, as its Zone."""
         existing = Zone(zone.to_text(), [])
         try:
             exists = provider.populate(existing, target=True, lenient=True)
         except Exception as error:
             raise DnsError(
-                f"{self.title} failed to read zone {to_text(zone)} ({self.said(error)}):"
+                f"{self.title} failed to read zone {to_text(zone)} ({self.describe(error)}):"
                 f" {remedy(error)}"
             ) from error
         if not exists:
-            # octoDNS would make it, on servers that nobody asks.
+            # octoDNS would create it, on servers to which it is not delegated.
             raise DnsError(
-                f"{self.title} has no zone {to_text(zone)} in this account: make it there and"
-                " delegate it, or check zones."
+                f"{self.title} has no zone {to_text(zone)} in this account: create and delegate"
+                " it, or check zones."
             )
         return existing
 
-    def look(
+    def compare(
         self, provider: Any, zone: dns.name.Name, records: Sequence[Record], goal: Goal
     ) -> tuple[ZonePlan, Any]:
-        """Return our plan for the zone, and octoDNS's of the same changes; None: there are none.
+        """Return our plan for the zone, and octoDNS's plan for the same changes, or None.
 
-        Values in *goal* are wanted as well.
+        Values in *goal* are added to the desired ones.
         """
         existing = self.read(provider, zone)
         ours = {record.key for record in records}
@@ -123,15 +124,16 @@ class Service:
         todo = self._planned(provider, existing, found, wished) if wished else None
         changes = {key_of(change.record): change.new for change in todo.changes} if todo else {}
         for key in wished:
-            # The service may make another TTL of the one that was asked for.
+            # The service may change the requested TTL.
             if key in changes:
                 plan.desired[key] = to_rdataset(changes[key]) if changes[key] else None
             elif same_data(plan.current.get(key) or (), plan.desired[key] or ()):
                 plan.desired[key] = plan.current[key]
             else:
                 raise DnsError(
-                    f"{self.title} leaves {to_text(key[0])} {dns.rdatatype.to_text(key[1])} in zone"
-                    f" {to_text(zone)} as it is: it cannot have this value; leave the record out."
+                    f"{self.title} does not change {to_text(key[0])}"
+                    f" {dns.rdatatype.to_text(key[1])} in zone {to_text(zone)}: it does not"
+                    " support this value; leave the record out."
                 )
         return plan, todo
 
@@ -155,24 +157,24 @@ class Service:
             raise
         except UnsafePlan as error:
             raise DnsError(
-                f"{self.title} is not told to change zone {zone} that much ({error}): if it is"
-                " meant, put delete_pcent_threshold: 1.0 into provider_options."
+                f"The changes to zone {zone} at {self.title} exceed octoDNS's limit ({error}): if"
+                " they are intended, set delete_pcent_threshold: 1.0 in provider_options."
             ) from error
         except Exception as error:
             raise DnsError(
-                f"{self.title} cannot change zone {zone} so ({self.said(error)}): correct or leave"
-                " out the record that it names."
+                f"{self.title} cannot make these changes to zone {zone} ({self.describe(error)}):"
+                " correct the record in question, or leave it out."
             ) from error
 
 
 def remedy(error: Exception) -> str:
-    """Return what to do about *error*. Without an answer, requests and sockets raise OSError.
+    """Return the remedy for *error*. Without an answer, requests and sockets raise OSError.
 
-    Some packages, such as OVH's, raise an exception of their own about that one.
+    Some packages, such as OVH's, wrap that one in an exception of their own.
     """
     cause: BaseException | None = error
     while cause and getattr(cause, "response", None) is None:
         if isinstance(cause, OSError):
-            return "See that the service can be reached from here."
+            return "Check that the service can be reached from here."
         cause = cause.__cause__ or cause.__context__
     return "Check the credentials in provider_options, and that they may change this zone."

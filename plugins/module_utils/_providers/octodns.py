@@ -15,7 +15,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import Dn
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
     by_zone,
-    enclosing,
+    enclosing_zone,
     same,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Key, Record
@@ -24,7 +24,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     Duties,
     reachable,
     servers_of,
-    until_served,
+    wait_until_served,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.convert import (
     key_of,
@@ -36,18 +36,18 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._octodns.service im
     remedy,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
     import dns.rdataset
     import dns.resolver
 
-# Seconds that an API may take to show what it has accepted.
+# Seconds that an API may take to show an accepted change.
 SETTLE = 5.0
 
 
 @dataclass
 class Octodns:
-    """The provider. Without *zones* the service is asked for all it has."""
+    """The provider. The default for *zones* is the list of zones at the service."""
 
     service: Service
     zones: Sequence[dns.name.Name] = ()
@@ -59,28 +59,28 @@ class Octodns:
         """Compare the records with the service and return one plan per zone. Raises DnsError."""
         self.service.refuse_types(records)
         zones = set(self.zones or self.service.zones())
-        grouped = by_zone(records, {r.name: enclosing(r.name, zones) for r in records})
-        provider = self.service.fresh()
-        return [self.service.look(provider, zone, some, {})[0] for zone, some in grouped.items()]
+        grouped = by_zone(records, {r.name: enclosing_zone(r.name, zones) for r in records})
+        provider = self.service.new_provider()
+        return [self.service.compare(provider, zone, some, {})[0] for zone, some in grouped.items()]
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:
-        """Change the zones, one after the other; the plans then say what was done.
+        """Change the zones one after the other, and update the plans to what was done.
 
-        A zone is read again right before, as others may have changed it since, and once more
-        afterwards. Raises DnsError.
+        Each zone is read again right before the change, as others may have changed it since, and
+        once more afterwards. Raises DnsError.
         """
         for plan in plans:
             if plan.changes:
                 self._change(plan)
 
     def wait(self, plans: Sequence[ZonePlan], timeout: float) -> None:
-        """Return once every server that the DNS names for the zones serves the records.
+        """Return once all name servers of the zones serve the records.
 
         *timeout* is in seconds. Raises DnsError.
         """
         duties: Duties = {}
         for plan in plans:
-            # The service may have made another TTL of the one that was asked for.
+            # The service may have changed the requested TTL.
             records = [
                 replace(record, ttl=wanted.ttl) if wanted else record
                 for record in plan.records
@@ -89,28 +89,30 @@ class Octodns:
             for host, addresses in servers_of(plan.zone, self.resolver).items():
                 server = reachable(host, addresses, self.servers_port)
                 duties.setdefault(server, {})[plan.zone] = records
-        until_served(duties, timeout, f"as {self.service.title} was told: see timeout.")
+        wait_until_served(
+            duties, timeout, f"as changed at {self.service.title}: consider a longer timeout."
+        )
 
     def _change(self, plan: ZonePlan) -> None:
-        """Change one zone. What fails half-way is tried once more, as values may be lost then.
+        """Change one zone; retry once after a failure half-way, as values may be lost otherwise.
 
-        Some services change an RRset by deletion and creation. What others had in it is known only
-        here in between.
+        Some services change an RRset by deleting and recreating it. In between, only this process
+        knows the values that others had in it.
         """
-        provider = self.service.fresh()
-        before, todo = self.service.look(provider, plan.zone, plan.records, {})
+        provider = self.service.new_provider()
+        before, todo = self.service.compare(provider, plan.zone, plan.records, {})
         plan.desired = before.desired
         goal = {record.key: before.desired[record.key] for record in before.changes}
         failure = self._try(provider, todo)
         if failure:
             with suppress(DnsError):
-                provider = self.service.fresh()
-                _now, todo = self.service.look(provider, plan.zone, plan.records, goal)
+                provider = self.service.new_provider()
+                _now, todo = self.service.compare(provider, plan.zone, plan.records, goal)
                 failure = self._try(provider, todo)
         self._read_back(before, goal, failure)
 
     def _try(self, provider: Any, todo: Any) -> Exception | None:
-        """Have octoDNS apply its plan, if there is one, and return what it raises."""
+        """Let octoDNS apply its plan, if there is one, and return the exception, if any."""
         if todo is None:
             return None
         self.updates_sent += 1
@@ -121,17 +123,17 @@ class Octodns:
         return None
 
     def _read_back(self, before: ZonePlan, goal: Goal, failure: Exception | None) -> None:
-        """Raise DnsError unless the zone is as in *goal*, at the latest after a while."""
+        """Raise DnsError if the zone does not match *goal* within SETTLE seconds."""
         zone = before.zone
         deadline = time.monotonic() + (0 if failure else SETTLE)
         while True:
             try:
-                read = self.service.read(self.service.fresh(), zone)
+                read = self.service.read(self.service.new_provider(), zone)
             except DnsError as error:
                 tried = ", ".join(str(record) for record in before.changes)
                 raise DnsError(
-                    f"{self.service.title} was told to change {tried}, and what of it was done"
-                    f" cannot be told, as {self.service.said(failure or error)}."
+                    f"{self.service.title} was asked to change {tried}, but the result is unknown"
+                    f" ({self.service.describe(failure or error)})."
                     f" {remedy(failure or error)} Run again to finish."
                 ) from error
             now = {key: to_rdataset(octo) for octo in read.records if (key := key_of(octo)) in goal}
@@ -145,19 +147,19 @@ class Octodns:
     def _half_done(
         self, before: ZonePlan, goal: Goal, left: Mapping[Key, Any], failure: Exception | None
     ) -> str:
-        lists: dict[str, list[str]] = {"Done": [], "As before": [], "Neither old nor new": []}
+        lists: dict[str, list[str]] = {"Done": [], "Unchanged": [], "Neither old nor new": []}
         for record in before.changes:
             key = record.key
             if key not in left:
                 lists["Done"].append(str(record))
             elif same(left[key], before.current.get(key)):
-                lists["As before"].append(str(record))
+                lists["Unchanged"].append(str(record))
             else:
-                shall = "; ".join(rrset_lines(replace(record, note=""), goal[key]))
-                lists["Neither old nor new"].append(f"{record}, which shall be [{shall}]")
+                wanted = "; ".join(rrset_lines(replace(record, note=""), goal[key]))
+                lists["Neither old nor new"].append(f"{record}, which should be [{wanted}]")
         states = "".join(f" {state}: {', '.join(some)}." for state, some in lists.items() if some)
-        why = self.service.said(failure) if failure else "it accepted the change"
-        advice = remedy(failure) if failure else "Look at the zone there."
+        why = self.service.describe(failure) if failure else "it accepted the change"
+        advice = remedy(failure) if failure else "Check the zone there."
         return (
             f"{self.service.title} did not change all of zone {to_text(before.zone)} ({why})."
             f"{states} {advice} Run again to finish."

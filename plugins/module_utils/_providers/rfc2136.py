@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Provider `rfc2136`: read a zone at its primary and change it by dynamic updates.
 
-Everything is a comparison (`look`): what differs from the records at the primary has to be changed,
-what differs there afterwards was ignored, what differs at another server has not got there yet.
+Everything is a comparison (`compare`): a difference at the primary has to be changed; a difference
+there afterwards means that it was ignored; one at another server, that it has not arrived yet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import Dn
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
     by_zone,
-    enclosing,
+    enclosing_zone,
     refuse_alias,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
@@ -29,19 +29,21 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.query import (
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.read import (
     ask,
+    compare,
     find_zones,
-    look,
     rdataset,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.target import refuse_nowhere
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.target import (
+    refuse_missing_addresses,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.wait import (
     Duties,
     reachable,
-    until_served,
+    wait_until_served,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.flags
     import dns.message
     import dns.name
@@ -49,20 +51,20 @@ with suppress(ImportError):  # dns_records says what to install
     import dns.rdatatype
     import dns.update
 
-# How often to plan again because somebody else changed the same records meanwhile.
+# How often to plan again after others have changed the same records.
 ATTEMPTS = 5
-# A message has at most 65535 octets (RFC 1035 section 4.2.2); the rest is for header and TSIG.
+# A message has at most 65535 octets (RFC 1035 section 4.2.2), including header and TSIG.
 UPDATE_OCTETS = 64000
-# Seconds that a primary may take to serve what it has accepted. BIND with inline signing answers an
-# update before the signed zone has it.
+# Seconds that a primary may take to serve an accepted update. BIND with inline signing answers an
+# update before the signed zone contains it.
 SETTLE = 5.0
 
 
 @dataclass
 class Rfc2136:
-    """The provider. Without *zones* the primary is asked which zone each name is in.
+    """The provider. Without *zones* the primary is queried for the zone of each name.
 
-    Hosts in *published* have addresses, whatever the primary says.
+    Hosts in *published* count as having addresses.
     """
 
     primary: Server
@@ -77,21 +79,21 @@ class Rfc2136:
         if self.zones:
             answers = None
             zones = set(self.zones)
-            zone_of = {record.name: enclosing(record.name, zones) for record in records}
+            zone_of = {record.name: enclosing_zone(record.name, zones) for record in records}
         else:
             zone_of, answers = find_zones(self.primary, records)
-        plans = look(self.primary, by_zone(records, zone_of), answers)
+        plans = compare(self.primary, by_zone(records, zone_of), answers)
         for plan in plans:
             refuse_alias(plan, str(self.primary))
-        refuse_nowhere(self.primary, plans, self.published)
+        refuse_missing_addresses(self.primary, plans, self.published)
         return plans
 
     def apply(self, plans: Sequence[ZonePlan]) -> None:
-        """Change the zones at the primary; the plans then say what was done.
+        """Change the zones at the primary, and update the plans to what was done.
 
-        A zone is changed by one update, so as a whole or not at all; a change above 64 kB takes
-        several, each of which is. An update is done only while what was read is still true
-        (RFC 2136 section 2.4); else the zone is read and planned again. Raises DnsError.
+        A zone is changed by one update, which is atomic; a change above 64 kB takes several. The
+        prerequisites of an update are the data that was read (RFC 2136 section 2.4); if these have
+        changed, the zone is read and planned again. Raises DnsError.
         """
         plan_of = {plan.zone: plan for plan in plans if plan.changes}
         todo = list(plan_of.values())
@@ -104,21 +106,21 @@ class Rfc2136:
                 plan_of[plan.zone].desired = plan.desired
         else:
             raise DnsError(
-                f"{self.primary} had the same records of zone {to_text(todo[0].zone)} changed by"
-                f" others {ATTEMPTS} times while this was at it: run again when they have finished."
+                f"The same records of zone {to_text(todo[0].zone)} at {self.primary} were changed"
+                f" by others {ATTEMPTS} times during this run: run again when they have finished."
             )
         self._read_back(plan_of)
 
     def wait(self, plans: Sequence[ZonePlan], timeout: float) -> None:
-        """Return once every authoritative server of every zone serves the records. Raises DnsError.
+        """Return once all authoritative servers of all zones serve the records. Raises DnsError.
 
         *timeout* is in seconds.
         """
-        remedy = f"as {self.primary} does: see that it is notified and may transfer the zone."
-        until_served(self._secondaries(plans), timeout, remedy)
+        remedy = f"as {self.primary} does: check that it gets notifies and may transfer the zone."
+        wait_until_served(self._secondaries(plans), timeout, remedy)
 
     def _update(self, plans: Sequence[ZonePlan]) -> list[ZonePlan]:
-        """Send the updates of *plans* and return the plans that came too late."""
+        """Send the updates of *plans*, and return the plans whose prerequisites failed."""
         updates = [update for plan in plans for update in build_updates(plan)]
         if not updates:
             return []
@@ -132,27 +134,27 @@ class Rfc2136:
         return [plan for plan in plans if plan.zone in late]
 
     def _read_back(self, plan_of: Mapping[dns.name.Name, ZonePlan]) -> None:
-        """Note the new serials. Raises DnsError if the primary does not serve what it accepted."""
+        """Set the new serials. Raises DnsError if the primary does not serve an accepted change."""
         deadline = time.monotonic() + SETTLE
         missing = {zone: plan.records for zone, plan in plan_of.items()}
         while missing:
             behind = []
-            for now in look(self.primary, missing):
+            for now in compare(self.primary, missing):
                 refuse_alias(now, str(self.primary))
                 plan_of[now.zone].serial = now.serial
                 behind += [now] if now.changes else []
             if behind and time.monotonic() > deadline:
                 raise DnsError(
                     f"{self.primary} accepted the update of zone {to_text(behind[0].zone)} but"
-                    f" {behind[0].changes[0]} is not as it was told: either the name has other"
-                    " records, beside which it ignores a CNAME (RFC 2136 section 3.4.2.2), or it"
-                    " belongs to a child zone, or somebody else changed it; look at that name."
+                    f" {behind[0].changes[0]} is not as requested: either the name has other"
+                    " records, so that a CNAME is ignored (RFC 2136 section 3.4.2.2), or it"
+                    " belongs to a child zone, or somebody else changed it; check that name."
                 )
             missing = {plan.zone: plan.records for plan in behind}
             time.sleep(0.1 if missing else 0)
 
     def _secondaries(self, plans: Sequence[ZonePlan]) -> Duties:
-        """Return what each authoritative server, the primary aside, has to serve."""
+        """Return the records that each authoritative server except the primary must serve."""
         answers = ask(self.primary, ((plan.zone, dns.rdatatype.NS) for plan in plans))
         located: dict[dns.name.Name, Server | None] = {}
         serving: Duties = {}
@@ -168,7 +170,7 @@ class Rfc2136:
         return serving
 
     def _locate(self, host: dns.name.Name) -> Server | None:
-        """Return the server *host* at its first address that can be reached; None: the primary."""
+        """Return *host* as a server at its first reachable address; None if it is the primary."""
         addresses = self._addresses(host)
         own = {info[4][0] for info in socket.getaddrinfo(self.primary.address, None)}
         if self.primary.port == self.secondaries_port and own & set(addresses):
@@ -176,7 +178,7 @@ class Rfc2136:
         return reachable(host, addresses, self.secondaries_port)
 
     def _addresses(self, host: dns.name.Name) -> list[str]:
-        """Ask the primary, which often is the only one to know them, then the system."""
+        """Query the primary, often the only server that knows the addresses, then the system."""
         questions = [
             dns.message.make_query(host, rdtype) for rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
         ]
@@ -191,16 +193,16 @@ class Rfc2136:
             return found or [str(i[4][0]) for i in socket.getaddrinfo(to_text(host), None)]
         except OSError as error:
             raise DnsError(
-                f"The address of name server {to_text(host)} is known neither to {self.primary} nor"
-                f" here ({error}): correct the zone's NS records, or set wait to false."
+                f"Neither {self.primary} nor this machine can resolve name server {to_text(host)}"
+                f" ({error}): correct the zone's NS records, or set wait to false."
             ) from error
 
 
 def build_updates(plan: ZonePlan) -> list[dns.update.UpdateMessage]:
-    """Return the messages that make the plan true: what goes first, so that an alias makes room.
+    """Return the update messages of a plan; deletions come first, so that an alias can be replaced.
 
-    Prerequisites hold each RRset to what was read, values and all (RFC 2136 section 2.4.2), or to
-    its absence (2.4.3). Raises DnsError.
+    The prerequisite for each RRset is that its values are still those read (RFC 2136 section
+    2.4.2), or that it still does not exist (2.4.3). Raises DnsError.
     """
     updates: list[dns.update.UpdateMessage] = []
     room = 0
@@ -212,7 +214,7 @@ def build_updates(plan: ZonePlan) -> list[dns.update.UpdateMessage]:
             for rdata in [*(old or ()), *(new or ())]
         )
         if octets > UPDATE_OCTETS:
-            raise DnsError(f"Record {record} is too large to be changed by one update message.")
+            raise DnsError(f"Record {record} is too large for one update message.")
         if octets > room:
             updates.append(dns.update.UpdateMessage(plan.zone))
             room = UPDATE_OCTETS

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provider `zonefile`: one file per zone, to be pasted into the zone or read by `$INCLUDE`."""
+"""Provider `zonefile`: write one file per zone, to paste into the zone or to `$INCLUDE`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     by_zone,
-    enclosing,
+    enclosing_zone,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.text import (
@@ -23,13 +23,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.text import (
     rrset_lines,
 )
 
-with suppress(ImportError):  # dns_records says what to install
+with suppress(ImportError):  # dns_records reports what to install
     import dns.name
 
 
 @dataclass
 class FilePlan:
-    """The file of one zone as it is, and as it shall be."""
+    """The current and the desired content of one zone's file."""
 
     zone: dns.name.Name
     path: str
@@ -43,7 +43,7 @@ class FilePlan:
 
 @dataclass
 class Zonefile:
-    """The provider. *zones* may be empty: then tops of the records' names stand for them."""
+    """The provider. The default for *zones* is derived from the records' names (see apexes)."""
 
     directory: str
     zones: Sequence[dns.name.Name] = ()
@@ -52,22 +52,22 @@ class Zonefile:
     def plan(self, records: Sequence[Record]) -> list[FilePlan]:
         """Compare the files with the records and return one plan per zone. Raises DnsError."""
         names = [record.name for record in records]
-        zones = set(self.zones) or tops(names)
-        grouped = by_zone(records, {name: enclosing(name, zones) for name in names})
+        zones = set(self.zones) or apexes(names)
+        grouped = by_zone(records, {name: enclosing_zone(name, zones) for name in names})
         return [self._plan_file(zone, grouped[zone]) for zone in sorted(grouped)]
 
     def apply(self, plans: Sequence[FilePlan]) -> None:
-        """Write the files that change, each as a whole or not at all. Raises DnsError."""
+        """Write the files that change, each atomically. Raises DnsError."""
         for plan in plans:
             if plan.changed:
                 _write(plan.path, plan.after)
                 self.updates_sent += 1
 
     def wait(self, plans: Sequence[FilePlan], timeout: float) -> None:
-        """A file is there as soon as it is written."""
+        """Do nothing: there are no servers to wait for."""
 
     def _plan_file(self, zone: dns.name.Name, records: Sequence[Record]) -> FilePlan:
-        # A zone of RFC 2317 has a slash in its name.
+        # Names of RFC 2317 zones contain a slash.
         file = to_text(zone).replace("/", "-") + ".zone"
         path = os.path.join(self.directory, file)
         try:
@@ -76,15 +76,18 @@ class Zonefile:
         except FileNotFoundError:
             before = ""
         except OSError as error:
-            raise DnsError(f"{path} cannot be read ({error.strerror}): see option path.") from error
+            raise DnsError(
+                f"{path} cannot be read ({error.strerror}): check option path."
+            ) from error
         return FilePlan(zone, path, before, snippet(zone, records))
 
 
-def tops(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
-    """Return those of *names* that are below no other, without labels up to an underscored one.
+def apexes(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
+    """Return the *names* without their underscored labels that are not below another one.
 
-    ``_25._tcp.mx.example.org``, ``r1._domainkey.example.org`` and ``example.org`` are all about
-    ``example.org``, which need not be the zone: with its $ORIGIN a snippet fits into any above.
+    ``_25._tcp.mx.example.org``, ``r1._domainkey.example.org`` and ``example.org`` all give
+    ``example.org``. It need not be the zone: because of its $ORIGIN the file also fits into any
+    zone above.
     """
     hosts = set()
     for name in names:
@@ -92,11 +95,11 @@ def tops(names: Iterable[dns.name.Name]) -> set[dns.name.Name]:
         scoped = [i for i, label in enumerate(labels) if label.startswith(b"_")]
         hosts.add(dns.name.Name(labels[scoped[-1] + 1 :] if scoped else labels))
     root = dns.name.root
-    return {host for host in hosts if host == root or not enclosing(host.parent(), hosts)}
+    return {host for host in hosts if host == root or not enclosing_zone(host.parent(), hosts)}
 
 
 def snippet(zone: dns.name.Name, records: Iterable[Record]) -> str:
-    """Return *records* as the part of a zone file (RFC 1035 section 5) that holds them."""
+    """Return *records* as part of a zone file (RFC 1035 section 5)."""
     lines = [f"; Records of the mail server in zone {to_text(zone)}.", f"$ORIGIN {zone}"]
     for record in records:
         if record.pending:
@@ -122,4 +125,6 @@ def _write(path: str, text: str) -> None:
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)
-        raise DnsError(f"{path} cannot be written ({error.strerror}): see option path.") from error
+        raise DnsError(
+            f"{path} cannot be written ({error.strerror}): check option path."
+        ) from error

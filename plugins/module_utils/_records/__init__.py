@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DNS records that a mail server needs, made from its settings and keys. Pure.
+"""The DNS records of a mail server, computed from its settings and keys. Pure.
 
 Imports names, keys and TLS.
 

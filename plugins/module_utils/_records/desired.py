@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One desired record as dns_records takes it. Pure."""
+"""One desired record in the format of dns_records. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def record(
     reason: str,
     wanted: bool = True,
 ) -> DesiredRecord:
-    """Return a record, or what takes it away when it is not *wanted*.
+    """Return a record, or the request to remove it when it is not *wanted*.
 
-    Values None means that they are not known before their key exists. For a record that is not
-    wanted the values are what a former run may have published: they go and others stay. Without
-    values all of the RRset goes, so its name must be one that nobody else has a use for.
+    The values are None until their key exists. For a record that is not wanted, the values are
+    those that an earlier run may have published: only these are removed. Without values the whole
+    RRset is removed, so its name must be one that nobody else uses.
     """
     return {
         "name": name,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DNS records of each domain, from its settings; those of its keys aside. Pure."""
+"""The DNS records of each domain that depend on settings only, not on keys. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts im
     mta_sts_record,
 )
 
-MX_PREFERENCE = 10  # of this server; a backup has more
-# The tags of a DMARC record in their order (RFC 9989 section 4.7), with our value when the setting
-# is left out; None leaves the tag out too.
+MX_PREFERENCE = 10  # of this server; backups have higher numbers
+# The tags of a DMARC record in order (RFC 9989 section 4.7), with their defaults; None omits the
+# tag.
 DMARC_TAGS = {
     "p": "reject",
     "sp": "reject",
@@ -34,8 +34,8 @@ DMARC_TAGS = {
     "fo": None,
     "t": None,
 }
-# Services of mail programs (RFC 6186, RFC 8314 section 5.1, RFC 5804 section 1.8): the priority and
-# port of those offered. Of two for the same purpose, implicit TLS is preferred, and IMAP to POP3.
+# Services for mail programs (RFC 6186, RFC 8314 section 5.1, RFC 5804 section 1.8): priority and
+# port; None: not offered. Implicit TLS is preferred to STARTTLS, and IMAP to POP3.
 SERVICES = {
     "imaps": (0, 993),
     "submissions": (0, 465),
@@ -45,17 +45,17 @@ SERVICES = {
     "pop3s": (10, 995),
     "sieve": (0, 4190),
 }
-# Those that a setting switches.
+# Services that a setting enables.
 _SWITCHED = {"pop3s": "pop3", "sieve": "managesieve"}
-# The mechanisms and the modifier that cost a receiver a DNS lookup (RFC 7208 section 4.6.4).
+# The terms that cost the receiver a DNS lookup (RFC 7208 section 4.6.4).
 _LOOKUP = re.compile(r"[-+~?]?(?:include:|exists:|redirect=|(?:a|mx|ptr)(?:[:/]|$))", re.IGNORECASE)
 
 
 def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
-    """Yield the records of every domain, and of what is switched off the absence.
+    """Yield the records of every domain, and the removal of those that are disabled.
 
     Args:
-        settings: the mail_* settings without their prefix, all of them.
+        settings: all mail_* settings, without their prefix.
         host: the name of the server.
 
     Raises:
@@ -70,8 +70,8 @@ def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRe
         else:
             yield from _no_mail(settings, name)
         yield from _dmarc(name, domain.get("dmarc") or {}, served)
-        # It would also answer for the selectors of others who sign for a domain that is served.
-        reason = f"DKIM, nobody signs mail from {name}"
+        # Not for a domain in use: the wildcard would also answer for selectors of other signers.
+        reason = f"DKIM, no key signs mail from {name}"
         revoked = ["v=DKIM1; p="]
         yield record(f"*._domainkey.{name}", "TXT", revoked, "recommended", reason, not here)
         yield from _transport(settings, host, name, here)
@@ -79,20 +79,20 @@ def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRe
 
 
 def mx_hosts(settings: Mapping[str, Any], host: str) -> list[tuple[int, str]]:
-    """Return the preferences and hosts of the MX records, the first to try first."""
+    """Return preference and host of each MX record, in order of preference."""
     backups = [(number, domain_name(name)) for name, number in settings["backup_mx"].items()]
     return sorted([(MX_PREFERENCE, host), *backups])
 
 
 def spf_record(spf: Mapping[str, Any], smarthosts: Iterable[str] = ()) -> str:
-    """Return an SPF record (RFC 7208): the MX sends, and whom the settings include."""
+    """Return an SPF record (RFC 7208) for the MX hosts and the included domains."""
     names = [domain_name(name, underscore=True) for name in (*spf.get("include", ()), *smarthosts)]
     includes = [f"include:{name}" for name in dict.fromkeys(names)]
     return " ".join(["v=spf1", "mx", *includes, spf.get("all", "-all")])
 
 
 def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:
-    """Return the domains whose SPF records name the smarthosts by which a domain's mail leaves."""
+    """Return the domains to include in SPF for the smarthosts that relay a domain's mail."""
     smarthosts = settings["smarthosts"]
     whole = smarthosts.get(domain, smarthosts.get("*", {}))
     some = [host for sender, host in smarthosts.items() if sender.endswith(f"@{domain}")]
@@ -100,12 +100,12 @@ def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:
 
 
 def spf_lookups(text: str) -> int:
-    """Count the DNS lookups of an SPF record's own terms; included records come on top of them."""
+    """Count the DNS lookups of an SPF record's own terms, without those of included records."""
     return sum(bool(_LOOKUP.match(term)) for term in text.split()[1:])
 
 
 def report_domain(uri: str) -> str:
-    """Return the domain of a mailto: URI that reports go to."""
+    """Return the domain of a mailto: URI for reports."""
     return domain_name(uri.rpartition("@")[2])
 
 
@@ -120,17 +120,17 @@ def _mail(
 
 
 def _no_mail(settings: Mapping[str, Any], name: str) -> Iterator[DesiredRecord]:
-    """Yield the records of a parked domain, which neither takes nor sends mail."""
+    """Yield the records of a parked domain, which neither receives nor sends mail."""
     # Without a null MX (RFC 7505) senders try the address records for days.
-    yield record(name, "MX", ["0 ."], "required", f"null MX, {name} takes no mail")
-    yield record(name, "TXT", ["v=spf1 -all"], "required", f"SPF, nobody sends mail from {name}")
+    yield record(name, "MX", ["0 ."], "required", f"null MX, {name} accepts no mail")
+    yield record(name, "TXT", ["v=spf1 -all"], "required", f"SPF, no server sends for {name}")
     for selector in settings["dkim_selectors"]:
         owner, reason = f"{selector}._domainkey.{name}", f"DKIM, the key {selector} of {name}"
         yield record(owner, "TXT", (), "required", reason, wanted=False)
 
 
 def _dmarc(name: str, dmarc: Mapping[str, Any], served: Set[str]) -> Iterator[DesiredRecord]:
-    """Yield the policy, and that reports to other domains here are welcome (RFC 9990 section 4)."""
+    """Yield the policy, and permission for reports to other domains here (RFC 9990 section 4)."""
     reason = f"DMARC, what to do with mail that only claims to be from {name}"
     addresses = [*(dmarc.get("rua") or ()), *(dmarc.get("ruf") or ())]
     targets = dict.fromkeys(map(report_domain, addresses))
@@ -138,11 +138,11 @@ def _dmarc(name: str, dmarc: Mapping[str, Any], served: Set[str]) -> Iterator[De
     for target in external:
         if target not in served:
             owner = _authorisation(name, target)
-            reason += f"; reports to {target} need its owner to publish {owner} TXT v=DMARC1"
+            reason += f"; for reports to {target} its owner must publish {owner} TXT v=DMARC1"
     yield record(f"_dmarc.{name}", "TXT", [dmarc_record(dmarc)], "required", reason)
     for target in external:
         if target in served:
-            reason = f"DMARC, {target} takes the reports about {name}"
+            reason = f"DMARC, {target} accepts the reports about {name}"
             yield record(_authorisation(name, target), "TXT", ["v=DMARC1"], "required", reason)
 
 
@@ -151,14 +151,14 @@ def _authorisation(name: str, target: str) -> str:
 
 
 def _related(one: str, other: str) -> bool:
-    """Whether one name is the other or above it, so that they belong to one organisation."""
+    """Whether one name equals the other or is its parent, so both belong to one organisation."""
     return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
 def _transport(
     settings: Mapping[str, Any], host: str, name: str, served: bool
 ) -> Iterator[DesiredRecord]:
-    """Yield MTA-STS (RFC 8461) and the address for reports about TLS (RFC 8460)."""
+    """Yield the records of MTA-STS (RFC 8461) and of TLS reporting (RFC 8460)."""
     mta_sts, rua = settings["mta_sts"], settings["tls_rpt_rua"]
     values = []
     if mta_sts:
@@ -166,9 +166,9 @@ def _transport(
         policy = mta_sts_policy(mta_sts["mode"], mx, mta_sts.get("max_age", MAX_AGE))
         values = [mta_sts_record(policy)]
     wanted = served and bool(mta_sts)
-    reason = f"MTA-STS, where the policy of {name} is"
+    reason = f"MTA-STS, where the policy of {name} is hosted"
     yield record(f"mta-sts.{name}", "CNAME", [f"{host}."], "recommended", reason, wanted)
-    reason = f"MTA-STS, that {name} has a policy, and which"
+    reason = f"MTA-STS, the version of the policy of {name}"
     values = values if wanted else []
     yield record(f"_mta-sts.{name}", "TXT", values, "recommended", reason, wanted)
     wanted = served and bool(rua)
@@ -180,13 +180,13 @@ def _transport(
 def _clients(
     settings: Mapping[str, Any], host: str, name: str, served: bool
 ) -> Iterator[DesiredRecord]:
-    """Yield where mail programs find the services, and where their settings."""
+    """Yield the records by which mail programs find the services and their settings."""
     for service, offered in SERVICES.items():
         if service in _SWITCHED and not settings[_SWITCHED[service]]:
             offered = None
         priority, port = offered or (0, 0)
         value = f"{priority} 1 {port} {host}." if offered else "0 0 0 ."
-        reason = f"where mail programs find {service}" if offered else f"that there is no {service}"
+        reason = f"where mail programs find {service}" if offered else f"{service} is not offered"
         wanted = served and settings["srv_records"]
         yield record(f"_{service}._tcp.{name}", "SRV", [value], "optional", reason, wanted)
     for label in ("autoconfig", "autodiscover"):
@@ -196,7 +196,7 @@ def _clients(
 
 
 def dmarc_record(dmarc: Mapping[str, Any]) -> str:
-    """Return a DMARC record (RFC 9989 section 4.7); v has to come first."""
+    """Return a DMARC record (RFC 9989 section 4.7); v must come first."""
     tags = {"v": "DMARC1", **DMARC_TAGS, **dmarc}
     for tag in ("rua", "ruf"):
         tags[tag] = _uris(tags[tag] or ())
@@ -205,5 +205,5 @@ def dmarc_record(dmarc: Mapping[str, Any]) -> str:
 
 
 def _uris(uris: Iterable[str]) -> str:
-    # What separates URIs and tags from each other must not occur in a URI.
+    # The separators of URIs and tags must be escaped within a URI.
     return ",".join(uri.replace(",", "%2C").replace("!", "%21").replace(";", "%3B") for uri in uris)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DNS records that a mail server needs, from its settings and public keys. Pure."""
+"""The DNS records of a mail server, computed from its settings and public keys. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
 )
 
 TLSA_MATCHING_TYPES = (1, 2)
-# What holds for a setting that is left out; the same as the defaults of role mail.
+# Defaults of the settings; the same as those of role mail.
 DEFAULTS: dict[str, Any] = {
     "host_addresses": [],
     "backup_mx": {},
@@ -45,13 +45,13 @@ DEFAULTS: dict[str, Any] = {
 }
 TTL = 3600
 
-# Keys as the modules return them.
+# Keys as returned by the modules.
 DkimKey = Mapping[str, Any]  # dkim_key: dns_name, dns_value; dkim_selectors: dns_name, state
 TlsKey = Mapping[str, Any]  # tls_key_ring: algorithm, role, public_key
 
 
 class MailRecordsError(Exception):
-    """A setting or key that no record can be made of."""
+    """A record cannot be made, because a setting or key is not valid."""
 
 
 def mail_records(
@@ -61,18 +61,18 @@ def mail_records(
     acme_account_uri: str | None = None,
     dkim_states: Iterable[DkimKey] = (),
 ) -> list[DesiredRecord]:
-    """Return the records of the mail host and of each domain, as dns_records takes them.
+    """Return the records of the mail host and of each domain, in the format of dns_records.
 
     Args:
         settings: the mail_* settings without their prefix.
-        dkim_keys, tls_keys: the public keys; one whose value is None does not exist yet, and its
-            record is pending.
+        dkim_keys, tls_keys: the public keys; a value of None means that the key does not exist
+            yet, which makes its record pending.
         acme_account_uri: the only account that may get certificates for the host (RFC 8657). None:
             it does not exist yet. Empty: any account may.
-        dkim_states: the keys that are not all to be published as they are, with their states.
+        dkim_states: the keys with their states, which decide what is published.
 
     Raises:
-        MailRecordsError: a name, address or key is not usable.
+        MailRecordsError: a name, address or key is not valid.
     """
     try:
         settings = {**DEFAULTS, **settings}
@@ -88,7 +88,7 @@ def mail_records(
     except (NamesError, KeysError) as error:
         raise MailRecordsError(str(error)) from error
     except KeyError as error:
-        raise MailRecordsError(f"setting or key without {error}") from error
+        raise MailRecordsError(f"a setting or key lacks {error}") from error
     ttl = settings["dns"].get("ttl", TTL)
     return [{**item, "ttl": ttl} for item in records]
 
@@ -99,12 +99,12 @@ def selected(
     types: Collection[str] = (),
     names: Collection[str] = (),
 ) -> list[DesiredRecord]:
-    """Return the records of other types than those on hold, or only those of some types and names.
+    """Return the records without some types, or only those of some types and names.
 
     Args:
-        records: what mail_records() returned.
-        hold: types that are left out.
-        types, names: when there is any type, records of these types or with these names.
+        records: the result of mail_records().
+        hold: types to leave out.
+        types, names: if types is not empty, only records of these types or with these names.
     """
     known = frozenset(names)
     if types:
@@ -113,7 +113,7 @@ def selected(
 
 
 def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:
-    """Yield A and AAAA of the host. Without any address they are somebody else's business."""
+    """Yield A and AAAA of the host. Without addresses in the settings they are not managed."""
     try:
         known = [ipaddress.ip_address(address) for address in addresses]
     except ValueError as error:
@@ -127,20 +127,20 @@ def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:
 def _tlsa(
     settings: Mapping[str, Any], host: str, keys: Sequence[TlsKey]
 ) -> Iterator[DesiredRecord]:
-    """Yield an RRset per port, each with every digest of every key.
+    """Yield an RRset per port, each with all digests of all keys.
 
-    RFC 7671 sections 8 and 9: the keys in use and the next ones, of all algorithms that are served,
-    and for each of them the same digests, since a client may look at the strongest digest only.
+    RFC 7671 sections 8 and 9: current and next keys of all algorithms in service, and the same
+    digests for each, since a client may use the strongest digest only.
     """
     if not keys:
         return
     matching_types = settings["tlsa_matching_types"]
     if not set(matching_types) <= set(TLSA_MATCHING_TYPES):
-        raise MailRecordsError(f"tlsa_matching_types is {matching_types}: it may have 1 and 2")
+        raise MailRecordsError(f"tlsa_matching_types is {matching_types}: only 1 and 2 are valid")
     values = None
     if all(key["public_key"] is not None for key in keys):
         values = [value for key in keys for value in _digests(key, matching_types)]
-    # What stayed on a port that is no longer listed would be wrong as soon as the keys change.
+    # Records left on a port that is no longer listed would be wrong once the keys change.
     for port in dict.fromkeys([*settings["tlsa_ports"], *DEFAULTS["tlsa_ports"]]):
         wanted = port in settings["tlsa_ports"]
         reason = f"the keys that TLS clients may trust on port {port} (needs DNSSEC)"
@@ -158,7 +158,7 @@ def _digests(key: TlsKey, matching_types: Iterable[int]) -> Iterator[str]:
 
 
 def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterator[DesiredRecord]:
-    """Yield who may issue certificates for the host, and how (RFC 8659, RFC 8657)."""
+    """Yield the CA that may issue certificates for the host, and how (RFC 8659, RFC 8657)."""
     ca = settings.get("acme_ca_domain")
     if not ca:
         return
@@ -167,15 +167,15 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
         accounturi = f" accounturi={account};" if account else ""
         method = settings.get("acme_challenge", "dns-01")
         values = [f'0 issue "{ca};{accounturi} validationmethods={method}"', '0 issuewild ";"']
-    reason = f"only {ca} may issue certificates for {host}, and none with a wildcard"
+    reason = f"only {ca} may issue certificates for {host}, and no wildcard certificates"
     yield record(host, "CAA", values, "recommended", reason)
 
 
 def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
-    """Yield the SPF record of the host's own name, which bounces and mail of root are sent with.
+    """Yield the SPF record of the host's own name, which bounces and mail from root use.
 
-    A bounce has no envelope sender, so its HELO name is looked at (RFC 7208 section 2.4); without a
-    record it would fail the DMARC policy that the domain above sets for it.
+    A bounce has no envelope sender, so SPF checks its HELO name (RFC 7208 section 2.4). Without a
+    record it would fail the DMARC policy that the parent domain sets for it.
     """
     if host not in map(domain_name, settings["domains"]):
         reason = f"SPF, bounces and forwarded mail come from {host} itself"
@@ -200,13 +200,13 @@ def _dkim(
                 f"DKIM, the key {key['selector']} of {key['domain']}",
             )
     for name, item in state_of.items():
-        # Declared selectors of a parked domain have their record from its settings.
+        # For selectors in the settings, _no_mail() removes the record of a parked domain.
         stray = item["domain"] in parked and item["selector"] not in settings["dkim_selectors"]
         if stray:
             reason = f"DKIM, the key {item['selector']} of {item['domain']}"
             yield record(name, "TXT", (), "required", reason, wanted=False)
         elif item["domain"] not in parked and item["state"] in ("revoked", "gone"):
-            # An empty p= says that the key is revoked (RFC 6376 section 3.6.1).
+            # An empty p= revokes the key (RFC 6376 section 3.6.1).
             value, here = f"v=DKIM1; k={item['type']}; p=", item["state"] == "revoked"
             reason = f"DKIM, the key {item['selector']} of {item['domain']} is revoked"
             yield record(name, "TXT", [value], "recommended", reason, wanted=here)

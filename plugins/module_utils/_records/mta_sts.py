@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The policy that mail to a domain must be sent with verified TLS (MTA-STS, RFC 8461). Pure.
+"""The MTA-STS policy of a domain (RFC 8461): senders must use verified TLS. Pure.
 
 This module util is PRIVATE to the collection.
 """
@@ -18,9 +18,9 @@ def mta_sts_policy(mode: str, mx: Iterable[str], max_age: int = MAX_AGE) -> str:
     """Return the policy file of RFC 8461 section 3.2.
 
     Args:
-        mode: enforce, testing, or none, which tells senders to forget an earlier policy.
-        mx: the hosts in the MX records, all of them.
-        max_age: how long senders may keep it, in seconds.
+        mode: enforce, testing, or none, which makes senders drop an earlier policy.
+        mx: all hosts in the MX records.
+        max_age: how long senders may cache the policy, in seconds.
     """
     lines = ["version: STSv1", f"mode: {mode}", *(f"mx: {host}" for host in mx)]
     return "\n".join([*lines, f"max_age: {max_age}", ""])

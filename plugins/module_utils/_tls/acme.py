@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where acme.sh keeps an account, and what it wrote there.
+"""Find and read the account file of acme.sh.
 
-This module util is private to the collection.
+This module util is PRIVATE to the collection.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 
 class AcmeError(Exception):
-    """An account that cannot be registered or read."""
+    """An account cannot be registered or read."""
 
 
 def account_file(home: str, server: str) -> PurePosixPath:
-    """The file in which acme.sh records its account at an ACME directory.
+    """Return the file in which acme.sh stores its account at an ACME server.
 
-    home is acme.sh's --config-home, server the URL of the directory. acme.sh drops the port from
-    the directory name (_initpath in acme.sh). Raises AcmeError for anything but an https URL.
+    home is acme.sh's --config-home, server the URL of the ACME directory. acme.sh drops the port
+    from the directory name (_initpath in acme.sh). Raises AcmeError for anything but an https URL.
     """
     url = urlsplit(server)
     if url.scheme != "https" or not url.hostname:
@@ -30,12 +30,12 @@ def account_file(home: str, server: str) -> PurePosixPath:
 
 
 def account_uri(ca_conf: str) -> str | None:
-    """The account's URL (RFC 8555 section 7.3) in the text of ca.conf, None before registration."""
+    """Return the account's URL (RFC 8555 section 7.3) in ca.conf, or None before registration."""
     found = re.search(r"^ACCOUNT_URL='([^']+)'$", ca_conf, re.MULTILINE)
     return found.group(1) if found else None
 
 
 def reason(output: str) -> str:
-    """The end of what acme.sh printed, on one line, for an error message."""
+    """Return the last lines of acme.sh's output as one line, for an error message."""
     lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in output.strip().splitlines()]
     return " | ".join(lines[-5:]) or "it printed nothing"

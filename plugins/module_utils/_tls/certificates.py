@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the renewal program of the role acme_sh would say on a host where it cannot run yet.
+"""Predict the report of the renewal program of role acme_sh on a host where it cannot run yet.
 
-A check meets such hosts: restored ones, which have certificates and no packages, and those that
-lost a package. The program itself needs python3-cryptography and python3-dnspython.
+Check mode needs this for restored hosts, which have certificates but no packages, and for those
+that lost a package. The program itself needs python3-cryptography and python3-dnspython.
 
 This module util is PRIVATE to the collection.
 """
@@ -29,14 +29,14 @@ BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def can_run(program: str) -> bool:
-    """Whether the program is there, with the libraries that it needs."""
+    """Whether the program and the libraries that it needs are installed."""
     return Path(program).exists() and all(importlib.util.find_spec(name) for name in LIBRARIES)
 
 
 def paired(ring: str) -> list[str]:
-    """Return the algorithms with a pair of their own.
+    """Return the algorithms that have their own key and certificate.
 
-    The file of one that waits is empty, or a link to that of another.
+    The file of an algorithm that waits for its first certificate is empty, or a link to another's.
     """
     files = {name: Path(ring, f"{name}.pem") for name in ("ecdsa", "rsa")}
     return [
@@ -47,7 +47,7 @@ def paired(ring: str) -> list[str]:
 
 
 def predict(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of "renew --check", without a question to any name server."""
+    """Return the report of "renew --check", without querying any name server."""
     ring = Path(config["tls_dir"])
     due: dict[str, str] = {}
     waiting: dict[str, str] = {}
@@ -63,7 +63,7 @@ def predict(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:
-    """Whether the user's own key is to follow the one in use."""
+    """Whether a key that the user provided is to replace the one in use."""
     return config["source"] == "files" and (ring / f"{algorithm}-next.key").exists()
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate authority for the certificates of users, and the list of what it has issued.
+"""A certificate authority for client certificates, and the list of those it has issued.
 
 This module util is PRIVATE to the collection.
 """
@@ -27,19 +27,18 @@ try:
     from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:
-    # Whoever calls finds out by require_cryptography() in _keys.
-    pass
+    pass  # require_cryptography() in _keys reports it
 
 AUTHORITY_DAYS = 20 * 365
-# The clocks of users' devices may be behind.
+# The clocks of users' devices may be slow.
 TOLERANCE = timedelta(hours=1)
 
-# By fingerprint: the account, until when it is valid, and since when it is not, if it was revoked.
+# By fingerprint: the account, the end of validity, and the time of revocation, if any.
 Issued = dict[str, dict[str, Any]]
 
 
 class Certificate(NamedTuple):
-    """What a user gets, and what the server remembers of it."""
+    """A new certificate: the file for the user, and what the server records of it."""
 
     pkcs12: bytes
     fingerprint: str
@@ -55,7 +54,7 @@ def load_issued(text: bytes | None) -> Issued:
     except ValueError as error:
         raise KeysError("certificates.json is damaged: restore it from a backup") from error
     if not isinstance(issued, dict):
-        raise KeysError("certificates.json is no list of certificates: restore it from a backup")
+        raise KeysError("certificates.json is not a list of certificates: restore it from a backup")
     return issued
 
 
@@ -65,7 +64,7 @@ def dump_issued(issued: Issued) -> bytes:
 
 
 def valid(issued: Issued, account: str, now: datetime) -> list[str]:
-    """Return the fingerprints of an account's certificates that open the server."""
+    """Return the fingerprints of an account's valid certificates."""
     return [
         fingerprint
         for fingerprint, entry in issued.items()
@@ -152,6 +151,6 @@ def issue(
     pkcs12 = serialize_key_and_certificates(
         account.encode(), key, certificate, [ca], BestAvailableEncryption(passphrase.encode())
     )
-    # As Postfix writes it.
+    # In the notation of Postfix.
     fingerprint = certificate.fingerprint(SHA256()).hex(":").upper()
     return Certificate(pkcs12, fingerprint, now + timedelta(days=days))

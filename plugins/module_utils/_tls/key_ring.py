@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which TLS keys a host must have, and which of them must be in DNS. Pure.
+"""Decide which TLS keys a host needs, and which of them to publish in DNS. Pure.
 
 This module util is PRIVATE to the collection.
 """
@@ -20,10 +20,10 @@ ROLES = ("previous", "current", "next")
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The work to do.
 
-    make: slots that need a key. drop: slots whose key is of no more use. publish: slots whose keys
-    belong into TLSA records. retired: since when each key that is out of use is, by its SHA-256.
+    make: slots that need a key. drop: slots whose key is no longer needed. publish: slots whose
+    keys go into TLSA records. retired: the time of retirement of each retired key, by its SHA-256.
     """
 
     make: list[Slot]
@@ -41,21 +41,21 @@ def plan(
     provided: Mapping[str, str] | None = None,
     lent: Collection[str] = (),
 ) -> Plan:
-    """Compute what to do with a ring.
+    """Compute the plan for a key ring.
 
-    A key that is out of use stays in DNS for a while, as a sender may still meet a process that
-    serves it, and its caches know the new one at the end of it (RFC 7671 section 8).
+    A retired key stays in DNS for a while: some process may still serve it, and the caches of
+    senders need time to pick up the new one (RFC 7671 section 8).
 
     Args:
-        present: the SHA-256 of each key that is there.
-        algorithms: those that are wanted. A key in use of any other is out of use.
-        retired: what is known of keys out of use, as in Plan.
-        hold: seconds for which they stay.
-        now: the time, with its zone.
-        provided: the SHA-256 of the user's own key for each algorithm. It is served first of all,
-            and a later one becomes the next. Without it each algorithm has a next key.
-        lent: algorithms that are not wanted any more and whose key is still served, in the place of
-            one that waits for its first certificate.
+        present: the SHA-256 of each existing key.
+        algorithms: the algorithms in the settings. Keys of any other one are retired.
+        retired: retired keys and their times, as in Plan.
+        hold: seconds for which a retired key stays.
+        now: the current time, with its time zone.
+        provided: the SHA-256 of the user's own key for each algorithm. The first one becomes the
+            current key, a later one the next. Without it each algorithm gets a next key.
+        lent: algorithms no longer in the settings whose key is still served, in place of one that
+            waits for its first certificate.
     """
     algorithms = list(dict.fromkeys(algorithms))
     make: list[Slot] = []
@@ -80,7 +80,7 @@ def plan(
     for slot in sorted(set(present) - set(publish), key=lambda slot: ROLES.index(slot[1])):
         algorithm, role = slot
         in_use = present.get((algorithm, "current"))
-        # Never used, or the copy that a killed roll left.
+        # Never used, or a copy left by a rollover that was killed.
         if role == "next" or (role == "previous" and present[slot] == in_use):
             drop.append(slot)
             continue

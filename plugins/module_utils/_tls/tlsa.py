@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLSA records (RFC 6698, RFC 7671) from certificates and keys.
+"""Compute TLSA records (RFC 6698, RFC 7671) of certificates and keys.
 
 This module util is PRIVATE to the collection.
 """
@@ -29,19 +29,19 @@ try:
         load_pem_public_key,
     )
 except ImportError:
-    pass  # require_cryptography() says so
+    pass  # require_cryptography() reports it
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _DIGESTS = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
 class TlsaError(Exception):
-    """Material that gives no TLSA record; the text is a predicate without the file's name."""
+    """There is no TLSA record of the material; the text continues a sentence about the file."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a TLSA record can be made of.
+    """The input of a TLSA record.
 
     spki is the DER SubjectPublicKeyInfo; certificate the DER certificate, None for a bare key.
     """
@@ -68,17 +68,17 @@ def _load_pem(data: bytes) -> Material:
     for block in _PEM.finditer(data):
         label, pem = block.group(1), block.group() + b"\n"
         if label == b"CERTIFICATE":
-            # The first one is the leaf (RFC 8446 section 4.4.2); the others only lead to its CA.
+            # The first one is the leaf (RFC 8446 section 4.4.2), the others are its issuers.
             certificate = certificate or _from_certificate(x509.load_pem_x509_certificate(pem))
         elif label.endswith(b"PRIVATE KEY"):
             key = key or Material(spki(load_private_key(pem).public_key()))
         elif label.endswith(b"PUBLIC KEY"):
             key = key or Material(spki(load_pem_public_key(pem)))
     if certificate and key and certificate.spki != key.spki:
-        raise TlsaError("holds a certificate and a key that do not belong together")
+        raise TlsaError("contains a certificate and a key that do not match")
     found = certificate or key
     if found is None:
-        raise TlsaError("holds neither a certificate nor a key")
+        raise TlsaError("contains neither a certificate nor a key")
     return found
 
 
@@ -100,7 +100,7 @@ def load(data: bytes) -> Material:
     """Read a certificate, a chain, a private or public key, or a key with its chain; PEM or DER.
 
     Raises:
-        TlsaError: it is none of these, or its parts do not belong together.
+        TlsaError: it is none of these, or its parts do not match.
         KeysError: Python's cryptography is missing.
     """
     require_cryptography()
@@ -113,28 +113,26 @@ def load(data: bytes) -> Material:
 
 
 def rdata(material: Material, usage: int, selector: int, matching_type: int) -> str:
-    """Return the record data as zone files have it: three numbers and the digest in hexadecimal.
+    """Return the record data in zone file format: three numbers and the digest in hexadecimal.
 
     Args:
-        material: what load returned.
+        material: the result of load.
         usage: 3 (DANE-EE) or 2 (DANE-TA).
         selector: 0 (certificate) or 1 (SubjectPublicKeyInfo).
         matching_type: 1 (SHA-256) or 2 (SHA-512).
 
     Raises:
-        TlsaError: the record would not match what the server sends.
+        TlsaError: the record would not match the server's certificate.
     """
     if usage == 2 and not material.is_ca:
         # RFC 7671 section 5.2: a DANE-TA record names an issuer in the chain, never the leaf.
         what = "a bare key" if material.certificate is None else "a server's certificate"
         raise TlsaError(
-            f"is {what}, and usage 2 names a CA: give the CA's certificate alone, or use usage 3"
+            f"is {what}, but usage 2 needs a CA: give the CA's certificate alone, or use usage 3"
         )
     selected = material.certificate if selector == 0 else material.spki
     if selected is None:
-        raise TlsaError(
-            "is a bare key, and selector 0 is a digest of a certificate: use selector 1"
-        )
+        raise TlsaError("is a bare key, but selector 0 needs a certificate: use selector 1")
     return f"{usage} {selector} {matching_type} {_DIGESTS[matching_type](selected).hexdigest()}"
 
 

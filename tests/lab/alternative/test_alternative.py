@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With another word for each setting the server works as well, in another way."""
+"""The server works with another value for each setting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = f"@{lab.ROOT}/lab/alternative.yml"
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Alice's certificate and key."""
+    """Alice's client certificate and key."""
     directory = tmp_path_factory.mktemp("certificates")
     certificate(directory, ALICE, "present", "-e", SETTINGS)
     return in_a_mail_program(directory, ALICE)
@@ -67,7 +67,7 @@ def test_forwarded_mail_leaves_by_the_smarthost_too_with_a_sender_of_this_host()
     lab.received(ALICE, mail)
 
 
-def test_the_catch_all_gets_what_is_nobodys_and_a_sub_address_its_folder() -> None:
+def test_the_catch_all_gets_all_other_mail_and_a_sub_address_has_its_folder() -> None:
     with lab.imap(CAROL) as session:
         session.create("shop")
     anything, sub_address = (
@@ -79,7 +79,7 @@ def test_the_catch_all_gets_what_is_nobodys_and_a_sub_address_its_folder() -> No
     lab.received(CAROL, sub_address, "shop")
 
 
-def test_the_backup_mx_takes_mail_for_those_it_knows() -> None:
+def test_the_backup_mx_accepts_mail_for_known_recipients() -> None:
     mail = lab.message(ALICE, "bob@club.example.net")
     swaks = f"swaks --server {lab.MX} --from {BOB} --tls --data - --to"
     stranger = lab.on("peer", f"{swaks} stranger@club.example.net", mail.as_string(), check=False)
@@ -104,7 +104,7 @@ def test_no_port_but_those_asked_for_is_open_and_nobody_is_banned() -> None:
     assert "pillarbox" not in lab.on("mx", "fail2ban-client status", check=False)
 
 
-def test_the_records_say_all_this() -> None:
+def test_the_records_match_the_settings() -> None:
     key = "openssl pkey -pubin -outform DER | openssl dgst -sha512 -r"
     digest = lab.on("mx", f"openssl x509 -in /etc/pillarbox/tls/rsa.pem -noout -pubkey | {key}")
     tlsa = [record.upper() for record in lab.dig("_25._tcp.mx.example.org", "TLSA")]

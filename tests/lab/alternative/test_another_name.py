@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host gets another name, and what others know of the former one goes on to work."""
+"""The host gets a new name, and what others have cached of the old one keeps working."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def renamed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def made_before() -> str:
-    """The sender of a message that was forwarded under the former name."""
+    """The rewritten sender of a message that was forwarded under the old name."""
     mail = lab.message(BOB, TEAM)
     lab.send_from_peer(mail)
     arrived = lab.received_at_peer(mail).decode()
@@ -38,7 +38,7 @@ def made_before() -> str:
 
 @pytest.fixture(scope="module")
 def queued(made_before: str) -> EmailMessage:
-    """Another one that cannot leave before the host has its new name."""
+    """Another forwarded message that stays queued until the host has its new name."""
     mail = lab.message(BOB, TEAM)
     lab.on("peer", "systemctl stop postfix")
     swaks = f"swaks --server {lab.MX} --tls --from {BOB} --to {TEAM} --data -"
@@ -49,7 +49,7 @@ def queued(made_before: str) -> EmailMessage:
 
 @pytest.fixture(scope="module")
 def run(queued: EmailMessage) -> str:
-    """What the run says that gives the host its new name; it does what the check said."""
+    """Rename the host, as predicted by check mode, and return the output of the run."""
     try:
         predicted = lab.changed(renamed("--check"))
         run = renamed()
@@ -59,7 +59,7 @@ def run(queued: EmailMessage) -> str:
     return run.stdout
 
 
-def test_the_run_names_what_is_left_of_the_former_name(run: str) -> None:
+def test_the_run_lists_what_is_left_of_the_old_name(run: str) -> None:
     assert f"mx was {lab.MX} before" in run
     for record in ("A", "AAAA", "CAA", "TXT"):
         assert f"- in the DNS, {lab.MX} {record}" in run
@@ -76,7 +76,7 @@ def test_forwarded_mail_in_the_queue_leaves_with_a_sender_at_the_new_name(
     assert "spf=pass" in lab.verdicts(arrived)
 
 
-def test_a_bounce_to_a_sender_of_before_comes_back(run: str, made_before: str) -> None:
+def test_a_bounce_to_a_sender_at_the_old_name_comes_back(run: str, made_before: str) -> None:
     bounce = lab.message("MAILER-DAEMON@example.net", made_before)
     lab.on("peer", f"sendmail -f '' '{made_before}'", bounce.as_string())
     assert b"for <bob@example.net>" in lab.received_at_peer(bounce)
@@ -100,13 +100,13 @@ def test_the_certificate_is_for_both_names(run: str) -> None:
             pass
 
 
-def test_who_is_not_known_at_the_former_name_is_refused(run: str, made_before: str) -> None:
+def test_unknown_recipients_at_the_old_name_are_refused(run: str, made_before: str) -> None:
     for stranger in (f"nobody@{lab.MX}", made_before.replace("=bob@", "=eve@")):
         swaks = f"swaks --server {NEW} --tls --from {BOB} --to '{stranger}' --quit-after RCPT"
         assert "Relay access denied" in lab.on("peer", swaks, check=False)
 
 
-def test_the_next_run_changes_nothing_and_says_it_again_until_it_is_told_to_forget(
+def test_the_next_run_changes_nothing_and_repeats_the_list_until_the_old_name_is_dropped(
     run: str,
 ) -> None:
     again = renamed()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what many accounts in many domains cost the lab's mail host. bin/bench runs this."""
+"""Measure the cost of many accounts in many domains on the lab's mail host; for bin/bench."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ DOMAINS = int(os.environ.get("BENCH_DOMAINS", "1000"))
 INVENTORY = lab.ROOT / ".cache" / "bench"
 ALICE = "alice@example.org"
 TABLES = "/etc/dovecot/{users,mailboxes} /etc/postfix/*_* /etc/rspamd/local.d/maps.d/*.map"
-# An RSA key takes a tenth of a second to make, which a hundred show. All other domains get copies.
+# Generating an RSA key takes a tenth of a second. A hundred are enough to measure that; all other
+# domains get copies.
 KEYS = "/var/lib/rspamd/dkim"
 MADE = 100
 
@@ -34,10 +35,10 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def write_inventory(accounts: int, domains: int, password: str | None = None) -> None:
-    """An inventory beside the lab's, with so many accounts more in so many domains more.
+    """Write an inventory in addition to the lab's, with more accounts in more domains.
 
-    Their hashes are given, since making them costs what it has to, 0.1 s each; the records go into
-    files, as it is not the name server that is measured; and keys sign without waiting for it.
+    The hashes are precomputed, as they take 0.1 s each by design. Records are written to files, and
+    keys sign at once, as the name server is not measured.
     """
     settings = yaml.safe_load((lab.ROOT / "lab/group_vars/mail_servers.yml").read_text())
     names = [f"d{number}.example.org" for number in range(domains)]
@@ -51,7 +52,7 @@ def write_inventory(accounts: int, domains: int, password: str | None = None) ->
     if password:
         settings["mail_users"][ALICE]["password"] = password
     settings["mail_domains"].update((name, {}) for name in names)
-    settings["mail_scram"] = False  # which has no use for hashes
+    settings["mail_scram"] = False  # SCRAM needs passwords, not hashes
     settings["mail_dns"] = {"provider": "zonefile", "path": str(INVENTORY / "zones")}
     settings["mail_dkim_selectors"] = {
         "r1": {"type": "rsa", "state": "active"},
@@ -73,7 +74,7 @@ def site() -> None:
 
 
 def running_site() -> Iterator[str]:
-    """Run site.yml and yield each line of its output as it comes."""
+    """Run site.yml and yield its output line by line."""
     said = []
     with subprocess.Popen(
         [*lab.command("pillarbox.mail.site"), "-i", str(INVENTORY / "hosts.yml")],
@@ -90,7 +91,7 @@ def running_site() -> Iterator[str]:
 
 
 def copy_keys() -> None:
-    """Give all domains but the first hundred keys that were made for others."""
+    """Copy the keys of the first hundred domains to all others."""
     script = f"""
 cd {KEYS}
 for number in $(seq {MADE} {DOMAINS - 1}); do
@@ -103,7 +104,7 @@ done
 
 
 def service_of_a_password(accounts: int, domains: int) -> float:
-    """Seconds from the step that writes a changed password until a login with it succeeds."""
+    """Return the seconds from the task that writes a changed password to a login with it."""
     password = "another password of alice"
     write_inventory(accounts, domains, password)
     start = end = 0.0
@@ -131,7 +132,7 @@ def log_in() -> None:
 
 
 def smtpd_memory() -> float:
-    """The resident set of an smtpd with a client, in MB: all tables are open then."""
+    """Return the resident set of an smtpd with a client, in MB; it has all tables open."""
     with lab.submission(lab.SUBMISSIONS):
         status = lab.on("mx", "cat /proc/$(pgrep --newest --exact smtpd)/status")
     found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small mailbox, and the states that the tests of TLS have the mail host in.
+"""A small mailbox, and the configurations of the mail host that the TLS tests need.
 
-A run takes long, so a state serves several files of tests, and is made only if the host is not in
-it. Any order of the tests works; that of their names needs the fewest runs.
+A run of the playbook is slow, so several test files share a configuration, which is applied only
+when it changes. Any order of the tests works; the order of their names needs the fewest runs.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ from tests.lab import lab
 from tests.lab.bogus import TAMPERED
 
 PLAYBOOK = str(Path(__file__).with_name("tls.yml"))
-Have = Callable[..., None]
+Configure = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def have() -> Iterator[Have]:
-    """Give the host these settings on top of the inventory's, and its own again in the end."""
+def configure() -> Iterator[Configure]:
+    """Apply settings in addition to the inventory's, and restore the inventory's at the end."""
     present: dict[str, Any] = {}
 
-    def have(**settings: Any) -> None:
+    def configure(**settings: Any) -> None:
         nonlocal present
         if settings != present:
             run = lab.playbook(PLAYBOOK, **settings)
             assert run.returncode == 0, run.stdout
             present = settings
 
-    yield have
-    have()
+    yield configure
+    configure()
 
 
-# The fixtures that have the host in one of the states below.
+# The fixtures that apply one of the configurations below.
 STATES = {"certificate_required", "compatible_with_policies", "issued", "strict_or_by_certificate"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_state(have: Have, request: pytest.FixtureRequest) -> None:
-    """All other files of tests find the host with the inventory's settings."""
+def no_state(configure: Configure, request: pytest.FixtureRequest) -> None:
+    """Restore the inventory's settings for all other test files."""
     tests = [test for test in request.session.items if test.path == request.path]
     if not any(STATES & set(getattr(test, "fixturenames", ())) for test in tests):
-        have()
+        configure()
 
 
 @pytest.fixture
-def compatible_with_policies(have: Have) -> None:
-    have(mail_tls_profile="compatible", mail_mta_sts_outbound=True, mail_tls_policy={})
+def compatible_with_policies(configure: Configure) -> None:
+    configure(mail_tls_profile="compatible", mail_mta_sts_outbound=True, mail_tls_policy={})
 
 
 @pytest.fixture
-def certificate_required(have: Have) -> None:
-    have(mail_client_certificates="required")
+def certificate_required(configure: Configure) -> None:
+    configure(mail_client_certificates="required")
 
 
 @pytest.fixture
-def strict_or_by_certificate(have: Have) -> None:
-    have(
+def strict_or_by_certificate(configure: Configure) -> None:
+    configure(
         mail_tls_profile="strict",
         mail_client_certificates="sufficient",
-        # No word about any other destination of the tests.
+        # No policy for any other destination in the tests.
         mail_tls_policy={".peer.example.net": "none", f"[mx.address.{TAMPERED}]:25": "encrypt"},
         mail_smarthosts={"carol@example.org": {"host": f"mx.address.{TAMPERED}", "port": 25}},
     )
@@ -73,7 +73,7 @@ def strict_or_by_certificate(have: Have) -> None:
 
 @pytest.fixture
 def erin() -> Iterator[str]:
-    """Her account, with a quota of 100K and no mail in it before and after."""
+    """Return Erin's account, which has a quota of 100K; it is empty before and after the test."""
     account = "erin@example.org"
     empty = f"doveadm expunge -u {account} mailbox '*' all"
     lab.on("mx", empty)

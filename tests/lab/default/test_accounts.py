@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each account may do what its settings say, and no more; docs/accounts.md explains them."""
+"""Each account can do what its settings allow, and no more; see docs/accounts.md."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
 
 
 def opened(*attempts: tuple[str, str, str]) -> list[tuple[str, str]]:
-    """The services and logins that Dovecot opens, of some with the password for each.
+    """Return the services and logins that Dovecot accepts, of (service, login, password) attempts.
 
-    It delays who fails, and then all from the same address; so each comes from another, at once.
+    Dovecot delays failures, and then all attempts from the same address; so these come from
+    different addresses, in parallel.
     """
     script = "".join(
         f"{{ doveadm auth test -x service={service} -x rip=203.0.113.{number} {login} {secret!r}"
@@ -81,7 +82,7 @@ def test_a_device_reads_and_sends_as_its_account() -> None:
         assert phone.select("INBOX") == desktop.select("INBOX")
 
 
-def test_a_suspended_account_is_told_why_it_may_not_send() -> None:
+def test_a_suspended_account_gets_the_reason_why_it_may_not_send() -> None:
     mail = lab.message(FRANK, BOB)
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
         lab.submit(mail)
@@ -102,7 +103,7 @@ def test_an_account_that_may_not_send_still_receives(account: str) -> None:
 
 
 def kept(account: str, mail: object) -> str:
-    """Where the host keeps a message of an account, whoever may log in."""
+    """Return the folder in which the host stores a message, even if the account cannot log in."""
     subject = str(mail["Subject"])  # type: ignore[index]
     return lab.on(
         "mx", f"doveadm search -u {shlex.quote(account)} mailbox INBOX subject '{subject}'"
@@ -119,13 +120,13 @@ def kept(account: str, mail: object) -> str:
         ("nobody@example.org", "550 5.1.1 <nobody@example.org>: Recipient address rejected: User"),
     ],
 )  # fmt: skip
-def test_mail_that_nobody_would_get_is_refused_while_the_sender_is_connected(
+def test_mail_that_the_account_does_not_accept_is_refused_while_the_sender_is_connected(
     address: str, answer: str
 ) -> None:
     assert lab.answer_to(address).startswith(answer)
 
 
-def test_a_colleague_is_told_the_same_by_submission() -> None:
+def test_a_colleague_gets_the_same_answer_by_submission() -> None:
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
         lab.submit(lab.message(ALICE, GRACE))
     assert refusal.value.recipients[GRACE][0] == 551
@@ -167,15 +168,15 @@ def test_an_account_writes_as_no_other_address(login: str, author: str) -> None:
 
 
 def fill(account: str, size: int) -> None:
-    """Put a message of about so many kB into a mailbox."""
+    """Put a message of about this size in kB into a mailbox."""
     mail = lab.message(BOB, account, "x" * 998 + "\n")
     mail.set_content(("x" * 76 + "\n") * (size * 1000 // 77))
     lab.on("mx", f"sendmail -f '' {shlex.quote(account)}", mail.as_string())
     lab.eventually("the filling", lambda: kept(account, mail) or None)
 
 
-def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) -> None:
-    """80 and 95 percent of 100K, and more than it."""
+def test_a_user_near_the_quota_is_warned_and_beyond_it_mail_is_refused(erin: str) -> None:
+    """Reach 80 and 95 percent of 100K, then exceed it."""
     warning = lab.message("postmaster@example.org", erin)
     for size, percentage in ((85, 80), (12, 95)):
         assert lab.answer_to(erin).startswith("250 ")
@@ -192,7 +193,7 @@ def test_who_is_nearly_over_quota_is_warned_and_then_mail_is_refused(erin: str) 
 
 
 def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
-    # Two messages as large as this are more than is stored beyond a quota.
+    # Two messages of this size exceed the amount that may be stored beyond a quota.
     large = (
         f"{{ echo To: {erin}; echo; base64 /dev/zero | head -c 27000000; }} | sendmail -f '' {erin}"
     )
@@ -206,7 +207,7 @@ def test_mail_of_a_list_for_a_full_mailbox_is_not_lost(erin: str) -> None:
         ),
     )
     mail = lab.message(BOB, erin)
-    # It comes past RCPT TO, as by a list.
+    # It arrives without a check at RCPT TO, as by a list.
     lab.on("mx", f"sendmail -f {BOB} {erin}", mail.as_string())
     bounce = lab.message(BOB, BOB)
     bounce.replace_header("Subject", str(mail["Message-ID"]))
@@ -244,7 +245,7 @@ def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_ke
 
 
 def devices(address: str, account: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The logins of an account's devices with their settings."""
+    """Return the logins of an account's devices with their settings."""
     apps = account.get("app_passwords", {})
     return [(address.replace("@", f"+{device}@"), app) for device, app in apps.items()]
 
@@ -253,11 +254,11 @@ def test_an_account_closes_on_its_day_without_a_run() -> None:
     assert lab.answer_to("i.new@example.org").startswith("250 ")
     before = lab.on("mx", "cat /etc/pillarbox/expiries")
     attempts = [(service, INTERN, lab.password(INTERN)) for service in ("imap", "smtp")]
-    # The day comes sooner than the clock could be moved.
+    # Enter an earlier day, as the clock cannot be changed.
     lab.on("mx", "sed -i s/2099-08-01/$(date +%F)/ /etc/pillarbox/expiries")
     try:
         lab.on("mx", "systemctl start pillarbox-expiry.service")
-        # Dovecot looks once a second whether its files have changed.
+        # Dovecot checks once a second whether its files have changed.
         lab.eventually("closed logins", lambda: opened(*attempts) == [] or None)
         closed = "550 5.2.1 <i.new@example.org>: Recipient address rejected: This mailbox is closed"
         lab.eventually("the refusal", lambda: lab.answer_to("i.new@example.org") == closed or None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail to each address goes where it should, and what nobody takes is refused, never lost."""
+"""Mail to each address reaches its recipients, and other mail is refused, never lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def sent() -> Iterator[dict[str, EmailMessage]]:
-    """A message to every address, all under way at once, and Dave's folder."""
+    """Send a message to every address at the same time; Dave has a folder for one."""
     with lab.imap(DAVE) as session:
         session.create("lists")
     mails = {address: lab.message(BOB, address) for address, _account, _folder in ROUTES}
@@ -69,7 +69,7 @@ def test_mail_reaches_whom_it_is_for(
         ("root@example.org", "550 5.1.1 <root@example.org>: Recipient address rejected: User"),
     ],
 )  # fmt: skip
-def test_what_nobody_takes_is_refused_while_the_sender_is_connected(
+def test_mail_that_no_account_accepts_is_refused_while_the_sender_is_connected(
     address: str, answer: str
 ) -> None:
     assert lab.answer_to(address).startswith(answer)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What DNSSEC finds bogus is no answer: no mail goes by it, and nobody is judged by it."""
+"""Bogus DNS answers are not used: neither to route mail nor to authenticate senders."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No daemon may do what it has no use for. That each can do its work is for all other tests."""
+"""No daemon has privileges that it does not need. All other tests show that it has enough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.lab.exposure import exposed
 
 
 def test_no_daemon_is_exposed() -> None:
-    # Debian 12 runs Postfix in the second one, and keeps what Rspamd knows in Redis.
+    # Debian 12 runs Postfix in the second unit, and Rspamd's database is Redis.
     postfix, database = (
         lab.on("mx", f"systemctl is-active -q {other} && echo {other} || echo {one}").strip()
         for one, other in (("postfix", "postfix@-"), ("valkey-server", "redis-server"))

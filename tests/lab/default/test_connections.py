@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many connections and deliveries there may be at a time, where two programs bound them."""
+"""The number of concurrent connections and deliveries, where two programs limit it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.lab import lab
 
 BOB, CAROL = "bob@example.net", "carol@example.org"
 
-# As many as Postfix opens to a mailbox, each ended by Postfix and not yet by Dovecot.
+# As many sessions as Postfix opens to a mailbox, each closed by Postfix but not yet by Dovecot.
 SESSIONS = """
 import socket, sys
 sessions = []
@@ -32,7 +32,7 @@ sys.stdin.read()
 """
 
 
-# As many as Linux lets a user watch for changes by default; each IMAP process needs one for IDLE.
+# As many as the default limit of inotify instances per user; each IMAP process needs one for IDLE.
 WATCHES = """
 import ctypes, os, sys
 os.setuid(5000)
@@ -40,7 +40,7 @@ watches = [ctypes.CDLL(None).inotify_init() for _ in range(128)]
 print("open", flush=True)
 sys.stdin.read()
 """
-# Asks for names whose server says nothing, then for one that another has to be asked for, too.
+# Queries names whose server does not answer, then a name that is not in the cache.
 QUESTIONS = """
 import socket, struct, subprocess, sys, time
 
@@ -79,7 +79,7 @@ for session, mail in zip(sessions, mails):
 
 @contextmanager
 def running_on_mx(text: str) -> Iterator[None]:
-    """A Python program, from the moment on at which it says that it is ready."""
+    """Run a Python program on mx, and wait until it reports that it is ready."""
     program = f"python3 -c {shlex.quote(text)}"
     ssh = ["ssh", "-F", str(lab.STATE / "ssh_config"), "mx", program]
     with subprocess.Popen(ssh, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as it:
@@ -114,7 +114,7 @@ def test_mail_programs_hear_of_new_mail_at_once_however_many_wait() -> None:
         session.send(b"idle IDLE\r\n")
         lab.send_from_peer(mail)
         lab.received(CAROL, mail)
-        # Otherwise Dovecot looks every half minute.
+        # Otherwise Dovecot polls every half minute.
         session.sock.settimeout(10)
         while b" EXISTS" not in session.readline():
             pass
@@ -130,7 +130,7 @@ def test_twenty_mail_programs_behind_one_address_read_one_mailbox() -> None:
 
 
 def test_a_service_of_postfix_has_room_for_all_processes_that_may_ask_at_once() -> None:
-    """What comes beyond is not counted, or not looked up in DNS lists."""
+    """Clients beyond that are not counted, or not looked up in DNS lists."""
     services = [line.split() for line in lab.on("mx", "postconf -M").splitlines()]
     clients = sum(int(service[6]) for service in services if service[7] == "smtpd")
     sockets = [line.split() for line in lab.on("mx", "ss -xlH").splitlines()]

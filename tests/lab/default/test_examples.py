@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The EXAMPLES of every module and filter, run as they stand; twice where that must change nothing.
+"""The EXAMPLES of all modules and filters run unchanged; twice if they must be idempotent.
 
-What a reader would fill in is in the inventory, in SECRETS_AND_ADDRESSES, and beside the playbook.
-The examples leave their own records and accounts behind, so they come last.
+Values that a reader would fill in are in the inventory, in SECRETS_AND_ADDRESSES, and beside the
+playbook. The examples leave records and accounts behind, so they run last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PLUGINS = {
     for kind in ("modules", "filter")
     for path in sorted((lab.ROOT / "plugins" / kind).glob("*.py"))
 }
-POWERDNS = ("127.0.0.153", 8081)  # the port that octoDNS takes when none is said
+POWERDNS = ("127.0.0.153", 8081)  # the default port of octoDNS
 SECRETS_AND_ADDRESSES: dict[str, Any] = {
     "vault_alice_certificate": "a passphrase for the file",
     "vault_alice": lab.password("alice@example.org"),
@@ -43,12 +43,12 @@ SECRETS_AND_ADDRESSES: dict[str, Any] = {
     "vault_powerdns_api_key": apis.API_KEY,
     **{f"vault_ovh_{name}": value for name, value in fake_ovh.KEYS.items()},
 }
-# Each plugin's tasks with their results.
+# The tasks of each plugin with their results.
 Results = dict[str, list[tuple[str, str]]]
 
 
 def documented(plugin: str, part: str) -> str:
-    """DOCUMENTATION or EXAMPLES of a plugin, empty if it has none."""
+    """Return DOCUMENTATION or EXAMPLES of a plugin, empty if it has none."""
     for node in ast.parse(PLUGINS[plugin].read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == part:
             return str(ast.literal_eval(node.value))
@@ -65,7 +65,7 @@ IDEMPOTENT = [plugin for plugin in PLUGINS if is_idempotent(plugin)]
 
 
 def write_playbook(directory: Path, plugins: Iterable[str]) -> Path:
-    """A play for each plugin. An example that fails does not keep the others from running."""
+    """Write a play for each plugin. A failing example does not stop the others."""
     plays = [
         f"- name: {plugin}\n  hosts: mail_servers\n  gather_facts: false\n  ignore_errors: true\n"
         f"  tasks:\n{textwrap.indent(documented(plugin, 'EXAMPLES').lstrip(), '    ')}"
@@ -77,7 +77,7 @@ def write_playbook(directory: Path, plugins: Iterable[str]) -> Path:
 
 
 def write_files(directory: Path) -> None:
-    """What the examples take from the controller: here, what the host has already."""
+    """Write the files that the examples need on the controller: here, copies from the host."""
     files = {
         f"templates/{tree}{path}": lab.on("mx", f"cat {path}")
         for tree in ("dovecot", "unbound")
@@ -95,7 +95,7 @@ def write_files(directory: Path) -> None:
 
 @contextmanager
 def dns_services(directory: Path) -> Iterator[list[str]]:
-    """A PowerDNS and OVH's API; yields the command within which they and the lab are found."""
+    """Start PowerDNS and OVH's API; yield the command prefix that makes them reachable."""
     certificate = directory / "ovh.pem"
     command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=fake"
     name = ["-addext", f"subjectAltName=DNS:{fake_ovh.NAME}"]
@@ -114,7 +114,7 @@ def dns_services(directory: Path) -> Iterator[list[str]]:
 
 
 def results_of(run: subprocess.CompletedProcess[str]) -> Results:
-    """What the output tells, and of a task that failed, why."""
+    """Return the results in the output, with the reason if a task failed."""
     results: Results = {}
     plugin = task = ""
     for line in run.stdout.splitlines():

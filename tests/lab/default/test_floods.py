@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A network with a thousand connections to each port keeps nobody else out."""
+"""A network with a thousand connections to each port does not lock out others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOGIN_PORTS = (lab.SUBMISSIONS, lab.SUBMISSION, lab.IMAPS)
 PORTS = (lab.SMTP, lab.SUBMISSION, lab.MANAGESIEVE, *TLS_FIRST)
 
 PROGRAM = lab.ROOT / "tests/lab/flood_program.py"
-# All addresses of both are the peer's, by which the mail host reaches them.
+# All addresses of both networks are routed to peer.
 ATTACKERS = {
     "-4": ("198.18.5.0/24", "198.18.0.20", "198.18.0.10"),
     "-6": ("2001:2:5::/48", "2001:2:0:20::20", "2001:2:0:10::10"),
@@ -31,7 +31,7 @@ EACH = 1000
 
 
 def greeting(port: int) -> float:
-    """Seconds until the server says its first word to somebody from elsewhere."""
+    """Return the seconds until the server sends its greeting to a client in another network."""
     began = time.monotonic()
     with socket.create_connection((lab.MX, port), timeout=20) as connection:
         if port in TLS_FIRST:
@@ -43,7 +43,7 @@ def greeting(port: int) -> float:
 
 
 def login(port: int) -> float:
-    """Seconds that a user takes to log in."""
+    """Return the seconds that a login takes."""
     began = time.monotonic()
     if port == lab.IMAPS:
         lab.imap(ALICE).shutdown()
@@ -54,7 +54,7 @@ def login(port: int) -> float:
 
 
 def usual(measure: Callable[[int], float], ports: Iterable[int]) -> dict[int, float]:
-    """What is measured at each port, as a rule: other tests run on this machine, too."""
+    """Return the median at each port, as other tests run on this machine too."""
     return {port: statistics.median(measure(port) for _ in range(5)) for port in ports}
 
 
@@ -65,14 +65,14 @@ def before() -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def flood(before: dict[int, float]) -> Iterator[None]:
-    """Both networks have opened all their connections, and open them again when they end."""
+    """Open all connections from both networks, and reopen those that end."""
     lab.on("peer", "cat >/run/flood.py", PROGRAM.read_text())
     try:
         for version, (network, peer, server) in ATTACKERS.items():
             lab.on("mx", f"ip {version} route add {network} via {peer}")
             lab.on("peer", f"ip {version} route add local {network} dev lo")
             command = f"python3 /run/flood.py {server} {network} {EACH} {' '.join(map(str, PORTS))}"
-            # For two minutes, should nobody end it. Less important than the others on this machine.
+            # At most two minutes, and with low priority.
             limits = "-p LimitNOFILE=20000 -p RuntimeMaxSec=120 -p Nice=10"
             lab.on(
                 "peer",
@@ -95,7 +95,7 @@ def test_everybody_else_is_greeted_within_a_second() -> None:
 @pytest.mark.usefixtures("flood")
 def test_everybody_else_logs_in_as_fast_as_before(before: dict[int, float]) -> None:
     now = usual(login, LOGIN_PORTS)
-    # But for what else runs on this machine; without room it takes five seconds and more.
+    # With a margin for other load on this machine; a full server takes five seconds and more.
     assert all(now[port] < before[port] + 1.0 for port in LOGIN_PORTS), (before, now)
 
 

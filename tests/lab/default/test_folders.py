@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders may have any name, and keep it."""
+"""Folders can have any name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.lab.folders import names, quoted
 
 BOB, CAROL, DAVE = "bob@example.net", "carol@example.org", "dave@example.org"
 NAMES = ["example.com", "Projekt 1.2", "a/b.c", ".hidden", "trail.", "..", "~x", "a/~x", "50%"]
-# Modified UTF-7, as IMAP has it (RFC 3501 section 5.1.3): "Entwürfe 2.1" and "R&D".
+# Modified UTF-7, as in IMAP (RFC 3501 section 5.1.3): "Entwürfe 2.1" and "R&D".
 NAMES += ["Entw&APw-rfe 2.1", "R&-D", "100^2e", "o'brien", "a|b", "$HOME", "{x}", "-v", "cur/new"]
 
 

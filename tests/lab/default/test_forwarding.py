@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail that goes on to another server passes SPF there, its bounces come back, and spam stays."""
+"""Forwarded mail passes SPF at the next server, its bounces return, and spam is not forwarded."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ALICE = "alice@example.org"
 BOB = "bob@example.net"
 CAROL = "carol@example.org"
 DAVE = "dave@example.org"
-# To Alice, Carol and bob@example.net, who is elsewhere.
+# Members: Alice, Carol and bob@example.net, who is on another server.
 TEAM = "team@example.org"
 FORWARDED_FROM_BOB = re.compile(r"SRS0=[\w+/-]{4}=[A-Z2-7]{2}=example\.net=bob@mx\.example\.org")
 
 
 def sender(mail: bytes) -> str:
-    """The envelope sender, as the last server noted it."""
+    """Return the envelope sender, from the Return-Path: of the last server."""
     return str(BytesParser().parsebytes(mail)["Return-Path"]).strip("<>")
 
 
 def postsrsd() -> str | None:
-    """What it makes of bob's address; None when it is not there."""
+    """Return Bob's address as rewritten by postsrsd; None if it does not answer."""
     return (
         lab.on("mx", f"postmap -q {BOB} tcp:127.0.0.1:10001 2>/dev/null", check=False).strip()
         or None
@@ -37,19 +37,19 @@ def postsrsd() -> str | None:
 
 
 def forged(recipient: str) -> EmailMessage:
-    """A message that is spam, though not so bad that it is refused outright."""
+    """Return a message that is spam, but below the score for rejection."""
     return lab.message(ALICE, recipient)
 
 
 def deliver(mail: EmailMessage) -> str:
-    """What the two servers say when another one brings a message."""
+    """Deliver a message from another server, and return the SMTP dialogue."""
     swaks = f"swaks --server {lab.MX} --from {mail['From']} --to {mail['To']} --data -"
     return lab.on("peer", swaks, mail.as_string(), check=False)
 
 
 @pytest.fixture(scope="module")
 def forwarded() -> EmailMessage:
-    """A message from elsewhere to a list with somebody elsewhere in it."""
+    """Send a message from another server to a list with a member on another server."""
     mail = lab.message(BOB, TEAM)
     lab.send_from_peer(mail)
     return mail
@@ -68,7 +68,7 @@ def test_a_mailbox_here_has_the_original_sender(forwarded: EmailMessage) -> None
 
 @pytest.fixture
 def redirection() -> Iterator[None]:
-    """Carol has her mail sent on by Sieve."""
+    """Forward Carol's mail by Sieve."""
     home = "/var/vmail/example.org/carol"
     script = f'redirect "{BOB}";'
     lab.on(
@@ -147,7 +147,9 @@ def test_mail_waits_while_postsrsd_is_stopped(forwarded: EmailMessage) -> None:
 
 
 @pytest.mark.parametrize("recipient", [TEAM, "team+now@example.org", "all@example.org"])
-def test_spam_for_who_is_elsewhere_is_refused_while_the_sender_is_connected(recipient: str) -> None:
+def test_spam_for_a_recipient_on_another_server_is_refused_while_the_sender_is_connected(
+    recipient: str,
+) -> None:
     assert "554 5.7.1 This looks like spam" in deliver(forged(recipient))
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter learns from where users put their mail; docs/mailboxes.md explains it."""
+"""Moving mail trains the spam filter; see docs/mailboxes.md."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ UNTIL_RSPAMD_ANSWERS = f"until {RSPAMC} stat; do sleep 0.2; done"
 NIGHTLY = "systemctl start pillarbox-junk.service"
 LAST = "/var/lib/pillarbox/junk-learned"
 COMPLAINT = "pillarbox-junk failed on mx"
-# Where this module keeps its things on the mail host.
+# The directory of this module on the mail host.
 THERE = "/root/test-junk"
 FORGET = (
     "if [ -S /run/valkey/valkey.sock ]; then valkey-cli -s /run/valkey/valkey.sock flushall;"
     " else redis-cli -s /run/redis/redis.sock flushall; fi"
 )
-# By less than 200 messages of a kind Rspamd says nothing.
+# Rspamd needs at least 200 messages of each kind.
 ENOUGH = 210
 
 
 def words(number: int) -> list[str]:
-    """Words that nobody has ever written.
+    """Return random words that occur nowhere else.
 
-    By their letters Rspamd takes them for Greek. Of Latin ones it would guess another language each
-    time, and the language is part of what it knows a message by.
+    Their letters make Rspamd detect Greek. For Latin letters it would guess another language each
+    time, and the language is part of the tokens.
     """
     return ["".join(random.choices("αβγδεζηθικλμνξοπρστυφχψω", k=9)) for _ in range(number)]
 
 
 def letter(vocabulary: list[str]) -> EmailMessage:
-    """A message of thirty words."""
+    """Return a message of thirty words."""
     return lab.message(BOB, ALICE, " ".join(random.choices(vocabulary, k=30)))
 
 
 def twins() -> list[EmailMessage]:
-    """Two messages of the same words, which count from the second time that Rspamd learns them."""
+    """Return two messages with the same words, which count once Rspamd has learned them twice."""
     text = " ".join(words(30))
     return [lab.message(BOB, ALICE, text) for _ in range(2)]
 
 
-# Few, as Rspamd goes by words that follow one another.
+# Few words, as Rspamd's tokens are sequences of words.
 SPAM, HAM = words(20), words(20)
 
 
 def bayes(mail: EmailMessage) -> float:
-    """What Rspamd makes of a message by what it has learned: more than 0 for spam, less for ham."""
+    """Return the Bayes score that Rspamd gives a message: positive for spam, negative for ham."""
     answer = json.loads(lab.on("mx", f"{RSPAMC} --json symbols", mail.as_string()))
     scores = {name: float(symbol["score"]) for name, symbol in answer["symbols"].items()}
     return scores.get("BAYES_SPAM", 0.0) + scores.get("BAYES_HAM", 0.0)
@@ -64,7 +64,7 @@ def bayes(mail: EmailMessage) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def training() -> Iterator[str]:
-    """What training said, twice the same, when it was told of an mbox and a Maildir."""
+    """Train twice with the same mbox and Maildir, and return the output."""
     lab.on("mx", f"mkdir {THERE}; {FORGET}")
     for kind, vocabulary in (("spam", SPAM), ("ham", HAM)):
         letters = [letter(vocabulary) for _ in range(ENOUGH)]
@@ -76,10 +76,10 @@ def training() -> Iterator[str]:
         f"pillarbox junk train ham {THERE}/Maildir",
     ]
     first = lab.on("mx", " && ".join(commands))
-    # Of what it learns while its database has just started, Rspamd loses some digests.
+    # Rspamd loses some digests that it learns right after its database has started.
     lab.on("mx", " && ".join(commands))
     yield first + lab.on("mx", " && ".join(commands))
-    # The mail of other tests is none that is like this.
+    # The mail of other tests is not similar to this.
     lab.on("mx", f"rm -r {THERE}; {FORGET}")
 
 
@@ -92,14 +92,14 @@ for message in mailbox.mbox(sys.argv[1]):
 
 
 def place(mails: list[EmailMessage], folder: str = "INBOX", flags: str = "") -> None:
-    """Put messages into a folder of Alice's."""
+    """Put messages into one of Alice's folders."""
     with lab.imap(ALICE) as session:
         for mail in mails:
             assert session.append(folder, flags, "", mail.as_bytes())[0] == "OK"
 
 
 def move(mails: list[EmailMessage], source: str, target: str) -> None:
-    """Move messages as a mail program does it."""
+    """Move messages as a mail program does."""
     with lab.imap(ALICE) as session:
         session.select(source)
         for mail in mails:
@@ -146,7 +146,7 @@ def test_spam_scores_higher_after_a_move_to_junk_and_lower_after_a_move_back() -
 def test_throwing_junk_away_unlearns_nothing() -> None:
     mails = twins()
 
-    # As a program does that files it itself.
+    # As by a mail program that files junk itself.
     place(mails, "Junk")
     as_spam = bayes(mails[0])
     move(mails, "Junk", "Trash")
@@ -169,7 +169,7 @@ def test_the_mailboxes_user_can_do_nothing_else_with_the_filter() -> None:
 def test_a_move_succeeds_without_rspamd_and_the_nightly_run_learns_what_was_missed() -> None:
     spam, ham = twins(), twins()
     for mail in ham:
-        # As Rspamd's milter marks what Sieve has to file.
+        # As Rspamd's milter marks mail for Sieve to file.
         mail["X-Spam"] = "Yes"
     place(spam)
     place(ham, "Junk")
@@ -182,7 +182,7 @@ def test_a_move_succeeds_without_rspamd_and_the_nightly_run_learns_what_was_miss
         lab.on("mx", f"! {NIGHTLY}")
     finally:
         lab.on("mx", f"systemctl start rspamd.service && {UNTIL_RSPAMD_ANSWERS}", timeout=30)
-    # What Postfix could not have filtered then, it would take up a minute later.
+    # Postfix would retry mail that it could not filter only a minute later.
     lab.on("mx", "postkick public pickup W")
     complaint = lab.message("root@mx.example.org", ALICE)
     complaint.replace_header("Subject", COMPLAINT)
@@ -198,10 +198,10 @@ def test_a_move_succeeds_without_rspamd_and_the_nightly_run_learns_what_was_miss
 
 @pytest.fixture(scope="module")
 def later() -> str:
-    """What makes a program on the mail host believe that it is days later, before their number."""
+    """Return the start of a command that runs a program with its clock set to days later."""
     lab.on("mx", f"cd {THERE} && apt-get download libfaketime && dpkg -x libfaketime_*.deb .")
     library = lab.on("mx", f"echo {THERE}/usr/lib/*/faketime/libfaketime.so.1").strip()
-    # rspamc would wait for ever.
+    # Otherwise rspamc would wait for ever.
     wrapper = '#!/bin/sh\nexec env -u LD_PRELOAD /usr/bin/rspamc "$@"\n'
     lab.on("mx", f"cat >{THERE}/rspamc && chmod +x {THERE}/rspamc", wrapper)
     return f"env PATH={THERE}:$PATH LD_PRELOAD={library} NO_FAKE_STAT=1 FAKETIME=+"
@@ -231,7 +231,7 @@ def test_mail_that_has_been_read_and_lies_there_for_days_is_ham(later: str) -> N
 def test_junk_and_trash_are_removed_in_their_time(later: str, folder: str, days: int) -> None:
     mail, _ = twins()
     place([mail], folder)
-    # A session by itself, at whose end Dovecot expires mail.
+    # A session of its own: Dovecot expires mail when it ends.
     session = f"/usr/lib/dovecot/imap -u {ALICE} <<<'a LOGOUT'"
 
     lab.on("mx", f'{later}{days - 1}d bash -c "{session}"')

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account that writes to too many is held until the postmaster has looked, and loses no mail."""
+"""Mail beyond an account's limit is held until the postmaster releases it, and is not lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.lab import lab
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
 CAROL = "carol@example.org"
-# May write to ten recipients within an hour, by the lab's settings.
+# Limited to ten recipients per hour in the lab's settings.
 INVOICES = "invoices@example.org"
 REDIS = (
     "if [ -S /run/valkey/valkey.sock ]; then r='valkey-cli -s /run/valkey/valkey.sock';"
@@ -28,7 +28,7 @@ REDIS = (
 
 
 def send(login: str, recipients: int = 1) -> EmailMessage:
-    """A message to so many, of which one is bob."""
+    """Send a message to this number of recipients, including bob."""
     mail = lab.message(login, BOB)
     with lab.submission(lab.SUBMISSIONS) as session:
         session.login(login, lab.password(login))
@@ -38,7 +38,7 @@ def send(login: str, recipients: int = 1) -> EmailMessage:
 
 
 def hold_queue() -> str:
-    """What the headers of all held messages are."""
+    """Return the headers of all held messages."""
     return lab.on("mx", "for id in $(ls /var/spool/postfix/hold); do postcat -hq $id; done")
 
 
@@ -47,7 +47,7 @@ def is_held(mail: EmailMessage) -> bool:
 
 
 def notices(name: str) -> list[str]:
-    """What the postmaster was told of an account or a domain."""
+    """Return the notices to the postmaster about an account or a domain."""
     subject = f"Mail of {name} is held on mx.example.org"
     with lab.imap(ALICE) as session:
         session.select("INBOX", readonly=True)
@@ -58,7 +58,7 @@ def notices(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def flood() -> Iterator[tuple[list[EmailMessage], list[EmailMessage]]]:
-    """What left and what was held of an account that went on and on, until it was refused."""
+    """Send from an account until it is refused; return the messages that left and those held."""
     lab.on("mx", f"{REDIS} del sent/{INVOICES} sent/{INVOICES}/told")
     lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject 'is held on mx.example.org'")
     left = [send(INVOICES, 9), send(INVOICES)]
@@ -71,7 +71,7 @@ def flood() -> Iterator[tuple[list[EmailMessage], list[EmailMessage]]]:
     lab.on("mx", f"{REDIS} del sent/{INVOICES} sent/{INVOICES}/told; postsuper -d ALL hold")
 
 
-def test_what_goes_beyond_the_limit_is_held(
+def test_mail_beyond_the_limit_is_held(
     flood: tuple[list[EmailMessage], list[EmailMessage]],
 ) -> None:
     left, held = flood
@@ -82,7 +82,7 @@ def test_what_goes_beyond_the_limit_is_held(
 
 
 @pytest.mark.usefixtures("flood")
-def test_the_postmaster_is_told_once_and_others_go_on_writing() -> None:
+def test_the_postmaster_is_notified_once_and_others_can_still_send() -> None:
     (notice,) = lab.eventually("the notice", lambda: notices(INVOICES) or None)[-1:]
     assert len(notices(INVOICES)) == 1
     assert "invoices@example.org wrote to more than 10 recipients within an hour." in notice

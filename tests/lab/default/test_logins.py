@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who knows the password gets in, over TLS only; who guesses is slowed down and then shut out."""
+"""Logins need the password, over TLS only; clients that guess are delayed and then banned."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ USERS, VERIFIERS = "/etc/dovecot/users", "/etc/dovecot/scram"
 
 
 def steps(login: str, secret: str) -> Callable[[bytes | None], str]:
-    """The client's part of a SCRAM dialogue; it verifies the server as well (RFC 5802)."""
+    """Return the client's side of a SCRAM exchange, which also verifies the server (RFC 5802)."""
     client = ScramClient([SCRAM], login, secret)
 
     def answer(challenge: bytes | None = None) -> str:
@@ -53,7 +53,7 @@ def steps(login: str, secret: str) -> Callable[[bytes | None], str]:
 
 
 def log_in(port: int, mechanism: str, login: str, secret: str) -> None:
-    """Log in once; fails as imaplib or smtplib does."""
+    """Log in once; raises the exceptions of imaplib or smtplib."""
     if port == IMAPS:
         session = imaplib.IMAP4_SSL(lab.MX, port, ssl_context=lab.trusting_the_ca(), timeout=20)
         try:
@@ -74,8 +74,8 @@ def log_in(port: int, mechanism: str, login: str, secret: str) -> None:
 
 
 def forget_failures() -> None:
-    """Let Dovecot forget who failed, and has to wait therefore."""
-    # systemd counts how often, too.
+    """Clear Dovecot's authentication penalties."""
+    # systemd limits the number of restarts, too.
     lab.on("mx", "systemctl reset-failed dovecot; systemctl restart dovecot")
 
 
@@ -86,11 +86,11 @@ def forgetful() -> Iterator[None]:
     forget_failures()
 
 
-# --- TLS first
+# --- TLS before logins
 
 
 def clear_text(port: int) -> bytes:
-    """All that a port answers to who tells a password without TLS, by IMAP and by SMTP."""
+    """Return a port's answers to logins without TLS, by IMAP and by SMTP commands."""
     secret = lab.password(ALICE)
     plain = base64.b64encode(f"\0{ALICE}\0{secret}".encode()).decode()
     lines = ["EHLO client", f"AUTH PLAIN {plain}", f"a LOGIN {ALICE} {secret}"]
@@ -105,7 +105,7 @@ def clear_text(port: int) -> bytes:
             except TimeoutError:
                 continue
             except OSError:
-                break  # it hung up
+                break  # the server closed the connection
     return heard
 
 
@@ -130,7 +130,7 @@ def test_other_mail_servers_are_never_asked_to_log_in() -> None:
         assert session.docmd("AUTH", "PLAIN")[0] == 503
 
 
-# --- Who gets in
+# --- Successful logins
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", SCRAM])
@@ -151,7 +151,7 @@ def test_a_login_name_may_be_written_in_any_case(port: int, mechanism: str) -> N
     ],
     ids=["wrong", "unknown", "another's", "send_only", "services"],
 )
-def test_scram_lets_nobody_in_whom_a_password_does_not(
+def test_scram_admits_no_login_that_a_password_does_not(
     port: int, login: str, secret: str, forgetful: None
 ) -> None:
     with pytest.raises((imaplib.IMAP4.error, smtplib.SMTPAuthenticationError)) as refusal:
@@ -167,13 +167,13 @@ def test_dovecot_makes_the_same_verifiers() -> None:
 
 
 def stored(path: str) -> list[str]:
-    """The logins with what is stored of their passwords; a file that is not there has none."""
+    """Return the lines of a passwd-file; none if it does not exist."""
     lines = lab.on("mx", f"cat {path}", check=False).splitlines()
     return [line for line in lines if "@" in line and not line.startswith("#")]
 
 
 class Seen(NamedTuple):
-    """What is to be seen of logins on the host."""
+    """The state of logins on the host."""
 
     mechanisms: list[str]
     hashes: list[str]
@@ -194,7 +194,7 @@ class Seen(NamedTuple):
 
 @pytest.fixture(scope="module")
 def switched() -> tuple[Seen, Seen, Seen]:
-    """The host before, without, and with SCRAM and the ban again."""
+    """Return the state before, without, and again with SCRAM and the ban."""
     lab.on("mx", f"fail2ban-client set pillarbox banip {STRANGER}")
     before = Seen.now()
     try:
@@ -225,11 +225,11 @@ def test_the_ban_is_switched_off_and_lifted(switched: tuple[Seen, Seen, Seen]) -
     assert "pillarbox" in after.jails
 
 
-# --- Who guesses
+# --- Guessing
 
 
-def test_who_fails_to_submit_has_to_wait_next_time(forgetful: None) -> None:
-    # By IPv6, in which Dovecot has a whole /48 wait.
+def test_a_client_that_fails_to_log_in_has_to_wait_next_time(forgetful: None) -> None:
+    # By IPv6, where Dovecot delays a whole /48.
     wrong = f"swaks -6 --server {lab.MX} --tlsc --to {ALICE} --auth PLAIN"
     said = lab.on("peer", f"{wrong} --auth-user {ALICE} --auth-password wrong", check=False)
     assert "535 5.7.8" in said, said
@@ -243,23 +243,23 @@ def unbanned(forgetful: None) -> Iterator[None]:
 
 
 def banned() -> list[str]:
-    """The addresses that are banned."""
+    """Return the banned addresses."""
     return lab.on("mx", "fail2ban-client get pillarbox banip").split()
 
 
 def open_to(host: str, port: int) -> bool:
-    """Whether a port of the mail host takes a connection from another host."""
+    """Whether a port of the mail host accepts a connection from another host."""
     probe = f"timeout 5 bash -c '</dev/tcp/{HOST}/{port}'"
     return lab.on(host, f"{probe} 2>/dev/null && echo open", check=False) == "open\n"
 
 
-def test_who_guesses_passwords_is_banned_from_logging_in_and_nobody_else_is(
+def test_a_client_that_guesses_passwords_is_banned_from_logging_in_and_no_other_is(
     unbanned: None,
 ) -> None:
     imap = f"curl -sk -m 30 imaps://{HOST} -u {CAROL}:guess$n"
     submission = f"swaks --server {HOST}:465 --tlsc --to x@example.org --auth PLAIN"
     submission += f" --auth-user {CAROL} --auth-password guess$n"
-    # At once, since Dovecot would let each wait longer for the one before.
+    # In parallel, as Dovecot would delay each attempt after a failed one.
     for command in (imap, submission):
         lab.on("peer", f"for n in 1 2 3 4 5 6; do {command} >/dev/null 2>&1 & done")
 
@@ -273,7 +273,7 @@ def test_who_guesses_passwords_is_banned_from_logging_in_and_nobody_else_is(
     assert all(open_to("peer", port) for port in LOGIN_PORTS)
 
 
-def test_neither_the_host_nor_who_is_to_be_ignored_is_ever_banned(unbanned: None) -> None:
+def test_neither_the_host_nor_ignored_addresses_are_ever_banned(unbanned: None) -> None:
     lab.on("mx", "fail2ban-client set pillarbox maxretry 3")
     addresses = ("127.0.0.1", "::1", HOST, CONTROLLER, STRANGER)
     guess = f"doveadm auth test -x service=imap -x rip=$rip {CAROL} guess$n >/dev/null 2>&1 &"

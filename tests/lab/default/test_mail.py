@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail comes and goes as it should."""
+"""Mail is received, sent and refused correctly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.lab.lab import SUBMISSION, SUBMISSIONS
 ALICE = "alice@example.org"
 CAROL = "carol@example.org"
 BOB = "bob@example.net"
-# What the other server negotiates follows its sender; see lab/README.md.
+# The other server chooses its TLS parameters by sender; see lab/README.md.
 BOB_RSA = "bob-rsa@example.net"
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -64,7 +64,7 @@ def test_a_bounce_is_signed_and_not_refused_for_the_policy_of_the_domain() -> No
     mail = lab.message(ALICE, f"nobody-{uuid.uuid4()}@example.org")
     mail["Reply-To"] = BOB
 
-    # The host itself has a mail for bob that it cannot deliver, so bob is told.
+    # The host cannot deliver a message from Bob, so Bob gets a bounce.
     lab.on("mx", f"sendmail -f {BOB} {mail['To']}", mail.as_string())
 
     bounce = lab.message(BOB, BOB)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What users find in their mailboxes; docs/mailboxes.md explains it."""
+"""Mailboxes, folders and access to them; see docs/mailboxes.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_new_mailbox_has_the_folders_that_programs_look_for() -> None:
 
 @contextmanager
 def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
-    """A session of a user, by TLS to the name in the certificate."""
+    """Open a user's session, over TLS, with the name in the certificate verified."""
     session = poplib.POP3_SSL(lab.MX, 995, context=lab.trusting_the_ca(), timeout=20)
     try:
         session.user(login)
@@ -52,7 +52,7 @@ def pop3(login: str) -> Iterator[poplib.POP3_SSL]:
         session.quit()
 
 
-def test_what_is_optional_may_be_left_out_and_switched_on() -> None:
+def test_optional_features_can_be_left_out_and_enabled() -> None:
     mail = lab.message(BOB, "dave+Alone@example.org")
     with lab.imap(DAVE) as session:
         session.create("Alone")
@@ -61,7 +61,7 @@ def test_what_is_optional_may_be_left_out_and_switched_on() -> None:
         assert lab.changed(lab.playbook(MAILBOXES, mail_pop3=False, **scripts)) > 0
         lab.send_from_peer(mail)
         assert lab.received(DAVE, mail, "Alone")
-        # As after a boot: what Dovecot had at an earlier start lies there still.
+        # As after a boot: files of an earlier start of Dovecot are left over.
         lab.on("mx", "systemctl stop dovecot && rm -r /run/dovecot && systemctl start dovecot")
         with pytest.raises(ConnectionRefusedError), pop3(ALICE):
             pass
@@ -83,7 +83,7 @@ def test_mail_is_read_by_pop3() -> None:
 
 
 def newest(session: poplib.POP3_SSL, count: int = 20) -> range:
-    """The numbers of the latest messages."""
+    """Return the numbers of the latest messages."""
     last = session.stat()[0]
     return range(max(1, last - count + 1), last + 1)
 
@@ -128,7 +128,7 @@ def test_nobody_is_a_master_user_without_its_password_and_nobody_writes_as_other
 
 @pytest.fixture
 def kept() -> EmailMessage:
-    """A message of Dave's in a folder, flagged."""
+    """Return a flagged message in one of Dave's folders."""
     mail = lab.message(BOB, DAVE)
     with lab.imap(DAVE) as session:
         session.create(FOLDER)
@@ -137,7 +137,7 @@ def kept() -> EmailMessage:
 
 
 def flags(mail: EmailMessage) -> set[str]:
-    """Those of Dave's message."""
+    """Return the flags of Dave's message."""
     with lab.imap(DAVE) as session:
         session.select(FOLDER, readonly=True)
         _, numbers = session.search(None, "SUBJECT", f'"{mail["Subject"]}"')
@@ -145,8 +145,8 @@ def flags(mail: EmailMessage) -> set[str]:
     return set(re.findall(r"\\?[A-Z][a-z]+", str(answer))) - {"\\Seen", "\\Recent"}
 
 
-def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
-    """To another directory and format and back, by the commands of docs/mailboxes.md."""
+def test_mail_is_moved_only_by_the_documented_commands(kept: EmailMessage) -> None:
+    """Move mail to another directory and format and back, as in docs/mailboxes.md."""
     elsewhere: dict[str, Any] = {"dovecot_mail_dir": "/srv/mail", "dovecot_mail_format": "maildir"}
     refused = lab.playbook(MAILBOXES, **elsewhere)
     assert refused.returncode != 0
@@ -163,14 +163,14 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
         check_that_folders_of_before_keep_their_names_and_their_mail(
             "/srv/mail/example.org/dave/Maildir"
         )
-        # Indexes elsewhere are made anew. Without the setting, mail that is there keeps its format.
+        # New index directories are rebuilt. By default, existing mail keeps its format.
         elsewhere = {"dovecot_mail_dir": "/srv/mail"}
         assert lab.changed(lab.playbook(MAILBOXES, **elsewhere, dovecot_index_dir="/srv/index")) > 0
         assert flags(kept) == {"\\Flagged", "Urgent"}
         assert "dovecot" in lab.on("mx", "ls -R /srv/index/example.org/dave")
         assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
         assert flags(kept) == {"\\Flagged", "Urgent"}
-        # As after a restore of the mail to a host that is new.
+        # As after restoring mail to a new host.
         lab.on("mx", "rm -r /srv/index /etc/dovecot/mail-place")
         assert lab.changed(lab.playbook(MAILBOXES, **elsewhere)) > 0
         assert flags(kept) == {"\\Flagged", "Urgent"}
@@ -184,7 +184,7 @@ def test_mail_is_moved_only_as_it_should_be(kept: EmailMessage) -> None:
 
 
 def convert(directory: str, old: str, new: str) -> None:
-    """As docs/mailboxes.md says; each format with the name of its directory."""
+    """Convert mail as in docs/mailboxes.md; each format comes with the name of its directory."""
     copy = f'doveadm backup -u "$user" $names {new.replace(":", ":~/")}'
     folders = old.partition(":")[2]
     lab.on(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account whose address has all that one may have does what every other account does."""
+"""An account whose address has every permitted special character works like any other."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.lab.default.test_logins import SCRAM, log_in
 
 ODD = "o'brien_r&d.x=y^~@example.org"
 ALIAS = "~r&d='^@shop.example.org"
-# To the account and to bob@example.net.
+# Members: the account and bob@example.net.
 LIST = "d'arc&co=^~@example.org"
 SUB_ADDRESS = ODD.replace("@", "+lists@")
 BOB = "bob@example.net"
 
 
 def send(recipient: str, author: str = BOB) -> EmailMessage:
-    """A message from the other mail server."""
+    """Send a message from the other mail server."""
     mail = lab.message(author, recipient)
     lab.send_from_peer(mail)
     return mail
@@ -37,7 +37,7 @@ def send(recipient: str, author: str = BOB) -> EmailMessage:
 
 @pytest.fixture
 def empty() -> Iterator[None]:
-    """No mail in the account before and after."""
+    """Empty the account before and after the test."""
     expunge = f"doveadm expunge -u {shlex.quote(ODD)} mailbox '*' all"
     lab.on("mx", expunge)
     yield
@@ -82,7 +82,7 @@ def test_it_writes_as_no_other_address(author: str) -> None:
             session.sendmail(ODD, [BOB], lab.message(author, BOB).as_bytes())
 
 
-def test_mail_that_it_sends_to_a_list_and_mail_from_its_like_elsewhere_pass_spf() -> None:
+def test_mail_that_it_sends_to_a_list_and_mail_from_a_similar_sender_pass_spf() -> None:
     like = "o'brien_r&d.x=y^~@example.net"
     arrived = lab.received_at_peer(send(LIST, like))
     rewritten = sender(arrived)
@@ -119,7 +119,7 @@ def test_it_is_warned_when_its_mailbox_is_nearly_full() -> None:
 
 def test_once_it_has_expired_it_logs_in_no_more_and_takes_no_mail() -> None:
     before = lab.on("mx", "cat /etc/pillarbox/expiries")
-    # The day comes sooner than the clock could be moved.
+    # Enter an earlier day, as the clock cannot be changed.
     lab.on("mx", "sed -i /brien/s/2099-08-01/$(date +%F)/ /etc/pillarbox/expiries")
     try:
         lab.on("mx", "systemctl start pillarbox-expiry.service")
@@ -132,7 +132,7 @@ def test_once_it_has_expired_it_logs_in_no_more_and_takes_no_mail() -> None:
 
 
 def refusal() -> imaplib.IMAP4.error | None:
-    """Why the account cannot log in. Dovecot looks once a second whether its files have changed."""
+    """Return why the login fails. Dovecot checks once a second whether its files have changed."""
     try:
         lab.imap(ODD).shutdown()
     except imaplib.IMAP4.error as error:

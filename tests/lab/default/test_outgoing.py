@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail of the users leaves signed, without what others need not know of them, and by IPv6."""
+"""Users' mail leaves signed, over IPv6, and without headers that reveal their devices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = "/var/lib/rspamd/dkim"
 
 
 def restart_filter() -> None:
-    """It keeps keys in memory."""
+    """Restart Rspamd, which caches keys in memory."""
     lab.stop_filter()
     lab.on("mx", "systemctl start rspamd")
     talk = ("EHLO client.example.net\r\n", "MAIL FROM:<>\r\n")
@@ -30,7 +30,7 @@ def restart_filter() -> None:
 
 
 @pytest.mark.parametrize("port", [lab.SUBMISSIONS, lab.SUBMISSION])
-def test_mail_does_not_tell_where_its_author_is(port: int) -> None:
+def test_mail_does_not_reveal_where_its_author_is(port: int) -> None:
     mail = lab.message(ALICE, BOB)
     for header in ("User-Agent", "X-Mailer", "X-Originating-IP"):
         mail[header] = "something of Alice's"
@@ -48,7 +48,7 @@ def test_mail_does_not_tell_where_its_author_is(port: int) -> None:
     assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
 
 
-def test_mail_that_cannot_be_signed_is_put_off() -> None:
+def test_mail_that_cannot_be_signed_is_deferred() -> None:
     mail = lab.message(ALICE, BOB)
     lab.on("mx", f"mv {KEYS}/example.org.r1.key /root/")
     try:
@@ -82,7 +82,7 @@ def test_a_bounce_arrives_whatever_it_quotes() -> None:
     notice = lab.message("postmaster@example.org", ALICE)
     notice.replace_header("Subject", "Undelivered mail returned to sender")
     lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject '{notice['Subject']}'")
-    # Held by a pattern of the lab's settings.
+    # Matches a pattern in the lab's settings that holds mail.
     mail = lab.message(ALICE, f"{uuid.uuid4()}@peer.example.net", "Dear lucky winner")
     lab.submit(mail)
 
@@ -92,7 +92,7 @@ def test_a_bounce_arrives_whatever_it_quotes() -> None:
 
 
 def delivery(mail: EmailMessage) -> str:
-    """What the mail host logs of it."""
+    """Return the mail host's log line of the delivery."""
     found = lab.eventually("the log", lambda: lab.log_of("mx", mail, "status=sent") or None)
     return found[0]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may speak to port 25 and how, and that no bytes on the wire do harm."""
+"""Which clients may use port 25, how they must behave, and that malformed input does no harm."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.lab.wire import cursor, log_since, wire
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
-# Further addresses of the peer; what the lab's DNS lists say of them is in its zone example.net.
+# More addresses of peer; their entries in the lab's DNS lists are in its zone example.net.
 LISTED, LISTED_OTHERWISE, LISTED_AND_ALLOWED = "198.18.0.66", "198.18.0.67", "198.18.0.68"
 NAMELESS, PERMITTED, REFUSED = "198.18.0.70", "198.18.0.81", "198.18.0.85"
 CLIENTS = (LISTED, LISTED_OTHERWISE, LISTED_AND_ALLOWED, NAMELESS, PERMITTED, REFUSED)
 
 HELLO = "EHLO client.example.net\r\n"
 TO_ALICE = (HELLO, f"MAIL FROM:<{BOB}>\r\n", f"RCPT TO:<{ALICE}>\r\n")
-# What each client is told, and what is logged of its refusal.
+# The replies to each client, and the log lines of its rejection.
 Met = dict[str, tuple[list[str], list[str]]]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def clients() -> Iterator[None]:
-    """The peer has all these addresses."""
+    """Add all these addresses to peer."""
     for word in ("add", "del"):
         for address in CLIENTS:
             lab.on("peer", f"ip address {word} {address}/24 dev eth0", check=False)
@@ -38,13 +38,13 @@ def clients() -> Iterator[None]:
             yield
 
 
-# Before the dialogue: DNS lists, the greeting
+# Before the SMTP dialogue: DNS lists, the greeting
 
 
 @pytest.fixture(scope="module")
 def met(clients: None) -> Met:
-    """All at once, as most wait six seconds for the greeting."""
-    # Who has waited once is known; the nameless one is not to be.
+    """Connect from all clients in parallel, as most wait six seconds for the greeting."""
+    # postscreen remembers clients that have waited; it must not know the one without a name.
     addresses = [client for client in CLIENTS if client != NAMELESS]
     mark = cursor()
     with ThreadPoolExecutor() as pool:
@@ -69,7 +69,7 @@ def test_a_client_on_a_list_for_something_else_is_taken(met: Met) -> None:
 
 
 @pytest.mark.parametrize("client", [LISTED_AND_ALLOWED, PERMITTED], ids=["listed", "permitted"])
-def test_a_client_that_is_known_for_good_is_taken_and_does_not_wait(met: Met, client: str) -> None:
+def test_a_client_on_an_allowlist_is_accepted_and_does_not_wait(met: Met, client: str) -> None:
     replies, _ = met[client]
     assert replies[0].endswith((" after 0 s", " after 1 s")), replies
     assert replies[3].startswith("250 2.1.5 "), replies
@@ -103,11 +103,11 @@ def test_a_client_that_is_refused_is_offered_the_same_certificates() -> None:
     ]
 
 
-def test_the_lists_work() -> None:
+def test_the_dns_lists_work() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service")
 
 
-# Names, and who may relay
+# Host names, and relaying
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ ENDS = {
 
 @pytest.fixture(scope="module")
 def smuggled() -> dict[str, tuple[EmailMessage, str, list[str]]]:
-    """For each form: the message, the subject of the one smuggled in it, and the replies."""
+    """Return for each form: the message, the subject of the smuggled one, and the replies."""
     cases = {form: (lab.message(BOB, ALICE), f"smuggled {uuid.uuid4()}") for form in ENDS}
     dialogues = []
     for form, (mail, subject) in cases.items():
@@ -225,7 +225,7 @@ def in_header(mail: EmailMessage, folder: str) -> bool:
 # Sizes, garbage and contents
 
 
-def test_a_message_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
+def test_a_message_that_is_announced_as_too_large_is_refused_before_it_is_sent() -> None:
     (replies,) = wire((HELLO, f"MAIL FROM:<{BOB}> SIZE=52428801\r\n"))
     assert "250-SIZE 52428800" in replies[1]
     assert replies[2] == "552 5.3.4 Message size exceeds fixed limit"
@@ -239,7 +239,7 @@ def test_a_line_of_a_million_characters_arrives() -> None:
     assert lab.received(ALICE, mail).count(b"x") >= 1_000_000
 
 
-def test_parts_within_parts_without_end_are_refused_and_harm_nobody() -> None:
+def test_endlessly_nested_parts_are_refused_and_do_no_harm() -> None:
     mail = lab.message(BOB, ALICE).as_string().partition("Content-Type:")[0].replace("\n", "\r\n")
     nested = "".join(
         f'Content-Type: multipart/mixed; boundary="{level}"\r\n\r\n--{level}\r\n'
@@ -267,7 +267,7 @@ def test_what_is_no_command_is_refused(garbage: str, answer: str) -> None:
 
 def test_a_command_of_a_hundred_thousand_characters_is_refused() -> None:
     (replies,) = wire(("EHLO " + "x" * 100_000 + "\r\n", *TO_ALICE[1:]))
-    # A newer Postfix breaks off at once.
+    # A newer Postfix disconnects at once.
     assert any(reply.startswith("5") for reply in replies), replies
     assert not any(reply.startswith("250 2.1.5") for reply in replies), replies
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Port 25 with DNS lists that fail, and with what is off by default."""
+"""Port 25 with DNS lists that fail, and with settings that are off by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.lab.wire import wire
 PORT25 = str(Path(__file__).with_name("port25.yml"))
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
-# Addresses of the peer. Neither has a name; the second is permitted by the lab's settings.
+# Addresses of peer. Neither has a name; the second is permitted by the lab's settings.
 NAMELESS, PERMITTED = "198.18.0.67", "198.18.0.81"
 TO_ALICE = ("EHLO client.example.net\r\n", f"MAIL FROM:<{BOB}>\r\n", f"RCPT TO:<{ALICE}>\r\n")
 
@@ -43,7 +43,7 @@ def changed_settings() -> Iterator[None]:
         mail_host_addresses=["198.18.0.10", "2001:2:0:10::10"],
         rspamd_greylist=True,
         rspamd_greylist_delay=3,
-        # Who is permitted never waits.
+        # Permitted clients never wait.
         rspamd_senders={},
     )
     assert run.returncode == 0, run.stdout
@@ -69,7 +69,7 @@ def test_lists_that_fail_refuse_nobody() -> None:
     assert not lab.log_of("peer", mail, "status=deferred")
 
 
-def test_lists_that_fail_are_told_of() -> None:
+def test_lists_that_fail_are_reported() -> None:
     lab.on("mx", "systemctl start pillarbox-dnsbls.service", check=False)
 
     notice = lab.message("root@mx.example.org", "root")
@@ -97,14 +97,14 @@ def test_a_client_with_the_hosts_address_for_a_name_is_refused(address: str) -> 
     assert "Helo command rejected: You are not" in replies[3], replies
 
 
-def test_mail_that_is_too_large_is_refused_also_without_saying_so() -> None:
+def test_mail_that_is_too_large_is_refused_also_without_an_announcement() -> None:
     text = "Subject: large\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 98 + "\r\n") * 1000
     (replies,) = wire((*TO_ALICE, "DATA\r\n", f"{text}.\r\n"))
     assert replies[5].startswith("552 5.3.4 Error: message file too big"), replies
 
 
 def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
-    # The same text, or the same sender, is known for a day.
+    # Greylisting remembers the same text or sender for a day.
     mail = lab.message(BOB, ALICE, f"Cheap watches {uuid.uuid4()}")
     envelope = (TO_ALICE[0], f"MAIL FROM:<{uuid.uuid4()}@example.net>\r\n", TO_ALICE[2])
     data = mail.as_string().replace("\n", "\r\n") + ".\r\n"
@@ -117,7 +117,7 @@ def test_mail_that_looks_somewhat_like_spam_is_put_off_once() -> None:
     assert "queued as" in second[5], second
 
 
-def test_a_client_that_takes_too_much_is_put_off() -> None:
+def test_a_client_beyond_the_limits_is_deferred() -> None:
     (slow,) = wire(TO_ALICE, client=PERMITTED, hang=3)
     (much,) = wire(
         ("EHLO a.example.net\r\n", *["MAIL FROM:<>\r\n", "RSET\r\n"] * 5), client=PERMITTED

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail leaves by the smarthost of its sender and with the TLS that is said for its destination."""
+"""Mail uses the smarthost of its sender and the TLS policy of its destination."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_mail_leaves_by_the_smarthost_of_its_sender(author: str, port: int) -> N
     assert f"]:{port}: " in connection, connection
 
 
-def test_mail_of_other_senders_goes_straight_to_the_recipient() -> None:
+def test_mail_of_other_senders_goes_directly_to_the_recipient() -> None:
     mail = lab.message(ALICE, BOB)
 
     lab.submit(mail)
@@ -47,7 +47,7 @@ def test_the_spf_record_names_the_servers_of_the_smarthost() -> None:
     assert spf not in lab.dig("example.org", "TXT")
 
 
-def test_mail_goes_in_clear_text_where_the_policy_says_none() -> None:
+def test_mail_is_sent_in_cleartext_where_the_policy_is_none() -> None:
     mail = lab.message(ALICE, "bob@peer.example.net")
 
     lab.submit(mail)
@@ -56,7 +56,7 @@ def test_mail_goes_in_clear_text_where_the_policy_says_none() -> None:
 
 
 def test_mail_waits_where_the_policy_is_not_met() -> None:
-    # At port 25 it has a certificate that only DANE vouches for.
+    # Its certificate on port 25 is verified only by DANE.
     mail = lab.message(ALICE, "bob@relay.example.net")
 
     lab.submit(mail)
@@ -93,8 +93,8 @@ def test_one_smarthost_for_all_takes_forwarded_mail_too_and_its_password_is_show
     assert lab.on("mx", "stat -c %a:%U /etc/postfix/smarthost_passwords") == "600:root\n"
 
 
-def bring(recipient: str) -> EmailMessage:
-    """Have another server bring a message for somebody whose mailbox is not here."""
+def deliver(recipient: str) -> EmailMessage:
+    """Deliver a message from another server, for a mailbox on a third one."""
     mail = lab.message(BOB, recipient)
     swaks = f"swaks --server {lab.MX} --from {BOB} --to {recipient} --data -"
     lab.on("peer", swaks, mail.as_string())
@@ -103,15 +103,15 @@ def bring(recipient: str) -> EmailMessage:
 
 @pytest.mark.parametrize("domain", ["club.example.net", "guild.example.net"])
 def test_mail_for_a_domain_of_another_server_is_handed_on_with_its_sender(domain: str) -> None:
-    mail = bring(f"bob@{domain}")
+    mail = deliver(f"bob@{domain}")
 
     arrived = lab.received_at_peer(mail)
     assert f"Return-Path: <{BOB}>".encode() in arrived
     assert f"by {lab.MX} (Postfix)".encode() in arrived
 
 
-def test_no_other_server_is_told_the_password_of_a_smarthost() -> None:
-    # It offers a login, and the sender is one for whom there is a password.
+def test_no_other_server_gets_the_password_of_a_smarthost() -> None:
+    # The server offers authentication, and there is a password for the sender.
     mail = lab.message("bookshop@shop.example.org", "bob@guild.example.net")
 
     lab.submit(mail, login=DAVE)
@@ -138,7 +138,7 @@ def test_an_unknown_recipient_of_another_server_is_refused_while_the_sender_is_c
 def test_mail_waits_while_the_server_of_its_domain_is_down_and_unknown_recipients_do_too() -> None:
     lab.on("peer", "systemctl stop postfix")
     try:
-        listed, asked = bring("bob@club.example.net"), bring("bob@guild.example.net")
+        listed, asked = deliver("bob@club.example.net"), deliver("bob@guild.example.net")
         never_asked = lab.answer_to(f"{listed['Subject'][5:]}@guild.example.net")
         refused = lab.answer_to("stranger@club.example.net")
     finally:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The four runs that the scenario made before its tests: check, run, run again, check again.
+"""The four runs of the scenario before its tests: check, run, run again, check again.
 
-And what another run makes of what happened to the host since.
+Also later runs, after changes to the host.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ POSTFIX = str(lab.ROOT / "tests/lab/default/relaying.yml")
 @pytest.fixture(scope="module")
 def four() -> list[Run]:
     found = runs((lab.LOGS / f"{lab.SCENARIO}-ansible.log").read_text())
-    assert len(found) == 4, f"the log tells of {len(found)} runs of site.yml"
+    assert len(found) == 4, f"the log has {len(found)} runs of site.yml"
     return found
 
 
@@ -51,7 +51,7 @@ def test_the_runs_are_measured(four: list[Run]) -> None:
 
 
 def secrets_in(output: str) -> list[str]:
-    """The names of the secrets that an output shows."""
+    """Return the names of the secrets that occur in an output."""
     secrets = (lab.STATE / "secrets").iterdir()
     return [secret.name for secret in secrets if secret.read_text().strip() in output]
 
@@ -66,7 +66,7 @@ def test_after_a_renewal_the_key_is_the_same() -> None:
     fingerprint = "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -noout -serial"
     public_key = "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -noout -pubkey"
     before = lab.on("mx", fingerprint), lab.on("mx", public_key)
-    # It is due once it is for another name than the server's.
+    # A certificate for another name is due for renewal.
     lab.on("mx", "cd /etc/pillarbox/tls && cp rsa.pem ecdsa.pem")
 
     lab.on("mx", "systemctl start pillarbox-certificates.service")
@@ -92,7 +92,7 @@ def test_a_renewal_that_fails_is_told_to_the_postmaster_and_the_old_certificate_
 
 
 def test_a_configuration_that_its_daemon_never_loaded_is_loaded_by_the_next_run() -> None:
-    # As a run leaves it that ends between the change and the reload.
+    # As after a run that was interrupted between the change and the reload.
     lab.on(
         "mx", """echo '["/etc/postfix/main.cf"]' >/var/lib/pillarbox/config_tree/postfix.pending"""
     )

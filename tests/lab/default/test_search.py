@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a search finds, with a search index and without; docs/mailboxes.md explains it."""
+"""Search results with and without a search index; see docs/mailboxes.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOB = "Bob <bob@sample.test>"
 CAROL = "carol@example.org"
 FOLDER = "Search"
 MAILBOXES = str(Path(__file__).with_name("mailboxes.yml"))
-# The messages of the folder, by their numbers.
+# The messages in the folder, by number.
 BOAT, ORDER, LATER = 1, 2, 3
 
 
@@ -75,23 +75,23 @@ def test_any_part_of_a_text_is_found_and_nothing_else(criteria: str, messages: l
 
 
 def indexes() -> int:
-    """How many there are, of folders with mail."""
+    """Return the number of indexes of folders with mail."""
     return int(lab.on("mx", "find /var/vmail -name iamglass | wc -l"))
 
 
 def priorities(program: str) -> set[str] | None:
-    """How nice its processes are, if there are any."""
+    """Return the nice values of a program's processes, if there are any."""
     return set(lab.on("mx", f"ps -C {program} -o ni=", check=False).split()) or None
 
 
-def test_an_index_has_the_mail_of_before_and_is_removed_when_it_is_not_wanted() -> None:
+def test_an_index_contains_earlier_mail_and_is_removed_when_it_is_disabled() -> None:
     assert indexes() == 0
     assert found('BODY "trizitat"') == []
     try:
         assert lab.changed(lab.playbook(MAILBOXES, mail_full_text_search=True)) > 0
         assert lab.eventually("the indexes", lambda: indexes() or None)
         assert found('BODY "eautiful"') == [BOAT, ORDER]
-        # As only an index can: IMAP by itself tells letters with and without accents apart.
+        # Only an index can do that: IMAP itself distinguishes letters with and without accents.
         assert lab.eventually("words", lambda: found('BODY "trizitat"') == [BOAT] or None)
         assert BOAT in found('SUBJECT "a beautiful"')
 

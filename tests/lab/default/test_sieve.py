@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users keep scripts that file, answer and forward their mail, within limits."""
+"""Users' scripts file, answer and forward mail, within limits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SCANNER = "dave+scanner@example.org"
 
 @pytest.fixture(autouse=True)
 def programs_trust_the_ca(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A server lets who guesses passwords wait, and all who come from the same address.
+    # Dovecot delays logins from an address after failures.
     monkeypatch.setattr(Client, "read_timeout", 30)
     monkeypatch.setenv("SSL_CERT_FILE", str(lab.STATE / "tls" / "pebble-root.pem"))
 
 
 def managesieve(login: str) -> Client:
-    """A session with the server of scripts, by STARTTLS to the name in the certificate."""
+    """Open a ManageSieve session, with STARTTLS and the name in the certificate verified."""
     client = Client(lab.MX)
     assert client.connect(login, lab.password(login), starttls=True), client.errmsg
     return client
@@ -40,7 +40,7 @@ Use = Callable[[str], None]
 
 @pytest.fixture
 def use() -> Iterator[Use]:
-    """Put a script of Carol's in use; in the end she has none."""
+    """Activate a script for Carol; remove it at the end."""
     session = managesieve(CAROL)
 
     def put(script: str) -> None:
@@ -75,7 +75,7 @@ def test_a_script_that_is_wrong_is_refused_with_the_reason(use: Use) -> None:
 
 
 def test_mail_is_kept_when_a_script_fails(use: Use) -> None:
-    """A folder that cannot be is known only when a message comes."""
+    """An invalid folder name is detected only when a message arrives."""
     use('require ["fileinto"]; fileinto "No/Such/Folder";')
     mail = sent_by_bob()
     assert lab.received(CAROL, mail)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signatures hold whatever a message looks like, at a server that takes no 8 bits either."""
+"""Signatures verify for any message, also at a server without 8BITMIME."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.lab import lab
 
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
-# To Alice, Carol and bob@example.net, who is elsewhere.
+# Members: Alice, Carol and bob@example.net, who is on another server.
 TEAM = "team@example.org"
 VALID = [("e1", True), ("r1", True)]
 
@@ -26,7 +26,7 @@ LINE = "<p>" + "a word " * 430 + "</p>"
 MIXED = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=limit\n"
 PARTS = f"--limit\n{HTML}Content-Transfer-Encoding: 8bit\n\nGrüße\n{LINE}\n--limit--\n"
 
-# What is handed in: header fields, a body, and what Bob reads if that is not the same.
+# Submitted messages: header fields, body, and the body that Bob reads if it differs.
 MESSAGES: dict[str, tuple[str, bytes, bytes | None]] = {
     "a line of 3,000 characters": (HTML, LINE.encode(), None),
     "a line of 3,000 characters and no word about it": ("", LINE.encode(), None),
@@ -43,7 +43,7 @@ MESSAGES: dict[str, tuple[str, bytes, bytes | None]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def seven_bits() -> Iterator[None]:
-    """Postfix counts SMTPUTF8 for 8BITMIME."""
+    """Turn off 8BITMIME at peer, and SMTPUTF8, which Postfix takes to include it."""
     keywords = "smtpd_discard_ehlo_keywords"
     lab.on("peer", f"postconf -e {keywords}=8bitmime,smtputf8 && postfix reload")
     yield
@@ -51,7 +51,7 @@ def seven_bits() -> Iterator[None]:
 
 
 def submit(head: str, body: bytes) -> EmailMessage:
-    """Hand in a message as it is to the octet. Returns what to look for."""
+    """Submit a message byte for byte. Returns a message to search for."""
     mail = EmailMessage()
     mail["Subject"] = f"test {uuid.uuid4()}"
     text = f"Subject: {mail['Subject']}\n{head}\n".replace("\n", "\r\n").encode() + body
@@ -86,7 +86,7 @@ def test_what_a_user_hands_in_arrives_verified(
     arrived = lab.received_at_peer(submitted[name])
 
     assert lab.signatures(arrived) == VALID
-    # What every server must take: RFC 5321 sections 2.3.1 and 4.5.3.1.6.
+    # All servers must accept this: RFC 5321 sections 2.3.1 and 4.5.3.1.6.
     assert arrived.isascii() and b"\0" not in arrived
     assert max(map(len, arrived.split(b"\n"))) <= 998
     assert text_of(email.message_from_bytes(arrived)) == (read or body)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What testssl.sh, which knows far more attacks than we do, finds at each port."""
+"""testssl.sh finds no weakness at any port."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.lab.lab import ADDRESSES, IMAPS, MANAGESIEVE, MX, SMTP, SUBMISSION, S
 
 STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
 PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, MANAGESIEVE]
-# Protocols, ciphers and forward secrecy at each. Vulnerabilities take long, and are the same at all
-# ports of a daemon, so are the certificates at all.
+# Protocols, ciphers and forward secrecy at each port. Vulnerabilities are slow to test and the same
+# on all ports of a daemon; certificates are the same on all ports.
 CHECKS = dict.fromkeys(PORTS, "-p -s -f") | {SMTP: "-p -s -f -U -S", IMAPS: "-p -s -f -U"}
 FOUND = {"LOW", "MEDIUM", "HIGH", "CRITICAL", "FATAL"}
-# With the reasons in docs/tls.md.
+# Accepted findings; docs/tls.md has the reasons.
 ACCEPTED = {"cert_revocation"}
 CA = "/tmp/pebble-root.pem"
 
@@ -49,7 +49,7 @@ def test_nothing_is_found(findings: dict[int, list[dict[str, str]]], port: int) 
 
 @pytest.mark.parametrize("port", PORTS)
 def test_everything_was_looked_at(findings: dict[int, list[dict[str, str]]], port: int) -> None:
-    # Where it cannot connect, it warns of that and finds nothing.
+    # If it cannot connect, it prints a warning and finds nothing.
     found = {finding["id"].split(" ")[0]: finding["finding"] for finding in findings[port]}
     assert "offered" in found["TLS1_3"] and found["TLS1_1"] == "not offered", found
     checked = {"cipherlist_STRONG_FS", "FS"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is served is what is published, and a sender that checks finds out when it is not."""
+"""The served keys match the published ones, and validating senders detect when they do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIGESTS = {1: "sha256", 2: "sha512"}
 
 
 def client(port: int, *options: str) -> str:
-    """What openssl s_client, which knows nothing of ours, prints of a connection from outside."""
+    """Connect from outside with openssl s_client, and return its output."""
     starttls = "-starttls smtp -name client.example.org" if port in (SMTP, SUBMISSION) else ""
     return lab.on(
         "peer",
@@ -26,14 +26,14 @@ def client(port: int, *options: str) -> str:
 
 
 def published(port: int) -> set[tuple[int, str]]:
-    """The TLSA records of a port: matching type and digest."""
+    """Return the TLSA records of a port: matching type and digest."""
     records = [line.split(None, 3) for line in lab.dig(f"_{port}._tcp.{MX}", "TLSA")]
     assert all(record[:2] == ["3", "1"] for record in records), records
     return {(int(record[2]), record[3].replace(" ", "").lower()) for record in records}
 
 
 def digests(host: str, der: str, stdin: str = "") -> set[tuple[int, str]]:
-    """Both digests of the public key that a command prints in DER, as openssl computes them."""
+    """Return both digests, by openssl, of the public key that a command prints in DER."""
     return {
         (mtype, lab.on(host, f"{der} | openssl dgst -{digest} -r", stdin).split()[0])
         for mtype, digest in DIGESTS.items()
@@ -97,7 +97,7 @@ def test_a_wrong_tlsa_record_makes_the_sender_defer_and_the_right_one_deliver() 
 
 
 def publish(name: str, values: list[str]) -> None:
-    """Replace a TLSA RRset by hand, and let the other server forget what it knew."""
+    """Replace a TLSA RRset by hand, and clear the other server's cache."""
     key = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
     update = [f"server {lab.PRIMARY}", f"key hmac-sha256:record-set {key}"]
     update += [f"update delete {name} TLSA"]

@@ -1,19 +1,19 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which handshakes the TLS profiles take."""
+"""The handshakes that each TLS profile accepts."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.lab import lab
-from tests.lab.default.conftest import Have
+from tests.lab.default.conftest import Configure
 from tests.lab.lab import IMAPS, MANAGESIEVE, MX, POP3S, SMTP, SUBMISSION, SUBMISSIONS
 
 STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
 PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S, MANAGESIEVE]
-# The client's own level of security is 0, or it would not offer what is to be refused.
+# Security level 0 on the client, or it would not offer what the server must refuse.
 HANDSHAKES = {
     "TLS 1.1": "-tls1_1 -cipher ALL:@SECLEVEL=0",
     "RSA with SHA-1": "-tls1_2 -cipher ALL:@SECLEVEL=0 -sigalgs RSA+SHA1",
@@ -34,7 +34,7 @@ TAKEN = [*HANDSHAKES][9:12]
 
 
 def handshakes(ports: list[int], names: list[str]) -> dict[tuple[int, str], str]:
-    """What openssl s_client, which knows nothing of ours, prints of each at each port."""
+    """Return the output of openssl s_client for each handshake at each port."""
 
     def client(port: int, number: int, options: str) -> str:
         starttls = f"-starttls {STARTTLS[port]}" if port in STARTTLS else ""
@@ -56,14 +56,14 @@ def handshakes(ports: list[int], names: list[str]) -> dict[tuple[int, str], str]
 
 
 def is_done(output: str) -> bool:
-    """Whether a connection came about. A client that is not answered must not look refused."""
+    """Whether the handshake succeeded. A missing answer must not count as a refusal."""
     assert "New, " in output, output
     return "New, (NONE)" not in output
 
 
 @pytest.fixture(scope="module")
-def modern(have: Have) -> dict[tuple[int, str], str]:
-    have()
+def modern(configure: Configure) -> dict[tuple[int, str], str]:
+    configure()
     return handshakes(PORTS, [*HANDSHAKES])
 
 

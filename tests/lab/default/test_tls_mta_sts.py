@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail goes by the MTA-STS policies of other domains, and by DANE before them."""
+"""Outgoing mail follows MTA-STS policies of other domains; DANE takes precedence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lab.bogus import check_that_only_bogus_answers_keep_mail_waiting
 from tests.lab.exposure import exposed
 
 ALICE = "alice@example.org"
-# Its policy names another server than that with the TLSA records.
+# Its policy lists a different server from the one with TLSA records.
 BY_DANE = "bob@example.net"
 BY_POLICY = "bob@policy.example.net"
 NEITHER = "bob@relay.example.net"
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("compatible_with_policies")
 
 @contextmanager
 def the_certificate_of_the_policy() -> Iterator[None]:
-    """Have the peer show at port 25 a certificate by the lab's CA for relay.example.net."""
+    """Let peer use a certificate of the lab's CA for relay.example.net on port 25."""
     chain = "postconf smtpd_tls_chain_files=/etc/postfix/{}.pem && postfix reload"
     lab.on("peer", chain.format("relay"))
     try:
@@ -45,7 +45,7 @@ def test_a_domain_with_tlsa_records_goes_by_dane_whatever_its_policy_says() -> N
 
 
 def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_when_it_is() -> None:
-    # That of the peer itself, which only DANE vouches for.
+    # Peer's own certificate, which is verified only by DANE.
     mail = lab.message(ALICE, BY_POLICY)
     lab.submit(mail)
     assert "Server certificate not" in lab.deferral("mx", mail)
@@ -68,17 +68,17 @@ def test_a_domain_with_neither_goes_as_before() -> None:
 
 def test_while_the_daemon_is_down_mail_goes_by_dane_or_waits() -> None:
     by_dane, other = lab.message(ALICE, BY_DANE), lab.message(ALICE, NEITHER)
-    # To stop at once, as it would wait for Postfix to end its connections.
+    # Kill it, as it would wait for Postfix to close its connections.
     daemon = "postfix-mta-sts-resolver.service"
     lab.on("mx", f"systemctl kill --signal=KILL {daemon}; systemctl stop {daemon}")
     try:
         for mail in (by_dane, other):
             lab.submit(mail)
         lab.received_at_peer(by_dane)
-        told = lab.deferral("mx", other)
+        answer = lab.deferral("mx", other)
     finally:
         lab.on("mx", f"systemctl start {daemon}")
-    assert "dsn=4." in told, told
+    assert "dsn=4." in answer, answer
     lab.on("mx", "postqueue -f")
     lab.received_at_peer(other)
 

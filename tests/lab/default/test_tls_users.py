@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users send mail by certificates: beside their password, or instead of it."""
+"""Users send mail with client certificates, in addition to their password or instead of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.certificates import certificate, in_a_mail_program, send
-from tests.lab.default.conftest import Have
+from tests.lab.default.conftest import Configure
 from tests.lab.lab import MX, SUBMISSION, SUBMISSIONS
 
 ALICE, BOB, DAVE = "alice@example.org", "bob@example.net", "dave@example.org"
@@ -23,18 +23,18 @@ FRANK, LOBBY = "frank@example.org", "lobby@example.org"
 
 
 def refusal(mail: EmailMessage, pem: Path | None, login: str | None) -> str:
-    """What a mail program is told of a message that may not go."""
+    """Return the reply to a mail program whose message is refused."""
     with pytest.raises(smtplib.SMTPException) as refused:
         send(mail, pem, login)
     return str(refused.value)
 
 
 @pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory, have: Have) -> tuple[Path, str]:
-    """The administrator's directory, and what the runs showed that filled it."""
+def issued(tmp_path_factory: pytest.TempPathFactory, configure: Configure) -> tuple[Path, str]:
+    """Issue certificates; return the administrator's directory and the output of the runs."""
     directory = tmp_path_factory.mktemp("certificates")
-    have(mail_client_certificates="required")
-    # Those of an earlier run of these tests are void.
+    configure(mail_client_certificates="required")
+    # Start without certificates of an earlier run of these tests.
     lab.on("mx", "echo {} >/etc/pillarbox/clients/certificates.json")
     accounts = (ALICE, DAVE, FRANK, LOBBY)
     shown = "".join(certificate(directory, account).stdout for account in accounts)
@@ -70,20 +70,20 @@ def test_a_device_needs_the_certificate_of_its_account(issued: tuple[Path, str])
 
 @pytest.mark.usefixtures("certificate_required")
 def test_a_password_alone_is_not_even_asked_for(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), None, ALICE)
-    assert "421" in told and "No client certificate presented" in told, told
+    answer = refusal(lab.message(ALICE, DAVE), None, ALICE)
+    assert "421" in answer and "No client certificate presented" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
 def test_a_certificate_alone_is_not_enough(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), issued[0] / f"{ALICE}.pem", None)
-    assert "not logged in" in told, told
+    answer = refusal(lab.message(ALICE, DAVE), issued[0] / f"{ALICE}.pem", None)
+    assert "not logged in" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
-def test_a_certificate_of_somebody_else_is_refused(issued: tuple[Path, str]) -> None:
-    told = refusal(lab.message(ALICE, DAVE), issued[0] / f"{DAVE}.pem", ALICE)
-    assert "Your certificate is not one of alice@example.org" in told, told
+def test_a_certificate_of_another_account_is_refused(issued: tuple[Path, str]) -> None:
+    answer = refusal(lab.message(ALICE, DAVE), issued[0] / f"{DAVE}.pem", ALICE)
+    assert "Your certificate is not one of alice@example.org" in answer, answer
 
 
 @pytest.mark.usefixtures("certificate_required")
@@ -105,14 +105,16 @@ def test_a_certificate_that_was_revoked_is_refused_at_once(issued: tuple[Path, s
     with smtplib.SMTP_SSL(MX, SUBMISSIONS, "client", timeout=20, context=context) as connected:
         connected.login(DAVE, lab.password(DAVE))
         certificate(issued[0], DAVE, "absent")
-        told = connected.mail(DAVE), connected.rcpt(ALICE)
+        answer = connected.mail(DAVE), connected.rcpt(ALICE)
 
-    assert b"Your certificate was revoked" in told[1][1], told
+    assert b"Your certificate was revoked" in answer[1][1], answer
     assert "Your certificate was revoked" in refusal(lab.message(DAVE, ALICE), pem, DAVE)
 
 
 @pytest.mark.parametrize(("account", "mode"), [("nobody@example.org", "required"), (ALICE, "none")])
-def test_nothing_is_issued_that_nobody_could_use(tmp_path: Path, account: str, mode: str) -> None:
+def test_no_certificate_is_issued_that_could_not_be_used(
+    tmp_path: Path, account: str, mode: str
+) -> None:
     settings: dict[str, Any] = {
         "mail_client_certificates": mode,
         "client_certificate_account": account,
@@ -142,7 +144,7 @@ def test_mail_still_goes_by_password(sufficient: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("author", "account", "told"),
+    ("author", "account", "expected"),
     [
         (DAVE, ALICE, "not owned by user alice@example.org"),
         (FRANK, FRANK, "Your account sent spam on Monday."),
@@ -152,10 +154,10 @@ def test_mail_still_goes_by_password(sufficient: Path) -> None:
     ],
 )
 def test_a_certificate_opens_no_more_than_a_password(
-    sufficient: Path, author: str, account: str, told: str
+    sufficient: Path, author: str, account: str, expected: str
 ) -> None:
     answer = refusal(lab.message(author, BOB), sufficient / f"{account}.pem", None)
-    assert told in answer, answer
+    assert expected in answer, answer
 
 
 def test_a_certificate_of_another_ca_opens_nothing(sufficient: Path) -> None:
@@ -163,5 +165,5 @@ def test_a_certificate_of_another_ca_opens_nothing(sufficient: Path) -> None:
     command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj"
     output = ["-keyout", str(stranger), "-out", str(stranger)]
     subprocess.run([*command.split(), f"/CN={ALICE}", *output], check=True, capture_output=True)
-    told = refusal(lab.message(ALICE, BOB), stranger, None)
-    assert "not logged in" in told, told
+    answer = refusal(lab.message(ALICE, BOB), stranger, None)
+    assert "not logged in" in answer, answer

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With the TLS profile "strict" no mail comes or goes in clear text."""
+"""With the TLS profile "strict" no mail is received or sent in cleartext."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.lab.bogus import check_that_it_waits, check_that_only_bogus_answers_k
 from tests.lab.wire import wire
 
 ALICE, BOB = "alice@example.org", "bob@example.net"
-# At a server of the same host that has a certificate and no TLSA records.
+# At a server on the same host that has a certificate but no TLSA records.
 BOB_WITHOUT_DANE = "bob@relay.example.net"
 
 pytestmark = pytest.mark.usefixtures("strict_or_by_certificate")
 
 
-# Her smarthost has an address that DNSSEC finds bogus.
+# Her smarthost's address record is bogus.
 CAROL = "carol@example.org"
 
 
 @contextmanager
 def peer_without_tls() -> Iterator[None]:
-    """Have the other mail server offer no TLS for a while."""
+    """Let the other mail server offer no TLS during the test."""
     lab.on("peer", "postconf smtpd_tls_security_level=none && postfix reload")
     try:
         yield
@@ -67,7 +67,7 @@ def test_keeps_mail_for_a_server_without_tls_and_says_why() -> None:
     lab.received_at_peer(mail)
 
 
-def test_mail_waits_while_nobody_tells_of_dane() -> None:
+def test_mail_waits_while_the_dane_policy_service_is_down() -> None:
     mail = lab.message(ALICE, BOB)
     lab.on("mx", "systemctl stop pillarbox-dane.service")
     try:
@@ -90,6 +90,6 @@ def test_mail_waits_while_the_address_of_its_smarthost_is_bogus() -> None:
     check_that_it_waits(mail)
 
 
-def test_still_goes_by_the_operators_word_for_all_below_a_domain() -> None:
+def test_a_policy_for_all_subdomains_still_applies() -> None:
     level = "postmap -q www.peer.example.net regexp:/etc/postfix/tls_policies_below"
     assert lab.on("mx", level) == "none\n"

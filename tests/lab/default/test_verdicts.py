@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found out about mail is told to its reader, and the operator's word on senders counts."""
+"""Users can read the results of the checks, and the operator's rules for senders apply."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.lab.wire import wire
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
 PARTNER = "partner@example.net"
-# To Alice, Carol and bob@example.net, who is elsewhere.
+# Members: Alice, Carol and bob@example.net, who is on another server.
 TEAM = "team@example.org"
-# Another address of the peer, that the lab's settings permit here and at port 25.
+# Another address of peer, which the lab's settings permit here and at port 25.
 PERMITTED = "198.18.0.81"
 BANK = "dmarc=pass header.from=bank.example"
 
@@ -29,8 +29,8 @@ def headers(mail: bytes) -> Message:
     return BytesParser().parsebytes(mail)
 
 
-def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
-    """A message that looks like spam, though not so much that it would be refused."""
+def spam_like(sender: str, recipient: str = ALICE) -> EmailMessage:
+    """Return a message that looks like spam, but below the score for rejection."""
     mail = lab.message(sender, recipient)
     mail.replace_header("Subject", str(mail["Subject"]).upper())
     for name in ("To", "Date", "Message-ID"):
@@ -38,8 +38,8 @@ def ugly(sender: str, recipient: str = ALICE) -> EmailMessage:
     return mail
 
 
-def brought(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> str:
-    """What the mail host answers when the peer brings a message, from one of its addresses."""
+def deliver(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> str:
+    """Deliver a message from one of peer's addresses, and return the mail host's reply."""
     envelope = [f"MAIL FROM:<{mail['From']}>", f"RCPT TO:<{recipient}>", "DATA"]
     sends = [f"{line}\r\n" for line in ("EHLO peer.example.net", *envelope)]
     (replies,) = wire((*sends, mail.as_string().replace("\n", "\r\n") + "\r\n.\r\n"), client=client)
@@ -48,7 +48,7 @@ def brought(mail: EmailMessage, recipient: str, client: str = "198.18.0.20") -> 
 
 @pytest.fixture(scope="module")
 def forwarded() -> EmailMessage:
-    """A message with forged results to a list with somebody elsewhere in it."""
+    """Send a message with forged results to a list with a member on another server."""
     mail = lab.message(BOB, TEAM)
     for name in ("mx.example.org", "mx", "other.example.com"):
         mail["Authentication-Results"] = f"{name}; {BANK}"
@@ -57,7 +57,7 @@ def forwarded() -> EmailMessage:
     return mail
 
 
-def test_the_reader_is_told_what_was_found(forwarded: EmailMessage) -> None:
+def test_the_results_of_the_checks_are_in_the_header(forwarded: EmailMessage) -> None:
     (results,) = headers(lab.received(ALICE, forwarded)).get_all("Authentication-Results", [])
 
     assert results.startswith("mx.example.org;")
@@ -65,30 +65,30 @@ def test_the_reader_is_told_what_was_found(forwarded: EmailMessage) -> None:
         assert found in results, results
 
 
-def test_what_a_sender_says_was_found_is_removed(forwarded: EmailMessage) -> None:
+def test_results_forged_by_a_sender_are_removed(forwarded: EmailMessage) -> None:
     arrived = lab.received(ALICE, forwarded)
     assert b"bank.example" not in arrived and b"-99.00" not in arrived
 
 
-def test_what_a_user_says_was_found_is_removed_too() -> None:
+def test_results_forged_by_a_user_are_removed_too() -> None:
     mail = lab.message(ALICE, "carol@example.org")
     mail["Authentication-Results"] = f"mx.example.org; {BANK}"
     lab.submit(mail)
     assert b"bank.example" not in lab.received("carol@example.org", mail)
 
 
-def test_the_score_is_told(forwarded: EmailMessage) -> None:
+def test_the_score_is_in_the_header(forwarded: EmailMessage) -> None:
     (score,) = headers(lab.received(ALICE, forwarded)).get_all("X-Spamd-Result", [])
     assert score.startswith("default: False [-") and "DMARC_POLICY_ALLOW" in score, score
 
 
-def test_mail_that_goes_on_is_sealed_and_a_seal_is_checked(forwarded: EmailMessage) -> None:
+def test_forwarded_mail_is_sealed_and_seals_are_checked(forwarded: EmailMessage) -> None:
     sealed = lab.received_at_peer(forwarded)
     verdict, sets, why = dkim.arc_verify(sealed, dnsfunc=lab.txt_record)
     assert (verdict, len(sets)) == (dkim.CV_Pass, 1), why
     assert b"d=example.org" in headers(sealed)["ARC-Seal"].encode()
 
-    # It comes back, as by a server that forwards it and seals nothing.
+    # Return it, as a server does that forwards without sealing.
     lab.on("peer", f"sendmail -f {BOB} carol@example.org", sealed.decode())
 
     def back() -> bytes | None:
@@ -111,15 +111,15 @@ def test_mail_that_goes_on_is_sealed_and_a_seal_is_checked(forwarded: EmailMessa
 
 
 def test_a_permitted_sender_may_look_like_spam_and_another_may_not() -> None:
-    another, permitted, going_on = ugly(BOB), ugly(PARTNER), ugly(PARTNER)
+    another, permitted, forwarded_one = spam_like(BOB), spam_like(PARTNER), spam_like(PARTNER)
 
-    assert brought(another, ALICE).startswith("250 ")
-    assert brought(permitted, ALICE).startswith("250 ")
-    assert brought(going_on, TEAM).startswith("250 ")
+    assert deliver(another, ALICE).startswith("250 ")
+    assert deliver(permitted, ALICE).startswith("250 ")
+    assert deliver(forwarded_one, TEAM).startswith("250 ")
 
     assert b"X-Spam: Yes" in lab.received(ALICE, another, "Junk")
     lab.received(ALICE, permitted)
-    lab.received_at_peer(going_on)
+    lab.received_at_peer(forwarded_one)
 
 
 @pytest.fixture
@@ -129,18 +129,18 @@ def elsewhere() -> Iterator[None]:
     lab.on("peer", f"ip address del {PERMITTED}/24 dev eth0")
 
 
-def test_who_only_says_to_be_a_permitted_sender_is_not_believed() -> None:
+def test_a_forged_permitted_sender_is_not_permitted() -> None:
     scan = f"rspamc -h /run/rspamd/controller.sock --ip 198.18.0.90 --helo x --from {PARTNER}"
-    verdict = lab.on("mx", scan, ugly(PARTNER).as_string())
+    verdict = lab.on("mx", scan, spam_like(PARTNER).as_string())
     assert "Action: reject" in verdict and "DMARC_POLICY_REJECT" in verdict, verdict
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_permitted_network_may_look_like_spam_but_not_write_as_one_of_us() -> None:
-    honest, forged = ugly("someone@peer.example.net"), lab.message(ALICE, ALICE)
+def test_a_permitted_network_may_send_spam_but_not_as_one_of_our_users() -> None:
+    honest, forged = spam_like("someone@peer.example.net"), lab.message(ALICE, ALICE)
 
-    assert brought(honest, ALICE, PERMITTED).startswith("250 ")
-    assert brought(forged, ALICE, PERMITTED).startswith("250 ")
+    assert deliver(honest, ALICE, PERMITTED).startswith("250 ")
+    assert deliver(forged, ALICE, PERMITTED).startswith("250 ")
 
     lab.received(ALICE, honest)
     lab.received(ALICE, forged, "Junk")

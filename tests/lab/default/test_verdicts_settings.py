@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail with ClamAV, which has no signatures at first, and with other thresholds than by default."""
+"""Mail with ClamAV, which has no signatures at first, and with non-default thresholds."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PORT25 = str(Path(__file__).with_name("port25.yml"))
 ALICE = "alice@example.org"
 BOB = "bob@example.net"
 PARTNER = "partner@example.net"
-# The file that every scanner takes for a virus. In two parts, so that this file is none.
+# The EICAR test file. In two parts, so that scanners do not detect this file.
 EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-# The lab has no Internet to fetch signatures from; clamd reads any file of this form.
+# The lab cannot download signatures; clamd reads any file in this format.
 SIGNATURES = {
     "main.ndb": f"Eicar-Test:0:*:{EICAR.encode().hex()}\n",
     "daily.ndb": "Nothing:0:*:" + "00ff" * 20 + "\n",
@@ -37,12 +37,12 @@ def infected(sender: str, recipient: str) -> EmailMessage:
 
 
 def outcome(mail: EmailMessage) -> str:
-    """What became of a message that the other server brought."""
+    """Return the outcome of a message from the other server."""
     return lab.eventually("the outcome", lambda: lab.log_of("peer", mail, "status=") or None)[-1]
 
 
 def wait_for_clamd() -> None:
-    """It answers when it has read its signatures (clamd(8))."""
+    """Wait until clamd answers, which it does once it has read its signatures (clamd(8))."""
     ping = (
         "import socket; clamd = socket.socket(socket.AF_UNIX);"
         " clamd.connect('/run/clamav/clamd.ctl'); clamd.send(b'nPING\\n');"
@@ -55,7 +55,7 @@ def wait_for_clamd() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def without_signatures() -> Iterator[EmailMessage]:
-    """The first run with ClamAV, and a message that came then."""
+    """Run with ClamAV for the first time, and send a message meanwhile."""
     run = lab.playbook(PORT25, rspamd_antivirus=True, rspamd_reject_score=7, rspamd_junk_score=5)
     assert run.returncode == 0, run.stdout
     mail = lab.message(BOB, ALICE)

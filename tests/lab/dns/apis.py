@@ -112,7 +112,7 @@ zone-cache-refresh-interval=0
         yield PowerDns(port, (address, api_port), log, zones)
 
 
-# Amazon Route 53, as moto has it
+# Amazon Route 53, simulated by moto
 
 
 def route53(zone: str, writes: Callable[[], int]) -> Service:
@@ -154,7 +154,7 @@ def route53(zone: str, writes: Callable[[], int]) -> Service:
     return Service(zone, arguments, lines, put, writes)
 
 
-# OVH, as fake_ovh has it
+# OVH, simulated by fake_ovh
 
 
 def ovh(api: Ovh, zone: str) -> Service:
@@ -165,7 +165,7 @@ def ovh(api: Ovh, zone: str) -> Service:
             if record["subDomain"] == sub and record["fieldType"] in kinds:
                 del records[number]
         for value in values:
-            # As the manager makes them.
+            # As OVH's web interface creates them.
             kind = "SPF" if value.startswith("v=spf1") else rdtype
             kind = "DMARC" if value.startswith("v=DMARC1") else kind
             api.add(zone, sub, ttl, kind, f'"{value}"' if kind == "TXT" else value)
@@ -191,5 +191,5 @@ def ovh(api: Ovh, zone: str) -> Service:
 
 
 def normal(rdtype: str, text: str) -> str:
-    """Return the value of a TXT without what a zone file may have in it."""
+    """Return the value of a TXT without the quoting of zone files."""
     return text.replace('" "', "").replace("\\;", ";").strip('"') if rdtype == "TXT" else text

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure dns_records next to community.general.nsupdate, at a BIND on loopback. For bin/bench."""
+"""Compare dns_records with community.general.nsupdate, with BIND on loopback. For bin/bench."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.lab.lab import COLLECTIONS, ROOT
 DOMAINS = [
     f"d{number}.example.org" for number in range(int(os.environ.get("BENCH_DOMAINS", "1000")))
 ]
-COMPARED = 100  # records for nsupdate, which takes one a task
+COMPARED = 100  # records for nsupdate, which changes one per task
 OTHER = ROOT / ".cache" / "bench"
 ZONE = """\
 @ 3600 IN SOA ns1 hostmaster 1 3600 3600 86400 60
@@ -68,7 +68,7 @@ NSUPDATE = f"""\
 
 
 def fetch_nsupdate() -> None:
-    """Get the collection from the package that has all of Ansible's."""
+    """Download the collection from the package that bundles Ansible's collections."""
     if (OTHER / "ansible_collections").exists():
         return
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(OTHER)]
@@ -79,7 +79,7 @@ def fetch_nsupdate() -> None:
 
 
 def seconds(playbook: Path, variables: dict[str, Any]) -> tuple[float, str]:
-    """How long a run of the playbook took, and what it said."""
+    """Return the duration of a run of the playbook, and its output."""
     values = playbook.with_suffix(".json")
     values.write_text(json.dumps(variables))
     command = [sys.executable, "-m", "ansible", "playbook", str(playbook), "-e", f"@{values}"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A primary and a secondary BIND on loopback, each test with zones of its own."""
+"""A primary and a secondary BIND on loopback, with separate zones for each test."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ options {{
   dnssec-validation no;
   empty-zones-enable no;
   minimal-responses {minimal};
-  notify no;  // the secondary learns of a change only when a test says so
+  notify no;  // tests notify the secondary themselves
 }};
 """
 POOL = 40
@@ -76,7 +76,7 @@ POOL = 40
 
 @dataclass
 class Bind:
-    """The two servers. zone() and seconded_zone() give zones that no other test has."""
+    """The two servers. zone() and seconded_zone() return zones that no other test uses."""
 
     port: int
     secondary_port: int
@@ -93,11 +93,11 @@ class Bind:
         return next(self.seconded)
 
     def service(self) -> Service:
-        """A zone like those of other servers."""
+        """Return a zone with the same contents as those on other servers."""
         return rfc2136_service(next(self.plain), self.port, self.updates)
 
     def updates(self) -> int:
-        """How many updates have come to the primary."""
+        """Return the number of updates that the primary has received."""
         with urlopen(f"http://{LOOPBACK}:{self.statistics_port}/json/v1/server") as answer:
             return int(json.load(answer)["opcodes"]["UPDATE"])
 
@@ -109,7 +109,7 @@ class Bind:
         return self.provider(secondaries_port=self.secondary_port)
 
     def notify(self, zone: str) -> None:
-        """Tell the secondary that the zone has changed (RFC 1996)."""
+        """Notify the secondary that the zone has changed (RFC 1996)."""
         message = dns.message.make_query(zone, "SOA")
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags |= dns.flags.AA
@@ -117,7 +117,7 @@ class Bind:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """The primary takes connections and answers nothing."""
+        """Let the primary accept connections without answering."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -125,7 +125,7 @@ class Bind:
             self.process.send_signal(signal.SIGCONT)
 
     def dig(self, name: str, rdtype: str, *options: str, port: int = 0) -> list[str]:
-        """What another program reads: the answer's lines, sorted, white space as single blanks."""
+        """Return dig's answer: its lines, sorted, with white space normalised."""
         command = [
             "dig",
             f"@{LOOPBACK}",
@@ -141,12 +141,12 @@ class Bind:
         return sorted(" ".join(line.split()) for line in done.stdout.splitlines())
 
     def zone_lines(self, zone: str) -> list[str]:
-        """The whole zone but its SOA."""
+        """Return the whole zone except its SOA."""
         lines = self.dig(zone, "AXFR", "-y", f"hmac-sha256:{KEY_NAME}:{SECRET}")
         return [line for line in lines if " SOA " not in line and " TSIG " not in line]
 
     def nsupdate(self, zone: str, *commands: str) -> None:
-        """What another program writes."""
+        """Change the zone with nsupdate."""
         lines = [f"server {LOOPBACK} {self.port}", f"zone {zone}", *commands, "send\n"]
         command = ["nsupdate", "-v", "-y", f"hmac-sha256:{KEY_NAME}:{SECRET}"]
         subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
@@ -194,7 +194,7 @@ def bind(primary: Path, secondary: Path) -> Iterator[Bind]:
     try:
         for directory, own_port, minimal, own_zones in (
             (primary, port, "no", zones),
-            (secondary, secondary_port, "yes", copies),  # as Knot and NSD answer
+            (secondary, secondary_port, "yes", copies),  # like Knot and NSD
         ):
             options = OPTIONS.format(
                 key=KEY_NAME, secret=SECRET, directory=directory, port=own_port, minimal=minimal

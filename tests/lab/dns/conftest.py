@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every kind of name server and service, as Ansible's module and as others see it."""
+"""All kinds of name servers and services, accessed by Ansible's module and by other programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.lab.dns.services import Service
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """The module as Ansible runs it, from its arguments to its result."""
+    """Return a function that runs the module as Ansible does, from arguments to result."""
 
     def run_module(**arguments: Any) -> dict[str, Any]:
         with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -40,7 +40,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def records() -> Callable[..., list[Record]]:
-    """Records from (name, type, values, other suboptions) as AnsibleModule would hand them over."""
+    """Return a function that makes Records of (name, type, values, other suboptions)."""
     defaults = {"ttl": 3600, "state": "present", "reason": "", "level": None, "pending": False}
 
     def make(*items: tuple[Any, ...]) -> list[Record]:

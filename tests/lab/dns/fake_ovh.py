@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The zone part of OVH's HTTP API as far as octodns-ovh uses it, with its habits.
+"""The zone part of OVH's HTTP API, as far as octodns-ovh uses it.
 
-Records are single values with an id; an RRset changes by DELETE and POST, each done at once, and
-name servers see it all after a refresh. Texts that OVH knows the purpose of may have field types of
-their own. Every request but the one for the time is signed.
+Records are single values with an id; an RRset is changed by DELETE and POST, which take effect at
+once, and name servers serve the changes after a refresh. TXT records of known purposes may have
+their own field types. All requests except the one for the time are signed.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ TARGETS = {
 
 @dataclass
 class Ovh:
-    """What the API knows. *failing* writes are refused once *lasting* ones are done."""
+    """The state of the API. After *lasting* successful writes, *failing* ones are refused."""
 
-    url: str = ""  # of what clients sign
+    url: str = ""  # as clients sign it
     server: str = ""
     zones: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Ovh:
 def _handler(ovh: Ovh, context: ssl.SSLContext | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one segment for each answer, or the client waits for it to be acknowledged
+        wbufsize = -1  # one segment per answer, or the client waits for acknowledgements
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
@@ -107,7 +107,7 @@ def _handler(ovh: Ovh, context: ssl.SSLContext | None) -> type[BaseHTTPRequestHa
         do_POST = do_DELETE = do_GET
 
         def do_CONNECT(self) -> None:
-            """Be the proxy that leads to the API's own name, and behind it the API."""
+            """Act as the proxy to the API's own name, and as the API behind it."""
             assert context, "no certificate"
             self.send_response(200)
             self.end_headers()
@@ -142,9 +142,9 @@ def _handler(ovh: Ovh, context: ssl.SSLContext | None) -> type[BaseHTTPRequestHa
 
 @contextmanager
 def running(certificate: Path | None = None) -> Iterator[Ovh]:
-    """Yield the API, served on loopback.
+    """Serve the API on loopback, and yield it.
 
-    With a certificate and its key the server is also the HTTPS proxy to the API under its own name.
+    With a certificate and its key, the server is also the HTTPS proxy to the API's own name.
     """
     ovh = Ovh()
     context = None

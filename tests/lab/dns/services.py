@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DNS servers and services that are not BIND, each with zones for the tests.
+"""DNS servers and services other than BIND, each with zones for the tests.
 
-A zone is a set of lines (name, TTL, type, value), read and written past the module.
+A zone is a set of lines (name, TTL, type, value), read and written without the module.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEY_NAME = "record-set."
 SECRET = "c2VjcmV0IG9mIHRoZSByZWNvcmQgc2V0IGtleQ=="
 Line = tuple[str, int, str, str]
 
-# What is in each zone before the mail server comes.
+# The contents of each zone before the mail server is added.
 SEED: list[tuple[str, int, str, list[str]]] = [
     ("", 3600, "NS", ["ns1.example.net.", "ns2.example.net."]),
     ("", 3600, "A", ["192.0.2.1"]),
@@ -47,13 +47,13 @@ SEED: list[tuple[str, int, str, list[str]]] = [
 
 @dataclass
 class Service:
-    """One zone somewhere: how the module gets at it, and how others do."""
+    """One zone: how to access it with the module, and with other programs."""
 
     zone: str
     arguments: dict[str, Any]
     lines: Callable[[], set[Line]]
     put: Callable[[str, int, str, list[str]], None]  # sets an RRset
-    writes: Callable[[], int]  # how many requests to change something the server has counted
+    writes: Callable[[], int]  # number of write requests that the server has counted
 
 
 def free_port() -> int:
@@ -64,7 +64,7 @@ def free_port() -> int:
 
 
 def program(name: str) -> str:
-    """The path of a daemon; bin/test installs them all."""
+    """Return the path of a daemon; bin/test installs all of them."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     assert path, f"{name} is not installed"
     return path
@@ -72,7 +72,7 @@ def program(name: str) -> str:
 
 @contextmanager
 def process(command: list[str], log: Path, port: int, address: str = LOOPBACK) -> Iterator[None]:
-    """Run *command*, wait until it takes connections to *port*, and end it afterwards."""
+    """Run *command*, wait until it accepts connections on *port*, and stop it afterwards."""
     with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream) as child:
         try:
             deadline = time.monotonic() + 10
@@ -105,7 +105,7 @@ def value_text(rdata: Any) -> str:
 
 
 def zone_text(zone: str) -> str:
-    """Return the zone before the mail server comes, as a zone file."""
+    """Return the zone before the mail server is added, as a zone file."""
     soa = "@ 3600 IN SOA ns1.example.net. hostmaster.example.org. 1 3600 3600 86400 60"
     lines = [
         f"{sub or '@'} {ttl} IN {rdtype} " + (f'"{value}"' if rdtype == "TXT" else value)
@@ -205,8 +205,8 @@ zone:
         yield Knot(port, iter(zones), configuration)
 
 
-def bring(provider, records):
-    """What the module does; whether it changed something."""
+def publish(provider, records):
+    """Do what the module does; return whether it made changes."""
     plans = provider.plan(records)
     provider.apply(plans)
     return any(plan.changed for plan in plans)

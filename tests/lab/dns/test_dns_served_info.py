@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records a secondary serves already, found by the resolver and asked of it alone."""
+"""Which records the secondary serves, when the resolver finds no other server."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from ansible_collections.pillarbox.mail.plugins.modules import dns_served_info
 from tests.lab.dns.bind import Bind
 from tests.lab.dns.services import LOOPBACK
 
-# The names that are served, and why each of the others is not.
-See = Callable[..., tuple[list[str], dict[str, str]]]
+# The served names, and for the others the reason.
+ServedInfo = Callable[..., tuple[list[str], dict[str, str]]]
 OLD, NEW = "v=DKIM1; k=rsa; p=T0xE", "v=DKIM1; k=rsa; p=TkVX"
 
 
 @pytest.fixture
-def see(bind: Bind, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> See:
-    """The module; the primary answers as the resolver, the secondary is the zone's only server."""
+def served_info(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> ServedInfo:
+    """Run the module with the primary as resolver and the secondary as the zone's only server."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port, resolver.lifetime = [LOOPBACK], bind.port, 2
     real = served.unserved
@@ -35,14 +37,14 @@ def see(bind: Bind, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
     monkeypatch.setattr(dns_served_info, "unserved", unserved)
 
-    def see(*items: tuple[str, list[str]]) -> tuple[list[str], dict[str, str]]:
+    def served_info(*items: tuple[str, list[str]]) -> tuple[list[str], dict[str, str]]:
         records = [{"name": name, "type": "TXT", "values": values} for name, values in items]
         with patch_module_args({"records": records}), pytest.raises(SystemExit):
             dns_served_info.main()
         result = json.loads(capsys.readouterr().out)
         return result["served"], {item["name"]: item["reason"] for item in result["unserved"]}
 
-    return see
+    return served_info
 
 
 def publish(bind: Bind, zone: str, *texts: str) -> list[str]:
@@ -52,36 +54,40 @@ def publish(bind: Bind, zone: str, *texts: str) -> list[str]:
     return names
 
 
-def test_a_record_is_served_when_the_secondary_has_it_too(bind: Bind, see: See) -> None:
+def test_a_record_is_served_when_the_secondary_has_it_too(
+    bind: Bind, served_info: ServedInfo
+) -> None:
     zone = bind.seconded_zone()
     r1, r2 = publish(bind, zone, OLD)
 
-    served, reasons = see((r1, [OLD]))
+    served, reasons = served_info((r1, [OLD]))
     assert served == []
     assert reasons[r1].startswith(f"ns2.{zone} ({LOOPBACK}) port {bind.secondary_port} does not")
 
     bind.notify(zone)
     for _attempt in range(50):
-        if see((r1, [OLD]))[0]:
+        if served_info((r1, [OLD]))[0]:
             break
-    served, reasons = see((r1, [OLD]), (r2, [NEW]))
+    served, reasons = served_info((r1, [OLD]), (r2, [NEW]))
     assert served == [r1]
     assert "does not serve r2._domainkey" in reasons[r2]
-    assert see((r1, [NEW]))[0] == []
+    assert served_info((r1, [NEW]))[0] == []
 
 
-def test_a_zone_that_cannot_be_found_and_a_server_that_is_silent_are_told(
-    bind: Bind, see: See, monkeypatch: pytest.MonkeyPatch
+def test_a_zone_that_cannot_be_found_and_a_server_that_does_not_answer_are_reported(
+    bind: Bind, served_info: ServedInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zone = bind.seconded_zone()
     name = f"r1._domainkey.{zone}"
     monkeypatch.setattr(bind, "secondary_port", 1)
-    served, reasons = see((name, [OLD]), ("r1._domainkey.example.com", [OLD]))
+    served, reasons = served_info((name, [OLD]), ("r1._domainkey.example.com", [OLD]))
     assert served == []
     assert "cannot be reached by TCP" in reasons[name]
     assert reasons["r1._domainkey.example.com"].startswith("The zone of example.com cannot be")
 
 
-def test_without_records_nothing_is_asked(see: See, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_records_nothing_is_asked(
+    served_info: ServedInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dns_served_info, "HAS_DNSPYTHON", False)
-    assert see() == ([], {})
+    assert served_info() == ([], {})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same tests against every kind of server and service."""
+"""The same tests with all kinds of servers and services."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAA = ['0 issue "ca.example.org; validationmethods=dns-01"', '0 issuewild ";"']
 
 
 def wanted(zone):
-    """What a mail server wants, as (name, type, values)."""
+    """The records of a mail server, as (name, type, values)."""
     return [
         (zone, "MX", [f"10 mx.{zone}."]),
         (zone, "TXT", ["v=spf1 mx -all"]),
@@ -40,7 +40,7 @@ def items(records, **more):
     return [{"name": n, "type": t, "values": v, **more} for n, t, v in records]
 
 
-# The TTL of an RRset that others share stays theirs.
+# A shared RRset keeps the TTL of the others.
 SHARED = {("TXT", "v=spf1 mx -all"): 300, **{("CAA", value): 600 for value in CAA}}
 
 
@@ -53,7 +53,7 @@ def lines_of(records, ttl=3600):
 
 
 def replaced(zone):
-    """What was ours, or at a name that can only be ours, before."""
+    """The lines that were ours before, or are at names that only we use."""
     return {
         (f"{zone}.", 300, "TXT", "v=spf1 include:_spf.example.net -all"),
         (f"_dmarc.{zone}.", 900, "TXT", "v=DMARC1; p=none"),
@@ -138,11 +138,11 @@ def test_absent_removes_only_what_is_ours(run, service):
     assert not run(**service.arguments, records=items(records, state="absent"))["changed"]
 
 
-def test_absent_values_leave_what_somebody_else_has_put_there_since(run, service):
+def test_absent_values_leave_what_others_have_published_since(run, service):
     zone = service.zone
     records = [r for r in wanted(zone) if r[1] == "MX" or "_d" in r[0]]
     run(**service.arguments, records=items(records))
-    # The domain moves: somebody else publishes for it now.
+    # The domain moves: another server publishes its records now.
     service.put("", 3600, "MX", ["5 mx.example.net."])
     service.put("_dmarc", 3600, "TXT", ["v=DMARC1; p=quarantine"])
     before = service.lines()
@@ -191,7 +191,7 @@ def test_the_ns_records_of_the_zone_are_refused(run, service):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"tsig_secret": "d3Jvbmc="}, r"another secret for TSIG key record-set\. \(BADSIG\)"),
+        ({"tsig_secret": "d3Jvbmc="}, r"different secret for TSIG key record-set\. \(BADSIG\)"),
         ({"tsig_name": "nobody."}, r"no TSIG key nobody\. for hmac-sha256 \(BADKEY\).*tsig_name"),
         ({"tsig_algorithm": "hmac-sha512"}, r"hmac-sha512 \(BADKEY\).*tsig_algorithm"),
     ],
@@ -207,7 +207,7 @@ def test_a_tsig_key_that_does_not_fit_is_named_with_the_remedy(
     assert service.lines() == before
 
 
-def test_many_changes_of_what_is_there_need_no_permission(run, service):
+def test_many_changes_of_existing_records_need_no_permission(run, service):
     records = items(wanted(service.zone))
     run(**service.arguments, records=records)
     again = run(**service.arguments, records=[{**record, "ttl": 1800} for record in records])

@@ -17,7 +17,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._providers.rfc2136 
     Rfc2136,
 )
 
-from tests.lab.dns.services import bring
+from tests.lab.dns.services import publish
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_the_zone_of_a_name_is_found(bind, records, server, name, rdtype, value)
     assert zones == {to_name(f"{name}{zone}"): to_name(zone)}
 
 
-def test_a_zone_that_is_none_is_refused(bind, records):
+def test_a_name_that_is_not_a_zone_is_refused(bind, records):
     zone = bind.zone()
     wanted = records((zone, "MX", ["10 mx."]))
-    with pytest.raises(DnsError, match="lies in none of the zones given or found"):
+    with pytest.raises(DnsError, match="is in none of the zones given or found"):
         bind.provider(zones=[to_name("example.net")]).plan(wanted)
-    with pytest.raises(DnsError, match=f"mx.{zone} is not the top of a zone"):
+    with pytest.raises(DnsError, match=f"mx.{zone} is not a zone of"):
         bind.provider(zones=[to_name(f"mx.{zone}")]).plan(records((f"mx.{zone}", "MX", ["10 mx."])))
 
 
@@ -52,13 +52,13 @@ def test_an_update_at_a_secondary_is_refused_as_not_authoritative(bind, records)
     provider = bind.provider()
     provider.primary = replace(provider.primary, port=bind.secondary_port)
     with pytest.raises(DnsError, match=f"update of zone {zone} with (NOTAUTH|REFUSED)"):
-        bring(provider, records((zone, "MX", ["10 mx."])))
+        publish(provider, records((zone, "MX", ["10 mx."])))
 
 
 @pytest.mark.parametrize("name", ["no host", "ns1..example.org", "x" * 64])
 def test_a_server_whose_name_leads_nowhere_is_named(records, name):
     provider = Rfc2136(Server(name, name))
-    with pytest.raises(DnsError, match=rf"server {name} cannot be resolved here .*its address"):
+    with pytest.raises(DnsError, match=rf"cannot resolve the name of server {name} .*its address"):
         provider.plan(records(("example.org", "MX", ["10 mx."])))
 
 
@@ -81,7 +81,7 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
     provider = bind.provider()
     provider.primary = replace(provider.primary, timeout=0.3)
     plans = provider.plan([record for some in wanted for record in some])
-    message = f"update of zone ({'|'.join(zones)}) unanswered .*run again to finish"
+    message = f"did not answer the update of zone ({'|'.join(zones)}) .*run again to finish"
     with bind.stopped(), pytest.raises(DnsError, match=message):
         provider.apply(plans)
     differences = []
@@ -90,9 +90,9 @@ def test_a_primary_that_falls_silent_leaves_each_zone_old_or_new_and_a_new_run_f
         mx = f"{zone}. 3600 IN MX 10 mx.example.org."
         differences.append({spf, spf.replace("-all", "mx -all"), mx})
     for zone, old, difference in zip(zones, before, differences, strict=True):
-        # In one look, as the server may only now take up what it was sent.
+        # In a single query, as the server may process the updates only now.
         assert set(old) ^ set(bind.zone_lines(zone)) in (set(), difference)
-    bring(bind.provider(), [record for some in wanted for record in some])
+    publish(bind.provider(), [record for some in wanted for record in some])
     for zone, old, difference in zip(zones, before, differences, strict=True):
         assert set(old) ^ set(bind.zone_lines(zone)) == difference
 
@@ -102,10 +102,10 @@ def test_a_zone_that_is_refused_leaves_the_others_old_or_new(bind, records):
     static = ("static.example.net", "MX", ["10 mx.example.org."])
     ours = [(zone, "MX", ["10 mx.example.org."]), (zone, "TXT", ["v=spf1 mx -all"])]
     with pytest.raises(DnsError, match="update of zone static.example.net with REFUSED"):
-        bring(bind.provider(), records(static, *ours))
+        publish(bind.provider(), records(static, *ours))
     (plan,) = bind.provider().plan(records(*ours))
     assert len(plan.changes) in (0, 2)
-    bring(bind.provider(), records(*ours))
+    publish(bind.provider(), records(*ours))
     assert not bind.provider().plan(records(*ours))[0].changes
 
 
@@ -138,7 +138,7 @@ def test_does_not_wait_for_the_primary_itself(bind, records):
     zone = bind.zone()
     provider = bind.provider(secondaries_port=bind.port)
     plans = provider.plan(records((zone, "MX", ["10 mx.example.org."])))
-    provider.wait(plans, 0)  # nothing was applied, and nobody but the primary has to serve it
+    provider.wait(plans, 0)  # nothing was applied, and only the primary serves the zone
 
 
 @pytest.mark.parametrize("target", ["nowhere.ZONE", "alias.ZONE", "_dmarc.ZONE"])
@@ -147,7 +147,7 @@ def test_a_host_without_an_address_is_refused_before_anything_is_sent(bind, reco
     provider = bind.provider()
     target = target.replace("ZONE", zone)
     for rdtype, value in (("MX", f"10 {target}."), ("SRV", f"0 1 993 {target}.")):
-        with pytest.raises(DnsError, match=f"has no address of {target}, the host that {zone} "):
+        with pytest.raises(DnsError, match=f"has no address for {target}, the target of {zone} "):
             provider.plan(records((zone, rdtype, [value])))
     assert provider.updates_sent == 0
     provider.published = [to_name(target)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of the mail host that stop, and mail that waits for them."""
+"""Stop parts of the mail host, and retry mail that waited for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE = "valkey-server"
 
 @contextmanager
 def stopped(unit: str) -> Iterator[None]:
-    """One of the daemons is not there, as when somebody has stopped it."""
+    """Stop a daemon during the test."""
     if unit == "rspamd":
         lab.stop_filter()
     else:
@@ -31,7 +31,7 @@ def stopped(unit: str) -> Iterator[None]:
 
 @contextmanager
 def no_answers_from_outside() -> Iterator[None]:
-    """The mail host's resolver runs, and reaches no name server."""
+    """Let the mail host's resolver run, but reach no name server."""
     dropped = "oifname != lo meta l4proto { tcp, udp } th dport 53 drop"
     chain = f"chain output {{ type filter hook output priority 0; {dropped}; }}"
     lab.on("mx", f"nft 'table inet outage {{ {chain}; }}' && unbound-control flush_zone .")
@@ -44,9 +44,9 @@ def no_answers_from_outside() -> Iterator[None]:
 
 @contextmanager
 def full_disk(directory: str, size: str, unit: str, shared: str = "") -> Iterator[None]:
-    """A small disk in the place of a directory, with a copy of it, that is full at first.
+    """Replace a directory by a copy on a small disk, which is full at first.
 
-    What others have sockets in is named in *shared*, and stays as it is.
+    The subdirectory *shared*, with other daemons' sockets, stays in place.
     """
     binds = "; ".join(f"mount --bind {directory}/{name} /mnt/{name}" for name in shared.split())
     lab.on(
@@ -71,7 +71,7 @@ def needing_a_hand() -> set[str]:
 
 
 def look_at_the_queues() -> None:
-    """What waits is tried again now and not in minutes, as an operator may have it."""
+    """Flush the queues, as an operator may, instead of waiting for minutes."""
     lab.on("peer", "postqueue -f")
-    # Mail of the host itself, too.
+    # The queue of the mail host as well.
     lab.on("mx", "postqueue -f; postkick public pickup W", check=False)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""200 mails arrive and 50 leave while one part of the server after the other stops and starts.
+"""200 mails arrive and 50 leave while each part of the server in turn is stopped and started.
 
-The tests read what the first one has done.
+All tests evaluate the same outages.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tests.lab import lab
 from tests.lab.faults.parts import ALICE, BOB, DATABASE, look_at_the_queues, stopped
 
 PARTS = ("rspamd", DATABASE, "dovecot", "unbound")
-# While each is stopped.
+# While each part is stopped.
 INCOMING, OUTGOING = 50, 13
 RUN = uuid.uuid4().hex
 
-# One each tenth of a second.
+# One every tenth of a second.
 SEND = """for number in $(seq {first} {last}); do
     printf 'From: {sender}\\nTo: {recipient}\\nSubject: {run} %d\\n\\nHello.\\n' $number |
         sendmail -f {sender} {recipient}
@@ -37,7 +37,7 @@ done"""
 
 
 class Outage(NamedTuple):
-    """What one stop of a part did to the mail of the time."""
+    """The effect of one outage of a part on the mail sent meanwhile."""
 
     part: str
     arriving: int
@@ -54,7 +54,7 @@ def in_queue(host: str) -> int:
 
 
 def submit_as_a_mail_program_does(number: int) -> int:
-    """Send a message of alice's, again until it is taken; how often it was not."""
+    """Send a message as Alice, with retries until it is accepted; return the number of refusals."""
     mail = lab.message(ALICE, BOB)
     mail.replace_header("Subject", f"{RUN} {number}")
     refusals = 0
@@ -63,14 +63,14 @@ def submit_as_a_mail_program_does(number: int) -> int:
             lab.submit(mail)
         except (smtplib.SMTPException, OSError):
             refusals += 1
-            assert refusals < 60, f"message {number} of alice's was never taken"
+            assert refusals < 60, f"message {number} of Alice was never accepted"
             time.sleep(0.5)
         else:
             return refusals
 
 
 def outage(number: int, part: str) -> Outage:
-    """Stop a part after a second of mail both ways; start it when the last mail is on its way."""
+    """Stop a part after a second of mail in both directions; start it after the last mail."""
     first = number * INCOMING
     ours = range(number * OUTGOING, min((number + 1) * OUTGOING, 50))
     send = SEND.format(first=first, last=first + INCOMING - 1, sender=BOB, recipient=ALICE, run=RUN)
@@ -101,7 +101,7 @@ def outages() -> list[Outage]:
 
 
 def in_mailbox() -> Iterator[tuple[str, Message]]:
-    """The folder and the headers of each mail of this run that alice has."""
+    """Yield the folder and the headers of each mail of this run in Alice's mailbox."""
     with lab.imap(ALICE) as session:
         for line in session.list()[1]:
             assert isinstance(line, bytes)
@@ -117,7 +117,7 @@ def in_mailbox() -> Iterator[tuple[str, Message]]:
 
 
 def at_peer() -> Iterator[Message]:
-    """The headers of each mail of this run that bob has."""
+    """Yield the headers of each mail of this run in Bob's mailbox."""
     heads = "cd /home/bob/Maildir && grep -rl %s new cur | xargs -n 1 sed '/^$/q'"
     for head in lab.on("peer", heads % RUN).split("\n\n"):
         if head.strip():
@@ -157,7 +157,7 @@ def test_the_outages_are_measured(outages: list[Outage]) -> None:
     )
     (lab.LOGS / f"{lab.SCENARIO}-measured.log").write_text(figures)
     by_part = {it.part: it for it in outages}
-    # Or else the part was not missed, and nothing of this was tested.
+    # Otherwise the outage had no effect, and nothing was tested.
     assert by_part["rspamd"].waiting_at_peer > 20
     assert by_part["dovecot"].waiting_at_mx > 20
     assert by_part["unbound"].waiting_at_peer > 20

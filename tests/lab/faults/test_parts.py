@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of mail while a part of the server fails, and who is told.
+"""What happens to mail while a part of the server fails, and who is notified.
 
-docs/when-things-fail.md promises what is tested here.
+These tests prove docs/when-things-fail.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUEUE = "/var/spool/postfix"
 
 
 def arrived(mail: EmailMessage) -> bytes:
-    """The message in alice's INBOX, with the queues looked at now and not in minutes."""
+    """Return the message in Alice's INBOX, with the queues flushed meanwhile."""
 
     def attempt() -> bytes | None:
         look_at_the_queues()
@@ -42,7 +42,7 @@ def arrived(mail: EmailMessage) -> bytes:
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_daemon_that_dies_starts_again_and_root_is_told(daemon: str) -> None:
+def test_a_daemon_that_dies_is_restarted_and_root_is_notified(daemon: str) -> None:
     former = f"doveadm expunge -u {ALICE} mailbox INBOX subject '{daemon} failed'"
     lab.on("mx", f"{former}; systemctl kill --signal=KILL {daemon}")
 
@@ -82,7 +82,7 @@ def test_without_dovecot_mail_is_taken_and_waits_and_no_login_is_called_wrong() 
     with stopped("dovecot"):
         lab.send_from_peer(mail)
         assert "private/dovecot-lmtp" in lab.deferral("mx", mail)
-        # Not 535, for which programs ask their users for another password.
+        # Not 535, at which programs ask their users for another password.
         with pytest.raises(smtplib.SMTPServerDisconnected):
             lab.submit(lab.message(ALICE, BOB))
 
@@ -92,7 +92,7 @@ def test_without_dovecot_mail_is_taken_and_waits_and_no_login_is_called_wrong() 
 
 
 def test_without_postsrsd_only_forwarded_mail_waits() -> None:
-    # The list has bob himself on it.
+    # Bob is a member of the list himself.
     mail = lab.message(BOB, "team@example.org")
     with stopped("postsrsd"):
         lab.send_from_peer(mail)
@@ -138,7 +138,7 @@ def test_without_the_resolver_mail_waits_on_both_sides() -> None:
 
 
 def test_without_answers_from_the_dns_honest_mail_is_not_taken_for_junk() -> None:
-    # A bounce, by whose sender nobody can tell; with a header that newsletters have, and spam.
+    # A bounce, whose sender cannot be authenticated, with a header of newsletters and spam.
     mail = lab.message(BOB, ALICE)
     mail.replace_header("To", "undisclosed-recipients:;")
     with no_answers_from_outside():
@@ -179,7 +179,7 @@ def test_mail_that_came_while_the_clock_was_ahead_is_sent_when_it_is_right_again
         lab.send_from_peer(mail)
         queue_id = lab.deferral("mx", mail).partition(":")[0]
         lab.on("mx", f"touch -d +1hour $(find {QUEUE}/deferred -name {queue_id})")
-    # Postfix itself would look at it in an hour.
+    # Postfix itself would retry it in an hour.
     assert lab.find(ALICE, mail) is None
 
     # The trigger is systemd's, and a container has no clock of its own to set.

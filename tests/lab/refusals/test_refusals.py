@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong ends in one message with the remedy, and the host stays as it was.
+"""Each mistake ends in one message with the remedy, and leaves the host unchanged.
 
-The tests go on from one another: a bare host, a first run that stops at each outer party in turn, a
-finished host, and a broken template on it.
+The tests build on each other: a bare host, a first run that fails at each external service in turn,
+a finished host, and a broken template on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOT_THE_KEY = "bm90IHRoZSBrZXkgdGhhdCBpcyBrbm93biB0aGVyZQ=="
 
 
 def refusal(collections: Path = lab.COLLECTIONS, **settings: object) -> str:
-    """The one message with which site.yml fails."""
+    """Return the only message with which site.yml fails."""
     run = lab.site(collections=collections, **settings)
     assert run.returncode != 0, run.stdout
     messages = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
@@ -38,14 +38,14 @@ def refusal(collections: Path = lab.COLLECTIONS, **settings: object) -> str:
 
 
 def listening() -> set[str]:
-    """The TCP ports that the mail host serves to others."""
+    """Return the TCP ports on which the mail host accepts connections from outside."""
     return set(re.findall(r"(?:0\.0\.0\.0|\*|\[::\]):(\d+) ", lab.on("mx", "ss -Hltn")))
 
 
-def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() -> None:
+def test_all_wrong_settings_are_reported_together_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
-    told = refusal(
+    message = refusal(
         mail_hostname="mx",
         mail_users={
             "alice@example.org": {"pasword": "secret"},
@@ -59,57 +59,57 @@ def test_all_wrong_settings_are_told_at_once_and_before_anything_is_touched() ->
         "mail_hostname",
         "did you mean password?",
         "elsewhere.example",
-        "must begin with its scheme",
+        "must start with its scheme",
         "tsig_secret",
     ):
-        assert part in told, told
-    assert "not base64!" not in told
+        assert part in message, message
+    assert "not base64!" not in message
     assert lab.on("mx", LIST) == before
 
 
-def test_a_host_name_without_an_address_is_told_before_anything_is_touched() -> None:
+def test_a_host_name_without_an_address_is_reported_before_anything_is_changed() -> None:
     before = lab.on("mx", LIST)
 
-    told = refusal(mail_hostname="imap.example.org")
+    message = refusal(mail_hostname="imap.example.org")
 
-    assert "198.18.0.53 has no address of imap.example.org" in told, told
-    assert "mail_host_addresses" in told, told
+    assert "198.18.0.53 has no address for imap.example.org" in message, message
+    assert "mail_host_addresses" in message, message
     assert lab.on("mx", LIST) == before
 
 
-def test_an_unsupported_release_is_refused_before_anything_is_touched() -> None:
+def test_an_unsupported_release_is_refused_before_anything_is_changed() -> None:
     lab.on("mx", "cp -a /usr/lib/os-release /tmp/ && cp -a /etc/debian_version /tmp/")
     eleven = "sed -Ei 's/1[0-9]/11/; s/bookworm|trixie/bullseye/' /usr/lib/os-release"
     lab.on("mx", f"{eleven}; echo 11.9 >/etc/debian_version")
     before = lab.on("mx", LIST)
     try:
-        told = refusal()
+        message = refusal()
     finally:
         after = lab.on("mx", LIST)
         lab.on("mx", "cp -a /tmp/os-release /usr/lib/; cp -a /tmp/debian_version /etc/")
-    assert "Debian GNU/Linux 11" in told and "not supported" in told, told
+    assert "Debian GNU/Linux 11" in message and "not supported" in message, message
     assert after == before
 
 
 def test_a_name_server_that_does_not_answer_stops_the_first_run() -> None:
-    told = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
+    message = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
 
-    assert "198.18.0.99" in told, told
+    assert "198.18.0.99" in message, message
     assert listening() == {"22"}
 
 
 def test_a_name_server_that_refuses_the_key_stops_the_first_run() -> None:
-    told = refusal(mail_dns={**RIGHT_DNS, "tsig_secret": NOT_THE_KEY})
+    message = refusal(mail_dns={**RIGHT_DNS, "tsig_secret": NOT_THE_KEY})
 
-    assert "198.18.0.53" in told and "tsig_secret" in told, told
+    assert "198.18.0.53" in message and "tsig_secret" in message, message
     assert lab.dig("_dmarc.example.org", "TXT") == []
     assert listening() == {"22"}
 
 
 def test_an_order_that_fails_stops_the_first_run_and_announces_nothing() -> None:
-    told = refusal(acme_sh_tsig={"name": "acme", "secret": NOT_THE_KEY})
+    message = refusal(acme_sh_tsig={"name": "acme", "secret": NOT_THE_KEY})
 
-    assert "acme.example.net" in told and "mx.example.org" in told, told
+    assert "acme.example.net" in message and "mx.example.org" in message, message
     assert lab.dig("example.org", "MX") == []
     assert listening() == {"22"}
 
@@ -151,24 +151,24 @@ def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on(
     lab.received("alice@example.org", mail)
 
 
-def test_the_right_templates_have_nothing_to_mend_afterwards() -> None:
+def test_with_the_right_templates_nothing_needs_repair() -> None:
     assert lab.changed(lab.site()) == 0
 
 
-def test_what_only_a_running_postfix_finds_wrong_fails_every_run_until_it_is_mended() -> None:
+def test_an_error_that_only_a_running_postfix_detects_fails_every_run_until_it_is_fixed() -> None:
     wrong = {"smtpd_recipient_restrictions": "permit_what_is_not"}
 
     first, second = refusal(postfix_settings=wrong), refusal(postfix_settings=wrong)
 
-    for told in (first, second):
-        assert "does not take mail for postmaster@example.org: 451" in told, told
+    for message in (first, second):
+        assert "does not take mail for postmaster@example.org: 451" in message, message
     assert lab.site().returncode == 0
 
 
 def configuration() -> list[str]:
-    """All files below /etc of the mail host with their attributes.
+    """Return all files below /etc of the mail host with their attributes.
 
-    Each run notes there what the name servers serve, which is no configuration.
+    Except a record of the served DNS records, which each run writes there.
     """
     notes = tuple(f"/etc/pillarbox/tls{name} " for name in ("", "/.lock", "/ring.json"))
     lines = lab.on("mx", LIST).splitlines()
@@ -176,7 +176,7 @@ def configuration() -> list[str]:
 
 
 def with_changed_file(directory: Path, name: str, old: str, new: str) -> Path:
-    """A copy of the collection in which one file says something else."""
+    """Return a copy of the collection with one changed file."""
     copy = directory / "ansible_collections/pillarbox/mail"
     for part in ("galaxy.yml", "meta", "playbooks", "plugins", "roles"):
         source = lab.ROOT / part

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On mx: python3 killed.py STEP ARGUMENT…: the program pillarbox, which a power cut ends at a step.
 
-A step is what changes the ring's directory or has the daemons load it.
+A step is an operation that changes the ring's directory or makes the daemons reload it.
 """
 
 import os

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates are renewed and keys rolled while a sender that validates DANE looks on.
+"""Certificates are renewed and keys rolled over while a sender that validates DANE monitors them.
 
-The tests are one story in their order. From the first to the one that reads the notes, peer sends a
-mail every other second and compares each second what is served with what its resolver knows.
+The tests build on each other. From the first to the one that evaluates the log, peer sends a mail
+every other second, and compares the served keys with its resolver's answers every second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMES = f"_25._tcp.{MX}"
 
 @pytest.fixture(scope="module", autouse=True)
 def watch() -> Iterator[None]:
-    """Peer's watch, which writes /var/log/watch."""
+    """Run the monitor on peer, which writes /var/log/watch."""
     start = "cat >/tmp/watch.sh; systemd-run --quiet --unit=watch --collect bash /tmp/watch.sh"
     lab.on("peer", start, (HERE / "watch.sh").read_text())
     yield
@@ -44,19 +44,19 @@ def program(arguments: str, check: bool = True, **config: object) -> str:
 
 
 def digest(key: str) -> str:
-    """The SHA-256 of a key in the ring, as openssl computes it."""
+    """Return the SHA-256 of a key in the ring, computed by openssl."""
     public = f"openssl pkey -in {RING}/{key}.key -pubout -outform DER"
     return lab.on("mx", f"{public} | openssl dgst -sha256 -r").split()[0]
 
 
 def published() -> set[str]:
-    """The SHA-256 of the keys in the TLSA records of port 25."""
+    """Return the SHA-256 of the keys in the TLSA records of port 25."""
     records = [line.split(None, 3) for line in lab.dig(NAMES, "TLSA")]
     return {record[3].replace(" ", "").lower() for record in records if record[2] == "1"}
 
 
 def served_by(port: int, signature: str) -> str:
-    """The SHA-256 of the key that a port serves to a client with one kind of signature, or ""."""
+    """Return the SHA-256 of the key that a port serves for a signature algorithm, or ""."""
     starttls = "-starttls smtp" if port == 25 else ""
     command = (
         f"openssl s_client -connect {MX}:{port} {starttls} -tls1_2 -sigalgs {signature}+SHA256"
@@ -89,7 +89,7 @@ def roll(*arguments: str, **settings: Any) -> tuple[int, str]:
 
 @pytest.fixture
 def ca(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
-    """Another CA like the lab's, with certificates that live so many days, and an account there."""
+    """Start another CA, whose certificates are valid for this number of days, with an account."""
     days: int = request.param
     port = 20000 + days
     config = json.loads(lab.on("internet", "cat /etc/pebble/pebble.json"))["pebble"]
@@ -107,7 +107,7 @@ def ca(request: pytest.FixtureRequest) -> Iterator[tuple[int, str]]:
         json.dumps({"pebble": config}),
     )
     url = f"https://acme.example.net:{port}/dir"
-    # acme.sh tells accounts apart by the server's name, not by its port.
+    # acme.sh distinguishes accounts by the server's name, not by its port.
     lab.on("mx", f"acme.sh --config-home /root/acme-{days} --register-account --server {url}")
     yield days, url
     lab.on("mx", f"rm -r /root/acme-{days}")
@@ -129,7 +129,7 @@ def test_certificates_of_any_life_are_renewed_and_their_ca_is_asked_when(
     lines = lab.on("mx", dates).splitlines()
     begin, end = (datetime.fromisoformat(line.partition("=")[2]) for line in lines)
     assert round((end - begin) / timedelta(days=1)) == days
-    # Pebble suggests two days in the middle of which a third of the life is left.
+    # Pebble suggests a window of two days around the last third of the lifetime.
     memory = json.loads(lab.on("mx", f"cat {RING}/ring.json"))
     renew = datetime.fromisoformat(memory["advice"]["ecdsa"]["renew"])
     assert abs(renew - (begin + (end - begin) * 2 / 3)) <= timedelta(days=1)
@@ -245,7 +245,7 @@ def test_the_former_keys_are_gone_when_no_connection_can_use_them() -> None:
 
 
 def test_killed_at_any_step_a_renewal_leaves_a_working_pair() -> None:
-    # Of the host's own issue, which takes no order at the CA; all that can break comes after that.
+    # Self-signed, so without an order at the CA; everything that can break comes after that.
     lab.on("mx", "cat >/tmp/killed.py", (HERE / "killed.py").read_text())
     settings = json.loads(lab.on("mx", "cat /etc/pillarbox/parts/acme_sh.json"))
     settings |= {"source": "self_signed", "issuer": "self_signed"}
@@ -300,7 +300,7 @@ def test_a_record_changed_by_hand_stops_the_renewal_until_site_yml_mends_it() ->
     record = f"update delete {NAMES} TLSA 3 1 1 {digest('rsa-current')}"
     commands = f"server {lab.PRIMARY}\nkey hmac-sha256:record-set {secret}\n{record}\nsend\n"
     lab.on("internet", "nsupdate", commands)
-    # The name server signs before it answers with it.
+    # The name server signs a record before it serves it.
     lab.eventually("the change", lambda: digest("rsa-current") not in published() or None)
     answer = program("renew --force", check=False)
     assert f"serves TLSA records at {NAMES} without the key {digest('rsa-current')}" in answer
@@ -311,13 +311,13 @@ def test_a_record_changed_by_hand_stops_the_renewal_until_site_yml_mends_it() ->
 
 def test_another_name_has_new_certificates_issued_by_another_challenge() -> None:
     more: dict[str, Any] = {"mail_tls_names": ["imap.example.org"], "acme_sh_challenge": "dns-01"}
-    # The configuration, its timer, and the certificates.
+    # Changed: the configuration, its timer, and the certificates.
     assert changed(lab.site(**more)) == 3
     names = f"openssl x509 -in {RING}/ecdsa.pem -noout -ext subjectAltName"
     assert "DNS:imap.example.org" in lab.on("mx", names)
     assert changed(lab.site(**more)) == 0
 
-    # By HTTP, from an ACME server that the system would not trust.
+    # With http-01, from an ACME server that the system does not trust.
     ca = "/usr/local/share/ca-certificates/lab-ca.crt"
     lab.on("mx", f"cp {ca} {RING}/../ca.pem && rm {ca} && update-ca-certificates --fresh")
     bundle: dict[str, Any] = {
@@ -325,7 +325,7 @@ def test_another_name_has_new_certificates_issued_by_another_challenge() -> None
         "acme_sh_ca_bundle": "/etc/pillarbox/ca.pem",
     }
     try:
-        # The configuration, its timer and the CAA record, perhaps a package; no certificate is due.
+        # Changed: the configuration, its timer and the CAA record, perhaps a package.
         assert changed(lab.site(**bundle)) >= 3
         assert "validationmethods=http-01" in str(lab.dig(MX, "CAA"))
         before = serials()
@@ -362,7 +362,7 @@ def test_provided_certificates_and_algorithms_wait_for_the_caches_too() -> None:
     }
     run = lab.site(**own)
     assert changed(run) > 3 and "may be served from" in run.stdout, run.stdout
-    # RSA is no longer served, and still published; the key that was provided is published before.
+    # RSA is no longer served but still published; the provided key is published before its use.
     assert both < published()
     wait_for_caches()
     # As the timer does it.
@@ -373,7 +373,7 @@ def test_provided_certificates_and_algorithms_wait_for_the_caches_too() -> None:
     assert changed(lab.site(**own)) == 2
     assert published() == {mine}
 
-    # RSA is added, so it waits; all else is done, and the timer does the rest.
+    # RSA is new, so it waits, and the timer finishes later; all else is done.
     predicted = changed(lab.site("--check"))
     back = lab.site()
     assert changed(back) == predicted and "may be served from" in back.stdout, back.stdout

@@ -1,7 +1,7 @@
 #!/bin/bash
-# On peer, every second: is the key that port 25 serves for each algorithm in the TLSA records that this host's
-# validating resolver gives, from its cache or not? Every fifth second the same of the other ports, and every
-# other second a mail to alice.
+# Runs on peer. Every second, checks that the key that port 25 serves for each algorithm is in the TLSA records that
+# this host's validating resolver returns, cached or not. Checks the other ports every fifth second, and sends a mail
+# to alice every other second.
 
 mx=mx.example.org
 declare -A sigalgs=([ecdsa]=ECDSA+SHA256 [rsa]=RSA-PSS+SHA256)

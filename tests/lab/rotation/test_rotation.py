@@ -1,11 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A message that was signed before a step of a rotation goes on to verify after it.
+"""Messages signed before a step of a rotation still verify after it.
 
-Time passes by moving the dates in the ledger back, which is what the passing of days looks like to
-a run: the host's clock, the software and the periods are the real ones. The tests build on each
-other, as the steps do.
+The tests simulate time by moving the dates in the ledger back, which a run cannot distinguish from
+real days; clock, software and periods are the real ones. The tests build on each other.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ FIRST, SECOND, THIRD = ({"r1", "e1"}, {"r2", "e2"}, {"r3", "e3"})
 
 @dataclass
 class Mailbag:
-    """What alice has sent to bob: each message as it arrived, with its selectors."""
+    """Messages from Alice to Bob, as they arrived, with their selectors."""
 
     arrived: list[tuple[set[str], bytes]] = field(default_factory=list)
 
     def send(self, *, signed_with: set[str]) -> None:
-        """Send one; the peer verifies it at its arrival, and dkimpy by the DNS of this moment."""
+        """Send one; peer verifies it on arrival, and dkimpy with the current DNS."""
         mail = lab.message(ALICE, BOB)
         lab.submit(mail)
         message = lab.received_at_peer(mail)
@@ -55,14 +54,14 @@ class Mailbag:
         self.verifies(signed_with)
 
     def verifies(self, *those_signed_with: set[str]) -> None:
-        """All messages that were signed with these selectors verify now, as often as wanted."""
+        """Check that all messages signed with these selectors verify now."""
         for selectors, message in self.arrived:
             if selectors in those_signed_with:
                 valid = {(name, True) for name in selectors}
                 assert set(lab.signatures(message)) == valid, selectors
 
     def fails(self, selectors: set[str]) -> None:
-        """No message that was signed with these selectors verifies any more."""
+        """Check that no message signed with these selectors verifies any more."""
         messages = [message for signed, message in self.arrived if signed == selectors]
         assert messages
         for message in messages:
@@ -75,7 +74,7 @@ def mail() -> Mailbag:
 
 
 def ledger() -> dict[str, dict[str, Any]]:
-    """The keys of the domain as the host remembers them."""
+    """Return the keys of the domain in the host's ledger."""
     keys: dict[str, dict[str, Any]] = json.loads(lab.on("mx", f"cat {LEDGER}"))["example.org"]
     return keys
 
@@ -96,13 +95,13 @@ def days_pass(days: int) -> None:
 
 
 def record(selector: str, server: str = lab.PRIMARY) -> str:
-    """A key's record with its strings joined, "" when there is none."""
+    """Return a key's record with its strings joined, or "" if there is none."""
     return "".join(re.findall(r'"([^"]*)"', "".join(lab.dig(f"{selector}._domainkey.example.org",
                                                             "TXT", server))))  # fmt: skip
 
 
 def changed_tasks(run: subprocess.CompletedProcess[str]) -> list[str]:
-    """The names of the tasks that a run changed something by, or in a check would."""
+    """Return the names of the tasks that changed something, or would in check mode."""
     assert run.returncode == 0, run.stdout
     task, found = "", []
     for line in run.stdout.splitlines():
@@ -114,7 +113,7 @@ def changed_tasks(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def site_as_predicted(playbook: str = "pillarbox.mail.site", **settings: Any) -> str:
-    """Have a playbook checked, then run; it changes what the check said. Returns its output."""
+    """Run a playbook in check mode, then for real, with the same changes. Returns its output."""
     check = lab.playbook(playbook, "--check", **settings)
     run = lab.playbook(playbook, **settings)
     assert changed_tasks(run) == changed_tasks(check)
@@ -215,7 +214,7 @@ def test_keys_are_replaced_by_age_and_with_a_zone_file_not_before_it_was_copied(
 
 
 def copy_to_the_zone(file: Path, *selectors: str) -> None:
-    """Do what a user does who has no other way than a web form."""
+    """Copy records from a zone file by hand, as with a provider's web form."""
     lines = [line.partition(" ;")[0].split(None, 3) for line in file.read_text().splitlines()]
     wanted = {f"{selector}._domainkey" for selector in selectors}
     adds = [

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host without mailboxes hands mail on, and only its own networks may send by it.
+"""A host without mailboxes relays mail, and only its own networks may send through it.
 
-Peer is the inside server by its IPv4 address, and somebody else by its IPv6 address, as
-lab/router.yml says.
+Peer is the inside server by its IPv4 address, and an outside one by its IPv6 address, as in
+lab/router.yml.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from tests.lab import lab
 from tests.lab.runs import runs
 
-# By which address of the host mail is brought decides by which of peer's it comes.
+# The address family of the host's address decides which address peer uses.
 FROM_INSIDE, FROM_OUTSIDE = "198.18.0.10", "2001:2:0:10::10"
 BOB = "bob@example.net"
 CLERK = "bob@example.org"
@@ -28,15 +28,15 @@ GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 @pytest.fixture(scope="module", autouse=True)
 def inside_server() -> Iterator[None]:
-    """Peer has the mailboxes of example.org, and nothing else tells it so."""
+    """Let peer host the mailboxes of example.org."""
     domains = "$(postconf -xh mydestination)"
     lab.on("peer", f'postconf -e "mydestination={domains}, example.org"; postfix reload')
     yield
     lab.on("peer", "postconf -e 'mydestination = $mydomain, $myhostname, localhost'")
 
 
-def bring(mail: EmailMessage, to: str, sender: str | None = None) -> str:
-    """Bring a message to the router, and return its last answer but the one to QUIT."""
+def deliver(mail: EmailMessage, to: str, sender: str | None = None) -> str:
+    """Send a message to the router, and return its last reply before that to QUIT."""
     author = mail["From"] if sender is None else sender
     swaks = f"swaks --server {to} --from '{author}' --to {mail['To']} --data -"
     dialogue = lab.on("peer", f"{swaks} --helo peer.example.net", mail.as_string(), check=False)
@@ -53,7 +53,7 @@ def test_the_runs_before_were_as_predicted_and_the_second_changed_nothing() -> N
 def test_mail_from_outside_is_handed_on_filtered_with_its_sender() -> None:
     mail = lab.message(BOB, CLERK)
 
-    assert bring(mail, FROM_OUTSIDE).startswith("250")
+    assert deliver(mail, FROM_OUTSIDE).startswith("250")
 
     arrived = lab.received_at_peer(mail)
     assert f"Return-Path: <{BOB}>".encode() in arrived
@@ -62,14 +62,14 @@ def test_mail_from_outside_is_handed_on_filtered_with_its_sender() -> None:
 
 
 def test_spam_for_the_inside_is_refused() -> None:
-    assert bring(lab.message(BOB, CLERK, GTUBE), FROM_OUTSIDE).startswith("554 5.7.1")
+    assert deliver(lab.message(BOB, CLERK, GTUBE), FROM_OUTSIDE).startswith("554 5.7.1")
 
 
 @pytest.mark.parametrize("stranger", ["stranger@example.org", "stranger@club.example.net"])
-def test_who_is_unknown_inside_is_refused(stranger: str) -> None:
+def test_a_recipient_unknown_inside_is_refused(stranger: str) -> None:
     def refused() -> str | None:
-        # 450 as long as the inside server has not answered.
-        answer = bring(lab.message(BOB, stranger), FROM_OUTSIDE)
+        # 450 until the inside server has answered.
+        answer = deliver(lab.message(BOB, stranger), FROM_OUTSIDE)
         return answer if answer.startswith("550 5.1.1") else None
 
     lab.eventually("the refusal", refused)
@@ -78,7 +78,7 @@ def test_who_is_unknown_inside_is_refused(stranger: str) -> None:
 def test_mail_from_inside_leaves_signed_over_a_dane_verified_connection() -> None:
     mail = lab.message(CLERK, BOB)
 
-    assert bring(mail, FROM_INSIDE).startswith("250")
+    assert deliver(mail, FROM_INSIDE).startswith("250")
 
     arrived = lab.received_at_peer(mail)
     assert lab.signatures(arrived) == [("e1", True), ("r1", True)]
@@ -98,7 +98,7 @@ def test_an_ipv6_network_may_send_too() -> None:
 
 @pytest.mark.parametrize("sender", [BOB, CLERK, "<>"])
 def test_nobody_else_may_send_by_it(sender: str) -> None:
-    answer = bring(lab.message(CLERK, BOB), FROM_OUTSIDE, sender)
+    answer = deliver(lab.message(CLERK, BOB), FROM_OUTSIDE, sender)
     assert answer.startswith("554 5.7.1") and "Relay access denied" in answer
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure deliveries and IMAP appends against a server set up by hand. bin/bench runs this.
+"""Compare deliveries and IMAP appends with a manual setup. bin/bench runs this.
 
-Both are on the lab's mx: lab/baseline/switch puts one in the other's place. Times on a busy machine
-are noisy, so the two take turns, and the processor time of their units is counted too.
+Both are on the lab's mx: lab/baseline/switch replaces one by the other. Times on a busy machine are
+noisy, so the two take turns, and the processor time of their units is measured too.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ SIDES = ("collection", "baseline")
 READER, EMPTY, FULL = "alice@example.org", "empty@example.org", "full@example.org"
 MANY = [f"u{number}@example.org" for number in range(200)]
 UNITS = "rspamd '*-server.service' 'postfix*.service' dovecot unbound systemd-journald"
-# What has no default, or belongs to the lab and costs no delivery anything.
+# Settings without a default, and those of the lab that do not affect deliveries.
 OF_THE_LAB = ("mail_hostname", "mail_dns", "acme_sh_")
 
 
 class Took(NamedTuple):
-    """What it took to deliver or store 1,000 messages."""
+    """The cost of delivering or storing 1,000 messages."""
 
     seconds: float
     processor: dict[str, float]
 
 
 def accounts(users: dict[str, Any]) -> dict[str, Any]:
-    """Those users, and the mailboxes that are measured."""
+    """Return these users, and the accounts that are measured."""
     return {**users, **{address: {"state": "no_login"} for address in (EMPTY, FULL, *MANY)}}
 
 
 def settings(extras: bool) -> dict[str, Any]:
-    """What to set beyond the lab's inventory: only accounts, or all else to its default too."""
+    """Return additional settings: only accounts, or also the defaults of all others."""
     inventory = yaml.safe_load((lab.ROOT / "lab/group_vars/mail_servers.yml").read_text())
     users = inventory["mail_users"]
     if extras:
@@ -80,12 +80,12 @@ def copy_baseline() -> None:
 
 def switch(side: str) -> None:
     lab.on("mx", f"sh /srv/baseline/switch {'on' if side == 'baseline' else 'off'}")
-    # A client that is new waits six seconds for the greeting, and no more for a day.
+    # A new client waits six seconds for the greeting, and then not again for a day.
     flood(MANY[0], 1)
 
 
 def processor() -> dict[str, float]:
-    """The seconds that each daemon has used since it started."""
+    """Return the processor seconds that each daemon has used since its start."""
     shown = lab.on("mx", f"systemctl show --property=Id,CPUUsageNSec {UNITS}")
     units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in shown.split("\n\n")]
     return {
@@ -104,7 +104,7 @@ def measure(action: Callable[[], object]) -> Took:
 
 
 def drain() -> None:
-    """Wait until all is delivered; a message that was put off is a fault."""
+    """Wait until all messages are delivered; a deferred message is an error."""
     lab.on(
         "mx",
         "cd /var/spool/postfix && for _ in $(seq 3000); do"
@@ -115,7 +115,7 @@ def drain() -> None:
 
 
 def flood(address: str, messages: int = MESSAGES) -> None:
-    """So many messages to one mailbox."""
+    """Send this number of messages to one mailbox."""
     lab.on(
         "peer",
         f"smtp-source -s {min(SESSIONS, messages)} -m {messages} -l {SIZE} -f bob@example.net"
@@ -126,7 +126,7 @@ def flood(address: str, messages: int = MESSAGES) -> None:
 
 
 def flood_many() -> None:
-    """As many messages to 200 mailboxes, each by a connection of its own."""
+    """Send as many messages to 200 mailboxes, each over its own connection."""
     lab.on(
         "peer",
         f"xargs -P {SESSIONS} -I ADDRESS smtp-source -m {MESSAGES // len(MANY)} -l {SIZE}"
@@ -142,7 +142,7 @@ def empty(address: str) -> None:
 
 
 def fill(address: str, messages: int) -> None:
-    """Put messages that nobody has seen into a mailbox until it has so many."""
+    """Add unseen messages to a mailbox until it has this number."""
     found = lab.on("mx", f"doveadm mailbox status -u {address} messages INBOX")
     missing = messages - int(found.rpartition("=")[2])
     if missing <= 0:
@@ -172,7 +172,7 @@ for number in range(int(sys.argv[1])):
 
 @contextlib.contextmanager
 def reader(address: str) -> Iterator[None]:
-    """A mail program that waits by IDLE (RFC 2177) and fetches the headers of what comes."""
+    """Run a mail program that waits in IDLE (RFC 2177) and fetches the headers of new messages."""
     session = lab.imap(address)
     seen = int(session.select("INBOX")[1][0] or 0)
 
@@ -293,11 +293,11 @@ def main() -> None:
         "to a reader": measure_read,
         "IMAP append": measure_append,
     }
-    print("throughput, of 1,000 messages of 5 kB by 10 sessions, against lab/baseline")
+    print("throughput of 1,000 messages of 5 kB in 10 sessions, compared with lab/baseline")
     rounds(measures, ROUNDS)
     rounds({"to 50,000 messages": lambda: measure_full(50_000)}, 1)
     site(extras=True)
-    rounds({"with all extras, to an empty mailbox": measure_empty}, ROUNDS)
+    rounds({"with all optional features, to an empty mailbox": measure_empty}, ROUNDS)
 
 
 if __name__ == "__main__":

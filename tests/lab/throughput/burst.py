@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send bursts of 10,000 messages and show that each arrives once and none waits.
+"""Send bursts of 10,000 messages, and show that each arrives once and none is deferred.
 
-bin/bench runs this: into one mailbox, into 200 of which some fill up, and into one that does. What
-was taken must be in its mailbox once, what was refused must not be there, and nothing may be put
-off or bounced. With BURST_BUSY set, something else keeps the processors busy meanwhile.
+bin/bench runs this: into one mailbox, into 200 of which some fill up, and into one that does.
+Accepted messages must be in their mailbox once, refused ones must not be there, and none may be
+deferred or bounced. With BURST_BUSY set, other processes keep the processors busy meanwhile.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ PROGRAM = lab.ROOT / "tests/lab/throughput/burst_program.py"
 ONE, FILLING = "one@example.org", "filling@example.org"
 MANY = [f"u{number}@example.org" for number in range(180)]
 SMALL = [f"small{number}@example.org" for number in range(20)]
-# Of the mailbox that fills up: room for a fourth of the burst.
+# The quota of the mailbox that fills up: room for a fourth of the burst.
 ROOM = f"{MESSAGES * SIZE // 4 // 1024}K"
 TAKEN, FULL = "250", "552 5.2.2"
-# For a burst to be delivered on a busy machine, in seconds.
-PATIENCE = 3600
+# For the delivery of a burst on a busy machine, in seconds.
+TIMEOUT = 3600
 SUBJECT = re.compile(rb"^Subject: (\S+) (\d+)\r$", re.MULTILINE)
 
 
 class Burst(NamedTuple):
-    """What became of the messages of a burst."""
+    """The outcome of the messages of a burst."""
 
     taken: int
     full: int
@@ -49,7 +49,7 @@ class Burst(NamedTuple):
 
 
 def accounts() -> dict[str, Any]:
-    """The lab's, and those that get the bursts."""
+    """Return the lab's accounts, and those for the bursts."""
     inventory = yaml.safe_load((lab.ROOT / "lab/group_vars/mail_servers.yml").read_text())
     plain = {address: {"state": "no_login"} for address in (ONE, *MANY)}
     small = {address: {"state": "no_login", "quota": "50K"} for address in SMALL}
@@ -63,8 +63,8 @@ def accounts() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def busy_processors() -> Iterator[None]:
-    """A loop for each processor, which the daemons must share it with."""
-    command = ["openssl", "speed", "-seconds", str(PATIENCE), "sha256"]
+    """Run a busy loop on each processor."""
+    command = ["openssl", "speed", "-seconds", str(TIMEOUT), "sha256"]
     loops = [
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(os.cpu_count() or 1)
@@ -78,7 +78,7 @@ def busy_processors() -> Iterator[None]:
 
 
 def in_mailbox(address: str, word: str) -> Counter[int]:
-    """How often each message of a burst is in a mailbox, in whichever folder."""
+    """Count how often each message of a burst is in a mailbox, in any folder."""
     found: Counter[int] = Counter()
     with lab.imap(f"{address}*admin", lab.password("admin@example.org")) as session:
         for folder in ("INBOX", "Junk"):
@@ -93,7 +93,7 @@ def in_mailbox(address: str, word: str) -> Counter[int]:
 
 
 def in_queue() -> tuple[int, int]:
-    """How many messages are in the queue, and how many of them were put off."""
+    """Return the number of messages in the queue, and how many of them are deferred."""
     counts = "cd /var/spool/postfix && find maildrop incoming active -type f | wc -l; "
     counts += "find /var/spool/postfix/deferred -type f | wc -l"
     fresh, deferred = map(int, lab.on("mx", counts).split())
@@ -110,7 +110,7 @@ def burst(recipients: list[str]) -> Burst:
         "peer",
         f"python3 /run/burst.py {lab.ADDRESSES[lab.MX]} {MESSAGES} {SESSIONS} {SIZE} {word}",
         "\n".join(recipients),
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     sent, faults, waited = time.monotonic(), [], 0
 
@@ -120,7 +120,7 @@ def burst(recipients: list[str]) -> Burst:
         waited = max(waited, deferred)
         return None if queued > deferred else True
 
-    lab.eventually("an empty queue", delivered, PATIENCE)
+    lab.eventually("an empty queue", delivered, TIMEOUT)
     end = time.monotonic()
     if waited:
         faults.append(f"{waited} were put off: {lab.on('mx', 'postqueue -p | head -n 20')}")
@@ -159,7 +159,7 @@ def main() -> None:
         "into 200 mailboxes, 20 of them small": MANY + SMALL,
         "into one that fills up": [FILLING],
     }
-    print(f"bursts of {MESSAGES} messages of {SIZE} bytes by {SESSIONS} sessions")
+    print(f"bursts of {MESSAGES} messages of {SIZE} bytes in {SESSIONS} sessions")
     failed = False
     for what, recipients in bursts.items():
         with busy_processors() if BUSY else contextlib.nullcontext():
@@ -168,7 +168,7 @@ def main() -> None:
             f", {os.cpu_count()} of it on purpose" if BUSY else ""
         )
         print(
-            f"{what}: {it.taken} taken, {it.full} refused as the mailbox was full; sent in"
+            f"{what}: {it.taken} accepted, {it.full} refused for full mailboxes; sent in"
             f" {it.seconds_to_send:.0f} s, delivered in {it.seconds:.0f} s; load {load};"
             f" {len(it.faults)} faults",
             *it.faults[:20],
@@ -177,7 +177,7 @@ def main() -> None:
         )
         failed |= bool(it.faults)
     if failed:
-        raise SystemExit("messages were put off, lost, doubled or bounced")
+        raise SystemExit("messages were deferred, lost, duplicated or bounced")
 
 
 if __name__ == "__main__":

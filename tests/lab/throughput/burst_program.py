@@ -4,9 +4,9 @@
 """Send a burst of messages, run on the peer by tests/lab/throughput/burst.py.
 
 Its arguments are the server, the number of messages, of sessions at a time and of bytes in a
-message, and a word that all subjects begin with; the recipients come on standard input. Each
-message has a number in its subject and a connection of its own. For each, a line tells its
-number, its recipient and the server's final answer.
+message, and the first word of all subjects; it reads the recipients from standard input. Each
+message has a number in its subject, and its own connection. Prints a line for each message, with
+its number, its recipient and the server's final reply.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINE = "x" * 70 + "\n"
 
 
 def send(server: str, subject: str, recipient: str, size: int) -> str:
-    """Send a message; returns the server's answer, or why there was none."""
+    """Send a message; return the server's reply, or the reason why there is none."""
     head = f"From: {SENDER}\nTo: {recipient}\nSubject: {subject}\n\n"
     text = head + LINE * ((size - len(head)) // len(LINE))
     try:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mail server with mail on it goes from Debian 12 to 13, and nothing is lost on the way.
+"""A mail server in use is upgraded from Debian 12 to 13, and nothing is lost.
 
-The tests go on from one another: the server in use on Debian 12, the upgrade as docs/upgrade.md has
-it, mail in between, the run of site.yml, and the server in use on Debian 13.
+The tests build on each other: the server in use on Debian 12, the upgrade as in docs/upgrade.md,
+mail during the upgrade, the run of site.yml, and the server in use on Debian 13.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ CAROL = "carol@example.org"
 BOB = "bob@example.net"
 
 HOME = "/var/vmail/example.org/alice"
-# As Dovecot itself keeps a script that its user has activated.
+# As Dovecot stores an active script of a user.
 SCRIPT = """require ["fileinto", "mailbox"];
 if header :is "X-List" "readers" { fileinto :create "Lists/Readers"; }
 """
 
-# What a folder holds: its UIDVALIDITY, and of each message the UID, the flags and a digest.
+# A folder's contents: its UIDVALIDITY, and the UID, flags and digest of each message.
 Folder = tuple[str, dict[str, tuple[str, str]]]
 
 
 def folders(address: str) -> dict[str, Folder]:
-    """All that a mail program has of a mailbox; a changed UIDVALIDITY makes it fetch all anew."""
+    """Return the state of a mailbox that mail programs cache; a new UIDVALIDITY invalidates it."""
     found: dict[str, Folder] = {}
     with lab.imap(address) as session:
         for line in session.list()[1]:
@@ -58,13 +58,13 @@ def folders(address: str) -> dict[str, Folder]:
 
 
 def subscribed(address: str) -> list[str]:
-    """The folders that a mail program shows."""
+    """Return the folders that a mail program shows."""
     with lab.imap(address) as session:
         return sorted(line.decode() for line in session.lsub()[1] if isinstance(line, bytes))
 
 
 def learnt() -> str:
-    """How many messages of spam Rspamd has learnt from, as it keeps that in Redis."""
+    """Return the number of spam messages that Rspamd has learned, as stored in Redis."""
     return lab.on("mx", "redis-cli -s /run/redis/redis.sock hget RS learns_spam").strip()
 
 
@@ -75,14 +75,14 @@ def list_mail() -> EmailMessage:
 
 
 def commands(document: str, heading: str) -> str:
-    """The commands that a guide gives below a heading."""
+    """Return the commands below a heading in a guide."""
     section = (lab.ROOT / document).read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
     return "\n".join(re.findall(r"^    (.*)$", section, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
 def before() -> dict[str, Any]:
-    """What must be the same at the end, of a server that has been in use."""
+    """Return the state of a server in use that must be the same at the end."""
     for subject in range(3):
         mail = lab.message(BOB, ALICE, f"Message {subject} from the Café.")
         lab.send_from_peer(mail)
@@ -119,7 +119,7 @@ def before() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def in_between(before: dict[str, Any]) -> EmailMessage:
-    """A message that was sent while the host ran Debian 13 with the configuration of 12."""
+    """Send a message while the host runs Debian 13 with the configuration of 12."""
     assert before["learnt"]
     assert lab.on("mx", "cat /etc/debian_version").startswith("12.")
     steps, _, last = commands("docs/upgrade.md", "On the host").rpartition("\n")
@@ -183,7 +183,7 @@ def test_nothing_of_a_mailbox_is_lost(before: dict[str, Any], in_between: EmailM
         session.select("INBOX", readonly=True)
         notices = session.search(None, 'SUBJECT "dovecot failed on mx"')[1][0].split()
     assert notices
-    # The message of in between, what root was told of Dovecot meanwhile, and no other.
+    # The message sent during the upgrade, the failure reports about Dovecot, and no other.
     assert len(now["INBOX"][1]) == len(before["folders"]["INBOX"][1]) + 1 + len(notices)
     assert subscribed(ALICE) == before["subscribed"]
 
@@ -242,7 +242,7 @@ def test_acme_sh_is_debians_and_its_account_the_same(
     assert lab.on("mx", "readlink -f $(command -v acme.sh)") == "/usr/share/acme.sh/acme.sh\n"
     assert lab.on("mx", "ls /usr/local/lib").find("acme.sh") == -1
     assert sorted(lab.dig("_25._tcp.mx.example.org", "TLSA")) == before["records"]
-    # Due, as it is another key's: the new program renews it.
+    # A certificate for another key is due: the new acme.sh renews it.
     lab.on("mx", "cp /etc/pillarbox/tls/rsa.pem /etc/pillarbox/tls/ecdsa.pem")
     lab.on("mx", "systemctl start pillarbox-certificates.service")
     assert "id-ecPublicKey" in lab.on("mx", "openssl x509 -in /etc/pillarbox/tls/ecdsa.pem -text")

@@ -12,7 +12,7 @@ import yaml
 from ..paths import ROOT
 from ..settings import SETTINGS
 
-# What other scenarios are for, or one run hands to another.
+# Settings that other scenarios test, or that one run passes to another.
 ELSEWHERE = {
     # renewal
     "mail_tls_source",
@@ -25,9 +25,9 @@ ELSEWHERE = {
     # rotation
     "rspamd_dkim_rotate",
     "rspamd_dkim_compromised",
-    # default, as ClamAV takes a gigabyte
+    # default, as ClamAV needs a gigabyte
     "rspamd_antivirus",
-    # without it, mail that is forwarded would not pass SPF, which is tested
+    # without it, forwarded mail would not pass SPF, which is tested
     "mail_srs",
 }
 
@@ -42,7 +42,7 @@ def options() -> dict[str, Any]:
     }
 
 
-def test_another_word_for_each_setting() -> None:
+def test_another_value_for_each_setting() -> None:
     settings: dict[str, Any] = {}
     for name in ("group_vars/mail_servers.yml", "alternative.yml"):
         settings.update(yaml.safe_load((ROOT / "lab" / name).read_text()))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guides show is what the lab's tests run with."""
+"""The examples in the guides are the settings of the lab's tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXAMPLES = [
 
 
 def missing(example: Any, settings: Any, where: str = "") -> list[str]:
-    """Where an example says something else than the settings, its secrets aside."""
+    """Return where an example differs from the settings, except in its secrets."""
     if isinstance(example, dict) and isinstance(settings, dict):
         return [
             place

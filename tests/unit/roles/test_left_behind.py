@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role dns says of former names of the host, and of domains that are gone."""
+"""The report of role dns about former names of the host, and about removed domains."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ PLAYBOOK = """
 """
 
 
-def told(tmp_path: Path, *domains: str, **settings: Any) -> str:
-    """What a run says on a host that has keys of these domains."""
+def report(tmp_path: Path, *domains: str, **settings: Any) -> str:
+    """Return the report of a run on a host that has keys of these domains."""
     keys = [
         {
             "domain": domain,
@@ -60,8 +60,8 @@ def told(tmp_path: Path, *domains: str, **settings: Any) -> str:
     return done.stdout
 
 
-def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Path) -> None:
-    said = told(tmp_path, "example.org", "shop.example.org", "example.net")
+def test_all_that_is_left_of_a_removed_domain_is_listed(tmp_path: Path) -> None:
+    text = report(tmp_path, "example.org", "shop.example.org", "example.net")
     for domain in ("shop.example.org", "example.net"):
         for left in (
             f"{domain} is no longer one of mail_domains",
@@ -71,13 +71,13 @@ def test_of_a_domain_that_was_taken_away_all_that_is_left_is_named(tmp_path: Pat
             f"in the DNS, r1._domainkey.{domain} TXT",
             f"on mx, /keys/{domain}.r1.key",
         ):
-            assert left in said
-    assert "docs/dns.md" in said
-    assert "SRV" not in said and "mx.example.org" not in said and "/keys/example.org" not in said
+            assert left in text
+    assert "docs/dns.md" in text
+    assert "SRV" not in text and "mx.example.org" not in text and "/keys/example.org" not in text
 
 
-def test_of_a_former_name_of_the_host_all_that_is_left_is_named(tmp_path: Path) -> None:
-    said = told(
+def test_all_that_is_left_of_a_former_name_of_the_host_is_listed(tmp_path: Path) -> None:
+    text = report(
         tmp_path,
         mail_hostnames=["old.example.org", "mx.example.org"],
         mail_host_addresses=["192.0.2.1"],
@@ -85,7 +85,7 @@ def test_of_a_former_name_of_the_host_all_that_is_left_is_named(tmp_path: Path) 
         dns_acme_account="",
         dns_tls_keys=[{"algorithm": "ecdsa", "role": "current", "public_key": PUBLIC_KEY}],
     )
-    assert "mx was old.example.org before" in said
+    assert "mx was old.example.org before" in text
     for name, kind in (
         ("old.example.org", "A"),
         ("old.example.org", "CAA"),
@@ -93,15 +93,15 @@ def test_of_a_former_name_of_the_host_all_that_is_left_is_named(tmp_path: Path) 
         ("_25._tcp.old.example.org", "TLSA"),
         ("_993._tcp.old.example.org", "TLSA"),
     ):
-        assert re.search(rf"in the DNS, {name} {kind}\b", said)
-    assert "AAAA" not in said and "MX" not in said and "mail_domains" not in said
+        assert re.search(rf"in the DNS, {name} {kind}\b", text)
+    assert "AAAA" not in text and "MX" not in text and "mail_domains" not in text
 
 
 def test_what_a_domain_has_at_a_former_name_of_the_host_is_not_left_behind(tmp_path: Path) -> None:
-    said = told(tmp_path, mail_hostnames=["example.org", "mx.example.org"])
-    assert "mx was example.org before" in said
-    assert "TXT" not in said
+    text = report(tmp_path, mail_hostnames=["example.org", "mx.example.org"])
+    assert "mx was example.org before" in text
+    assert "TXT" not in text
 
 
-def test_while_all_domains_are_served_nothing_is_said(tmp_path: Path) -> None:
-    assert "no longer" not in told(tmp_path, "example.org")
+def test_while_all_domains_are_served_nothing_is_reported(tmp_path: Path) -> None:
+    assert "no longer" not in report(tmp_path, "example.org")

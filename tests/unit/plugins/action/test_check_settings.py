@@ -34,7 +34,7 @@ def run(
     arguments: Sequence[str] = (),
     inventory: str = ONE_HOST,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook for hosts that cannot be reached."""
+    """Run a playbook for unreachable hosts."""
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
     (tmp_path / "inventory").write_text(inventory)
@@ -99,7 +99,7 @@ mail_users:
         "- mail_users['alice@example.org'].password: cannot be evaluated: 'vault_alice' is undefin",
         "- mail_users['bob@example.org'].password_hash: has the scheme PLAIN, which is weak",
         "- mail_users['carol@example.org']: has both password and password_hash",
-        "- mail_users['carol@example.org'].password_hash: must begin with its scheme",
+        "- mail_users['carol@example.org'].password_hash: must start with its scheme",
     ):
         assert expected in done.stdout
     assert "hunter2" not in done.stdout
@@ -133,7 +133,7 @@ dns_hold: [MX, "{{ nobody_knows }}"]
 
 
 def test_defaults_of_the_roles_and_what_tasks_register_are_no_errors(tmp_path: Path) -> None:
-    """A second play finds what the roles registered in the first one."""
+    """A second play has the variables that the roles registered in the first one."""
     variables = """
 mail_hostname: mx.example.org
 mail_domains: {example.org: {}}
@@ -179,7 +179,7 @@ def test_settings_can_be_given(tmp_path: Path, argument: str, expected: str) -> 
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"], ["--limit=mx"]])
-def test_a_domain_of_two_hosts_is_told_with_both_of_them(
+def test_a_domain_of_two_hosts_is_reported_with_both_of_them(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     variables = """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole runs of ansible-playbook against this machine, below a temporary directory."""
+"""Runs of ansible-playbook on this machine, below a temporary directory."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Play:
         path.write_text(json.dumps(tasks))
 
     def run(self, *args: str, **variables: Any) -> str:
-        """Run the playbook; returns all it says."""
+        """Run the playbook; return its output."""
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),

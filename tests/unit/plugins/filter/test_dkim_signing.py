@@ -10,7 +10,7 @@ from ansible_collections.pillarbox.mail.plugins.filter.dkim_signing import dkim_
 
 
 def item(selector: str, state: str) -> dict[str, Any]:
-    """A key as dkim_selectors returns it."""
+    """Return a key in the format of dkim_selectors."""
     return {
         "domain": "example.org",
         "selector": selector,

@@ -56,7 +56,7 @@ def addresses(**users: Any) -> dict[str, Any]:
 
 
 def table(text: str) -> dict[str, str]:
-    """What a table has by address."""
+    """Return the entries of a table by address."""
     return dict(line.split(" ", 1) for line in text.splitlines())
 
 
@@ -71,16 +71,16 @@ def table(text: str) -> dict[str, str]:
         ("c@example.org", CAROL),
         ("info@example.org", f"{ALICE},info@example.com"),
         ("@shop.example.org", CAROL),
-        # What the settings say goes before what must be there.
+        # Settings take precedence over the required addresses.
         ("abuse@example.net", CAROL),
         ("hostmaster@example.net", CAROL),
-        # Accounts have mailboxes, parked domains nothing, and the rest nobody.
+        # Accounts have mailboxes, parked domains have no addresses, and others are unknown.
         (ALICE, None),
         ("postmaster@parked.example.org", None),
         ("root@example.org", None),
     ],
 )
-def test_knows_where_mail_goes_on_to(address: str, targets: str | None) -> None:
+def test_maps_addresses_to_their_targets(address: str, targets: str | None) -> None:
     assert table(addresses()["forwards"]).get(address) == targets
 
 
@@ -102,7 +102,7 @@ def test_an_account_goes_before_a_name_that_must_exist() -> None:
         (ALICE, ALICE),
         ("postmaster@example.org", ALICE),
         ("c@example.org", CAROL),
-        # A list is nobody's own.
+        # No account owns a list.
         ("info@example.org", CAROL),
         ("hostmaster@example.net", None),
         ("@shop.example.org", CAROL),
@@ -110,7 +110,7 @@ def test_an_account_goes_before_a_name_that_must_exist() -> None:
         ("@example.com", CAROL),
     ],
 )
-def test_knows_who_may_write_as_an_address(sender: str, accounts: str | None) -> None:
+def test_maps_senders_to_the_accounts_that_may_use_them(sender: str, accounts: str | None) -> None:
     assert table(addresses()["senders"]).get(sender) == accounts
 
 
@@ -120,7 +120,7 @@ def test_an_address_may_be_written_as_by_several_accounts() -> None:
     assert senders["c@example.org"] == f"{CAROL},dave@example.org"
 
 
-def test_knows_what_is_refused_and_what_is_said_of_it() -> None:
+def test_maps_refused_addresses_to_their_answers() -> None:
     moved = "551 5.1.6 This mailbox has moved; please try <bob@example.com>"
     assert table(addresses()["refused_recipients"]) == {
         "raffle@shop.example.org": "550 5.1.1 This address is no longer in use",
@@ -134,14 +134,14 @@ def test_knows_what_is_refused_and_what_is_said_of_it() -> None:
     }
 
 
-def test_knows_which_logins_each_service_turns_away() -> None:
+def test_lists_the_logins_that_each_service_denies() -> None:
     denied = addresses()["denied_logins"]
     reading = [BOB, "carol+scanner@example.org", "app@example.org", "log@example.org"]
     assert denied["imap"].splitlines() == reading
     assert denied["submission"].splitlines() == [BOB, "log@example.org"]
 
 
-def test_devices_go_the_way_of_their_account() -> None:
+def test_devices_follow_the_state_of_their_account() -> None:
     device = {"phone": {"password": "x", "services": ["imap", "submission"]}}
     for state, denied in (("send_only", {"imap", "pop3", "sieve"}), ("closed", set(SERVICES))):
         tables = addresses(**{"x@example.org": {"state": state, "app_passwords": device}})
@@ -151,7 +151,7 @@ def test_devices_go_the_way_of_their_account() -> None:
             )
 
 
-def test_knows_what_changes_on_the_day_an_account_expires() -> None:
+def test_lists_what_changes_on_the_day_an_account_expires() -> None:
     closed = "550 5.2.1 This mailbox is closed"
     assert addresses()["expiries"].splitlines() == [
         f"2027-01-31 logins {CAROL}",

@@ -49,7 +49,7 @@ def table(text: str) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in text.splitlines())
 
 
-def test_the_senders_that_are_kept_go_straight_to_the_recipient() -> None:
+def test_mail_of_kept_senders_goes_directly_to_the_recipient() -> None:
     assert table(routes()["sender_transports"]) == {
         "<>": "smtp:",
         "@example.org": "smtp:",
@@ -81,7 +81,7 @@ def test_the_smarthost_of_all_others_takes_bounces_and_forwarded_mail_too() -> N
     assert transports.pop("@example.org") == "smarthost:[smtp.example.net]:587"
     assert set(transports.values()) == {"smarthost-tls:[mail.example.com]:465"}
     assert found["default_transport"] == "smarthost-tls:[mail.example.com]:465"
-    # By its name, as the senders are any.
+    # By the server's name, as it is for all senders.
     assert found["smarthost_passwords"] == "[mail.example.com]:465 us:p w\n"
 
 
@@ -133,7 +133,7 @@ def test_a_domain_of_another_server_has_its_recipients_listed_or_asked_for() -> 
     assert table(found["sent_on"])["@club.example"] == "elsewhere"
 
 
-def test_a_domain_of_ours_with_its_mailboxes_elsewhere_keeps_its_senders_and_sends_mail_on() -> (
+def test_a_domain_of_ours_with_its_mailboxes_elsewhere_keeps_its_senders_and_forwards_mail() -> (
     None
 ):
     tables = mail_addresses(
@@ -171,13 +171,13 @@ def test_a_domain_of_ours_with_its_mailboxes_elsewhere_keeps_its_senders_and_sen
         ("dave@shop.example.org", "here"),
         ("c@shop.example.org", "here"),
         ("postmaster@shop.example.org", "here"),
-        # Nothing needs to be said where an unknown address is refused.
+        # Without a catch-all, unknown addresses are refused and need no entry.
         ("inside@example.org", None),
         (ALICE, None),
         ("postmaster@example.org", None),
     ],
 )
-def test_an_address_with_any_recipient_elsewhere_sends_mail_on(
+def test_an_address_with_any_recipient_elsewhere_forwards_mail(
     address: str, where: str | None
 ) -> None:
     assert table(routes()["sent_on"]).get(address) == where

@@ -21,16 +21,16 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_new_file_is_complete_and_dressed_before_it_has_its_name(tmp_path: Path) -> None:
+def test_a_new_file_is_complete_and_protected_before_it_has_its_name(tmp_path: Path) -> None:
     target = tmp_path / "key"
     seen: list[int] = []
 
-    def dress(path: str) -> None:
+    def protect(path: str) -> None:
         assert not target.exists()
         seen.append(mode(Path(path)))
         os.chmod(path, 0o640)
 
-    create_file(str(target), b"secret", dress)
+    create_file(str(target), b"secret", protect)
     assert seen == [0o600]
     assert (target.read_bytes(), mode(target)) == (b"secret", 0o640)
     assert os.listdir(tmp_path) == ["key"]

@@ -127,7 +127,7 @@ def test_what_some_daemon_would_misread_is_refused_with_the_reason(character: st
 
 def test_an_address_elsewhere_may_have_more_but_nothing_that_makes_a_line_a_comment() -> None:
     assert forward_address("a!#$%*/?`{|}b@example.net") == "a!#$%*/?`{|}b@example.net"
-    with pytest.raises(NamesError, match="begins with #"):
+    with pytest.raises(NamesError, match="starts with #"):
         forward_address("#1@example.net")
 
 

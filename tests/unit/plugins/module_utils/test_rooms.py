@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each package of module_utils may import, so that a change has effects in one direction."""
+"""The permitted imports of each package in module_utils, which go in one direction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...paths import ROOT
 UTILS = ROOT / "plugins/module_utils"
 PREFIX = "ansible_collections.pillarbox.mail.plugins."
 
-# From the bottom to the top: what a package is about, and the packages below that it builds on.
+# From the bottom to the top: each package, and the packages below it that it imports.
 MAY_IMPORT: dict[str, set[str]] = {
     "_names": set(),
     "_files": set(),
@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 
 def imported(file: Path) -> set[str]:
-    """The modules of the collection's plugins that a file imports, wherever in it."""
+    """Return the modules of the collection's plugins that a file imports anywhere."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -46,25 +46,29 @@ def imported(file: Path) -> set[str]:
 
 
 def test_each_package_has_its_place_and_builds_only_on_those_below() -> None:
-    rooms = [path.stem for path in UTILS.iterdir() if path.name[0] == "_" and path.name[1] != "_"]
-    assert sorted(rooms) == sorted(MAY_IMPORT)
+    packages = [
+        path.stem for path in UTILS.iterdir() if path.name[0] == "_" and path.name[1] != "_"
+    ]
+    assert sorted(packages) == sorted(MAY_IMPORT)
     below: set[str] = set()
-    for room, others in MAY_IMPORT.items():
-        assert others <= below, room
-        below.add(room)
+    for package, others in MAY_IMPORT.items():
+        assert others <= below, package
+        below.add(package)
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_package_imports_what_it_may_and_no_plugin(room: str) -> None:
-    files = [UTILS / f"{room}.py", *UTILS.glob(f"{room}/**/*.py")]
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_what_it_may_and_no_plugin(package: str) -> None:
+    files = [UTILS / f"{package}.py", *UTILS.glob(f"{package}/**/*.py")]
     imports = set().union(*(imported(file) for file in files if file.exists()))
     assert {name for name in imports if not name.startswith("module_utils.")} == set()
-    assert {name.split(".")[1] for name in imports} - {room} == MAY_IMPORT[room]
+    assert {name.split(".")[1] for name in imports} - {package} == MAY_IMPORT[package]
 
 
-@pytest.mark.parametrize("room", [room for room in MAY_IMPORT if (UTILS / room).is_dir()])
-def test_a_package_says_what_lives_there_and_what_it_imports(room: str) -> None:
-    said = ast.get_docstring(ast.parse((UTILS / room / "__init__.py").read_text())) or ""
+@pytest.mark.parametrize(
+    "package", [package for package in MAY_IMPORT if (UTILS / package).is_dir()]
+)
+def test_a_package_says_what_lives_there_and_what_it_imports(package: str) -> None:
+    said = ast.get_docstring(ast.parse((UTILS / package / "__init__.py").read_text())) or ""
     assert "PRIVATE to the collection." in said
     assert "Imports" in said
 
@@ -74,7 +78,7 @@ def test_modules_of_one_package_import_each_other_in_one_direction() -> None:
         f"module_utils.{'.'.join(file.relative_to(UTILS).with_suffix('').parts)}": imported(file)
         for file in UTILS.glob("*/*.py")
     }
-    # A name that is imported from a module stands behind the module's name.
+    # Imported names are written after their module's name.
     builds_on = {
         name: {other for other in arrows if any(f"{i}.".startswith(f"{other}.") for i in names)}
         for name, names in arrows.items()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pillarbox.mail.plugins.module_utils._unit import needed, settled
+from ansible_collections.pillarbox.mail.plugins.module_utils._unit import needed, wait_for_reload
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "NeedDaemonReload": "no"}
 STOPPED = {**RUNNING, "ActiveState": "inactive"}
@@ -24,20 +24,20 @@ UNIT = ["/etc/demo.conf", "/etc/systemd/system/demo.service.d/x.conf"]
         (RUNNING, UNIT, False, ["daemon-reload", "restart"]),
         ({**RUNNING, "ActiveState": "reloading"}, FILE, False, ["reload"]),
         (STOPPED, [], False, ["start"]),
-        # What is started reads its present configuration anyway.
+        # A unit that is started reads its current configuration anyway.
         (STOPPED, FILE, True, ["start"]),
         (STOPPED, UNIT, False, ["daemon-reload", "start"]),
         ({**RUNNING, "ActiveState": "failed"}, FILE, False, ["start"]),
         ({**RUNNING, "ActiveState": "activating"}, FILE, True, ["start"]),
         ({**RUNNING, "UnitFileState": "disabled"}, FILE, False, ["enable", "reload"]),
-        # These have no [Install] section of their own.
+        # These have no [Install] section.
         ({**RUNNING, "UnitFileState": "static"}, [], False, []),
         ({**RUNNING, "UnitFileState": "alias"}, [], False, []),
         ({**RUNNING, "NeedDaemonReload": "yes"}, [], False, ["daemon-reload"]),
-        # A unit that systemd does not know, as in check mode before its package is installed.
+        # A unit that does not exist, as in check mode before its package is installed.
         ({"UnitFileState": "", "ActiveState": "inactive"}, FILE, False, ["enable", "start"]),
         ({}, [], False, ["enable", "start"]),
-        # One that outlived its package.
+        # A unit that is still running after its package was removed.
         ({"UnitFileState": "", "ActiveState": "active"}, [], False, []),
     ],
 )
@@ -51,18 +51,18 @@ def test_does_what_the_state_of_the_unit_needs(
     ("states", "found"),
     [
         (["active"], "active"),
-        # Dovecot tells systemd of its reload a moment after 'systemctl reload' has ended.
+        # Dovecot notifies systemd of its reload shortly after 'systemctl reload' has returned.
         (["reloading", "reloading", "active"], "active"),
         (["reloading", "failed"], "failed"),
-        # A unit that systemd starts again and again is not waited for.
+        # It does not wait for a unit that systemd keeps restarting.
         (["activating", "active"], "activating"),
         (["inactive"], "inactive"),
     ],
 )
 def test_waits_until_a_reload_has_ended(states: list[str], found: str) -> None:
-    told = iter(states)
-    assert settled(lambda: next(told)) == found
+    sequence = iter(states)
+    assert wait_for_reload(lambda: next(sequence)) == found
 
 
 def test_does_not_wait_for_ever() -> None:
-    assert settled(lambda: "reloading", seconds=0.2) == "reloading"
+    assert wait_for_reload(lambda: "reloading", seconds=0.2) == "reloading"

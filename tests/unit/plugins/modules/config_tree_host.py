@@ -27,7 +27,7 @@ Snapshot = dict[str, tuple[int, int, int, bytes]]
 
 
 class Host:
-    """A directory that plays the file system of a host."""
+    """A directory that stands in for the file system of a host."""
 
     def __init__(self, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = base / "root"
@@ -36,7 +36,7 @@ class Host:
         self._capsys = capsys
 
     def run(self, files: Mapping[str, bytes], check: bool = False, **options: Any) -> Any:
-        """Run the module; returns its result."""
+        """Run the module; return its result."""
         args = {
             "src": "tree",
             "name": "demo",
@@ -66,7 +66,7 @@ class Host:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """Mode (with type), owner, group and contents of all below root."""
+    """Return mode (with type), owner, group and contents of everything below root."""
     result = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def umask() -> Iterator[None]:
-    """Modules set it for themselves; here they share a process."""
+    """Restore the umask, which modules set; here they share a process."""
     before = os.umask(0o022)
     yield
     os.umask(before)

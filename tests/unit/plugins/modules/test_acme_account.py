@@ -38,7 +38,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def acme_sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Put an acme.sh on the PATH that keeps its arguments in the file returned, then does this."""
+    """Install an acme.sh on the PATH that writes its arguments to the returned file."""
 
     def install(script: str) -> Path:
         program = tmp_path / "bin" / "acme.sh"
@@ -52,7 +52,7 @@ def acme_sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 def registering(home: Path) -> str:
-    """What acme.sh does when the server registers an account."""
+    """Return a script that does what acme.sh does when the server registers an account."""
     directory = home / "ca/ca.example/directory"
     return (
         f"mkdir -p {directory}; cd {directory}\n"
@@ -61,7 +61,7 @@ def registering(home: Path) -> str:
 
 
 def tree(directory: Path) -> dict[str, tuple[str, str]]:
-    """The mode and content of all below a directory, and of itself."""
+    """Return mode and content of a directory and everything below it."""
     return {
         str(path.relative_to(directory)): (
             f"{path.stat().st_mode & 0o7777:o}",

@@ -15,7 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls import certificates
 from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 
-# A renewal program for which the RSA certificate is due and is issued.
+# A renewal program that reports the RSA certificate as due and then issued.
 DUE = """
 import json, sys
 issued = ["rsa"]
@@ -58,7 +58,7 @@ def run(
     check: bool = False,
     **config: Any,
 ) -> dict[str, Any]:
-    """Run the module with a renewal program of this text, if any."""
+    """Run the module with this renewal program, if any."""
     program = directory / "certificates"
     if text is not None:
         program.write_text(f"#!{sys.executable}\n{text}")
@@ -104,7 +104,7 @@ def test_a_key_that_waits_is_a_warning_and_no_change(
     assert "in an hour" in str(result["warnings"])
 
 
-def test_what_the_program_warns_of_is_a_warning(
+def test_warnings_of_the_program_are_warnings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(capsys, tmp_path, LAST_CALL)
@@ -121,7 +121,7 @@ def test_check_mode_predicts_certificates_before_the_program_is_installed(
 
 
 def make_pair(directory: Path, days: int = 90, algorithm: str = "rsa") -> None:
-    """The key in use with a certificate, as a backup has them."""
+    """Create the key in use and its certificate, as restored from a backup."""
     kind = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
     key, chain = directory / f"{algorithm}-current.key", directory / "chain"
     subprocess.run(
@@ -183,7 +183,7 @@ def test_fails_with_the_programs_own_sentence(
     )
 
 
-def test_a_program_that_fails_without_a_word_is_named(
+def test_a_program_that_fails_without_output_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(capsys, tmp_path, "raise SystemExit(3)")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""module_defaults for group/pillarbox.mail.all reach every module."""
+"""module_defaults for group/pillarbox.mail.all apply to every module."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ansible_collections.pillarbox.mail.plugins.modules import apt_packages
     [
         ("", {}),
         ("postfix installed 3.7.11-0+deb12u1 .\n", {"postfix": "3.7.11"}),
-        # Of two architectures, one is enough.
+        # One of two architectures is enough.
         ("curl installed 8.14.1-2 .\ncurl not-installed .\n", {"curl": "8.14.1"}),
         ("postfix config-files 3.7.11-0 .\npostfix half-configured 3.7.11-0 .\n", {}),
         ("dovecot-imapd installed 1:2.4.1+dfsg1-6+deb13u7 .\n", {"dovecot-imapd": "2.4.1+dfsg1"}),
@@ -54,7 +54,7 @@ def test_a_package_that_only_others_name_is_not_in_the_archive() -> None:
 
 @dataclass
 class Host:
-    """A host's dpkg-query, apt-get and apt-cache, which say what a real one says."""
+    """Stand-ins for dpkg-query, apt-get and apt-cache that print the same as the real ones."""
 
     directory: Path
     capsys: pytest.CaptureFixture[str]
@@ -155,7 +155,7 @@ def test_what_is_optional_and_nowhere_costs_no_update(host: Host) -> None:
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_package_that_no_archive_has_is_told(host: Host, check: bool) -> None:
+def test_a_package_that_no_archive_has_is_reported(host: Host, check: bool) -> None:
     host.has("", POLICY)
 
     result = host.run("keydb | acme.sh", check=check)

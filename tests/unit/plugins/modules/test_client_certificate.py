@@ -71,7 +71,7 @@ def test_issues_what_openssl_takes_for_a_certificate_of_the_ca(tmp_path: Path, r
     facts = openssl("x509", "-in", pem, "-noout", "-subject", "-fingerprint", "-sha256", "-email")
     assert result["fingerprints"][0] in facts
     assert facts.splitlines()[-1] == ALICE
-    # The key is where the user has it, and nowhere else.
+    # Only the user's file contains the key.
     assert all("PRIVATE" not in file.read_text() for file in (tmp_path / "ca").glob("*.[jp]*"))
 
 
@@ -114,7 +114,7 @@ def test_says_what_is_missing(run: Run, options: dict[str, Any], message: str) -
         ("ca.key", "nonsense", "is not a private key in PEM"),
         ("ca.pem", "nonsense", "ca.pem is not a certificate in PEM"),
         ("certificates.json", "{", "certificates.json is damaged: restore it from a backup"),
-        ("certificates.json", "[]", "certificates.json is no list of certificates"),
+        ("certificates.json", "[]", "certificates.json is not a list of certificates"),
     ],
 )
 def test_makes_no_new_ca_in_the_place_of_a_damaged_one(

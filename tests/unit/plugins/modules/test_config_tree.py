@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real transactions on real files; they need root, for the owners."""
+"""Real transactions on real files; they need root to change owners."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_secrets_show_nowhere(host: Host) -> None:
         host.run(FILES, secret=secret),
         host.run(other, secret=secret, validate=noisy),
         host.run(other, secret=secret),
-        host.run({"etc/demo/main.conf": b""}),  # pruned when nobody calls it a secret any more
+        host.run({"etc/demo/main.conf": b""}),  # pruned when it is no longer listed as a secret
     ]
     assert [bool(result.get("changed")) for result in results] == [True, True, False, True, True]
     for word in ("sesame", "better", "_archive"):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The option daemon of config_tree, with a systemctl that only notes what it is asked for."""
+"""The option daemon of config_tree, with a systemctl that only records its arguments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ esac
 
 
 class Systemd:
-    """What stands in for it: its programs, and files with what it is asked for and tells."""
+    """A stand-in for systemd: its programs, a record of their arguments, and their output."""
 
     def __init__(self, base: Path) -> None:
         self._asked, self._state, self._broken = (base / n for n in ("asked", "state", "broken"))
@@ -50,7 +50,7 @@ class Systemd:
             (base / name).chmod(0o755)
 
     def asked(self) -> list[str]:
-        """What it was asked to do since the last call of this."""
+        """Return the recorded commands since the last call."""
         asked = self._asked.read_text().split() if self._asked.exists() else []
         self._asked.unlink(missing_ok=True)
         return asked
@@ -111,7 +111,7 @@ def test_a_check_predicts_what_is_done_to_the_daemon_and_does_nothing(
     assert predicted["diff"] == result["diff"]
 
 
-def test_a_daemon_that_does_not_load_the_tree_is_told_and_asked_again_by_the_next_run(
+def test_a_daemon_that_does_not_load_the_tree_is_reported_and_reloaded_by_the_next_run(
     host: Host, systemd: Systemd
 ) -> None:
     host.run(FILES, daemon=DEMO)

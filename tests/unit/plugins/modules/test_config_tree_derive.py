@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are made of others in the tree, as Postfix's indexes are."""
+"""Files that are derived from others in the tree, such as Postfix's indexes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which
 TABLE = "etc/demo/users"
 FILES = {"etc/demo/main.conf": b"users = gz:users\n", TABLE: b"alice open-sesame\n"}
 PACKED = {"paths": ["etc/demo/u*"], "suffix": ".gz", "command": ["gzip", "-kn", "{}"]}
-# What is made of a table need not differ when the table does.
+# The index of a changed table may be the same.
 CONSTANT = "for table; do echo index >$table.gz; done"
 SAME = {**PACKED, "command": ["sh", "-c", CONSTANT, "sh", "{}"]}
 
@@ -78,7 +78,7 @@ def test_a_derived_file_is_never_older_than_its_source(host: Host) -> None:
 
 @pytest.mark.parametrize("command", [["no-such-program", "{}"], ["sh", "-c", "exit 1", "sh", "{}"]])
 def test_check_mode_predicts_what_a_program_cannot_make_yet(host: Host, command: list[str]) -> None:
-    """Of a package that a run would install."""
+    """The program's package would be installed by a run."""
     predicted = host.run(FILES, check=True, derive={**PACKED, "command": command})
     done = host.run(FILES, derive=PACKED)
     assert predicted["changed_paths"] == done["changed_paths"]
@@ -103,7 +103,7 @@ def test_refuses_to_derive_from_what_is_not_there(host: Host) -> None:
 def test_whoever_reads_in_between_finds_what_the_configuration_names(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a plain table to an index, and back, as Postfix starts processes at any moment."""
+    """Change from a plain table to an index and back: Postfix may start processes at any moment."""
     plain = {**FILES, "etc/demo/main.conf": b"users = plain:users\n"}
     states = []
     real = transaction._swap

@@ -68,7 +68,7 @@ SCENES = [
 
 
 def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
-    """Die before the n-th system call that changes something, for every n."""
+    """Kill the run before the n-th system call that changes something, for every n."""
     old = {"etc/demo/main.conf": b"colour = blue\n", "etc/old.d/gone": b"gone\n"}
     moments = 0
     while True:
@@ -98,7 +98,7 @@ def test_a_killed_run_is_undone_at_whatever_moment(host: Host) -> None:
 
 
 def run_until(host: Host, moment: int) -> bool:
-    """Run in a child that dies at the given call; returns whether it came to that."""
+    """Run in a child that is killed at the given call; return whether it got there."""
     child = os.fork()
     if child == 0:
         countdown = iter(range(moment))
@@ -144,7 +144,7 @@ def test_check_mode_tells_of_a_killed_run_and_leaves_it(host: Host) -> None:
 
 
 def test_what_fails_half_way_is_put_back(host: Host) -> None:
-    """The check plays somebody who puts a directory in the way while we work."""
+    """The check creates a directory in the way during the run, as another program might."""
     host.run({**FILES, "etc/demo/main.conf": b"colour = blue\n", "etc/demo/z": b"old"})
     before = host.snapshot()
     z = host.root / "etc/demo/z"

@@ -164,7 +164,7 @@ def test_a_check_of_a_restored_host_needs_no_library_and_no_group(
     predicted = run(check=True, keys=wanted(tmp_path))
     assert not predicted["changed"]
     assert predicted["records"] == made["records"]
-    # The group comes with a package, so no file can have it yet.
+    # A package creates the group, so no file can have it yet.
     predicted = run(check=True, keys=wanted(tmp_path), group="_no-such-group")
     assert predicted["changed"]
     assert predicted["diff"][1]["after"]["group"] == "_no-such-group"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module's two calls; what the keys' lives are is told in test_dkim_life.py."""
+"""The module's two calls; _dkim/test_life.py tests the life cycle of keys."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def test_a_check_does_not_predict_twice_what_the_first_call_does(run: Run, ledge
     assert (first["changed"], second["changed"], second["withdrawn"]) == (True, False, [])
 
 
-def test_what_waits_for_its_record_is_warned_of(run: Run) -> None:
+def test_a_key_that_waits_for_its_record_is_a_warning(run: Run) -> None:
     first = run(**FIRST)
     second = run(prepared=first["selectors"], served=SERVED[:1])
     assert not second["changed"]
     assert "example.org: not signing with e1, r1 yet" in str(second["warnings"])
 
 
-def test_what_is_stolen_is_withdrawn_by_the_second_call(run: Run) -> None:
+def test_stolen_keys_are_withdrawn_by_the_second_call(run: Run) -> None:
     run(prepared=run(**FIRST)["selectors"], served=SERVED)
     first = run(**FIRST, rotate=["example.org", "example.net"], compromised=True)
     assert states(first)["r1"] == "active"
@@ -121,7 +121,7 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
     ledger.parent.mkdir()
     ledger.write_text("{")
     refused = run(**FIRST)
-    assert "dkim.json is no ledger of DKIM keys" in refused["msg"]
+    assert "dkim.json is not a ledger of DKIM keys" in refused["msg"]
     assert "restore it from a backup" in refused["msg"]
     assert ledger.read_text() == "{"
 
@@ -130,12 +130,12 @@ def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
     ("options", "message"),
     [
         ({"compromised": True}, "compromised needs rotate"),
-        ({"rotate": ["example.com"]}, "example.com cannot have its keys rotated"),
+        ({"rotate": ["example.com"]}, "the keys of example.com cannot be rotated"),
         ({"selectors": {"r1": {}}}, "selector r1 of example.org is {}: it needs a type"),
         ({"prepared": [], "served": []}, "mutually exclusive"),
     ],
 )
-def test_what_cannot_be_is_refused(run: Run, options: dict[str, Any], message: str) -> None:
+def test_impossible_changes_are_refused(run: Run, options: dict[str, Any], message: str) -> None:
     refused = run(**{**FIRST, **options})
     assert refused["failed"] and message in refused["msg"]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module as Ansible runs it, as far as no name server is needed; see tests/lab/dns."""
+"""The module as Ansible runs it, without a name server; for tests with one see tests/lab/dns."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def test_takes_the_text_of_the_filter_for_the_list_and_does_not_repeat_it(run, t
 )
 def test_a_text_that_is_no_list_of_records_is_refused(run, tmp_path, text):
     failed = run(provider="zonefile", path=str(tmp_path), records_text=text)
-    assert "records_text is not what the filter mail_records returns" in failed["msg"]
+    assert "records_text is not the output of the filter mail_records" in failed["msg"]
 
 
-def test_dnspython_is_asked_for(run, monkeypatch):
+def test_a_missing_dnspython_is_reported(run, monkeypatch):
     monkeypatch.setattr(dns_records, "HAS_DNSPYTHON", False)
     failed = run(provider="zonefile", path="/nowhere", records=[])
     assert "import the required Python library (dnspython >= 2.3)" in failed["msg"]

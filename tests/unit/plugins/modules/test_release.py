@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.modules import release
 
 
 def archive(*files: tuple[str, str, int]) -> bytes:
-    """A gzipped tar archive of files: name, content and mode."""
+    """Return a gzipped tar archive of files, each with name, content and mode."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content, mode in files:
@@ -105,7 +105,7 @@ def test_a_check_predicts_without_fetching(host: Host) -> None:
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_another_file_than_the_one_asked_for_changes_nothing(host: Host, installed: bool) -> None:
+def test_an_archive_with_another_checksum_changes_nothing(host: Host, installed: bool) -> None:
     if installed:
         host.offers(ONE)
         host.run(ONE)
@@ -118,7 +118,7 @@ def test_another_file_than_the_one_asked_for_changes_nothing(host: Host, install
     assert host.files() == before
 
 
-def test_an_archive_that_cannot_be_fetched_is_told_with_the_remedy(host: Host) -> None:
+def test_an_archive_that_cannot_be_fetched_is_reported_with_the_remedy(host: Host) -> None:
     result = host.run(ONE)
 
     assert "cannot be fetched" in result["msg"] and "file://" in result["msg"]
@@ -136,7 +136,7 @@ def test_a_new_release_takes_the_place_of_the_old_one(host: Host) -> None:
 
 
 @pytest.mark.parametrize("broken", ["link", "program"])
-def test_what_was_taken_away_is_put_back(host: Host, broken: str) -> None:
+def test_removed_files_are_restored(host: Host, broken: str) -> None:
     host.offers(ONE)
     host.run(ONE)
     if broken == "link":
@@ -174,7 +174,7 @@ def test_a_program_of_others_is_not_replaced(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (archive(("tool-1/../../evil", "", 0o644)), "not below it"),
         (archive(("tool-1//etc/evil", "", 0o644)), "not below it"),
@@ -185,11 +185,11 @@ def test_a_program_of_others_is_not_replaced(host: Host) -> None:
     ids=["beside", "at the root", "other files", "no program", "no archive"],
 )
 def test_an_archive_that_does_not_fit_changes_nothing(
-    host: Host, content: bytes, told: str
+    host: Host, content: bytes, expected: str
 ) -> None:
     host.offers(content)
 
-    assert told in host.run(content)["msg"]
+    assert expected in host.run(content)["msg"]
 
     assert not host.link.exists()
     assert list((host.root / "lib/tool").iterdir()) == []

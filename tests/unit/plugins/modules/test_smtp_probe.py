@@ -16,7 +16,7 @@ from ansible_collections.pillarbox.mail.plugins.modules import smtp_probe
 
 
 class Server:
-    """A server that knows one answer to each RCPT, in turn, and repeats the last."""
+    """A server that replies to each RCPT with the next answer, and repeats the last one."""
 
     def __init__(self) -> None:
         self.answers = ["250 2.1.5 Ok"]
@@ -28,7 +28,7 @@ class Server:
         while True:
             try:
                 connection, address = self.listener.accept()
-            except OSError:  # closed: the test is over
+            except OSError:  # closed at the end of the test
                 return
             with connection, connection.makefile("rb") as commands:
                 connection.sendall(b"220 mx.example.org\r\n")
@@ -72,7 +72,7 @@ def test_waits_until_the_recipient_is_accepted(
 @pytest.mark.parametrize(
     "answer", ["550 5.1.1 User unknown", "451 4.3.5 Server configuration error"]
 )
-def test_does_not_wait_for_what_waiting_cannot_mend(
+def test_does_not_wait_for_permanent_errors(
     server: Server, capsys: pytest.CaptureFixture[str], answer: str
 ) -> None:
     server.answers = [answer]
@@ -87,7 +87,7 @@ def test_gives_up_after_the_timeout(server: Server, capsys: pytest.CaptureFixtur
     assert "451 4.7.1 Service unavailable" in run(capsys, server.port, timeout=1)["msg"]
 
 
-def test_says_when_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reports_a_closed_port(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "refused" in run(capsys, port, timeout=1)["msg"]

@@ -21,7 +21,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the module with a renewal program of this text; pauses take no time."""
+    """Run the module with this renewal program, without pauses."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
     def run(script: str, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_what_a_rollover_costs_is_a_warning(run: Run) -> None:
 
 @pytest.mark.parametrize("check", [True, False])
 def test_refuses_at_once_with_the_time_that_is_left(check: bool, tmp_path: Path, run: Run) -> None:
-    # A check does not wait: what it says holds for now.
+    # Check mode does not wait; it reports the current state.
     result = run(CLOSED, check, wait=60 if check else 0)
     assert result["failed"]
     assert result["msg"] == "it may be served from 2026-11-20 12:00:00 UTC on, in 1:00:00"
@@ -75,7 +75,7 @@ def test_refuses_at_once_with_the_time_that_is_left(check: bool, tmp_path: Path,
 
 
 def test_waits_for_the_gate_if_asked_to(tmp_path: Path, run: Run) -> None:
-    """It opens at the third time."""
+    """The gate opens at the third attempt."""
     script = f"[ $(wc -l <{tmp_path}/calls) -ge 3 ] || {{ {CLOSED}; }}"
     result = run(f"{script}\necho '{json.dumps(REPORT)}'", wait=60)
     assert result["changed"]

@@ -67,7 +67,7 @@ def test_warns_of_sha_512_alone(capsys: pytest.CaptureFixture[str]) -> None:
         ({"path": ["/nowhere/key"]}, "/nowhere/key does not exist"),
         ({"path": ["/etc/hosts"]}, "/etc/hosts is not a readable certificate or key"),
         ({"content": "junk"}, "content is not a readable certificate or key"),
-        ({"content": public_pem(KEY.public_key()), "usage": 2}, "content is a bare key, and usage"),
+        ({"content": public_pem(KEY.public_key()), "usage": 2}, "content is a bare key, but usage"),
         ({"content": public_pem(KEY.public_key()), "ports": [0]}, "ports: 0 is not a port"),
         ({"content": public_pem(KEY.public_key()), "host": "mx"}, "mx is not fully qualified"),
         ({}, "one of the following is required: path, content"),

@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.passwd im
 
 
 class Counting:
-    """A hasher as cheap as it is weak, which counts what would cost 0.1 s each."""
+    """A cheap and weak hasher that counts the operations that would take 0.1 s each."""
 
     def __init__(self) -> None:
         self.hashed = 0
@@ -41,7 +41,7 @@ class Updated(NamedTuple):
 
 
 def update(text: str, passwords: dict[str, str], given: dict[str, str] | None = None) -> Updated:
-    """Update a passwd-file of this text."""
+    """Update a passwd-file with this content."""
     hasher = Counting()
     result = Update(PasswdFile.parse(text), passwords, given or {}, hasher)
     return Updated(result, hasher, result.result().render())
@@ -54,7 +54,7 @@ class WithScram(NamedTuple):
 
 
 def update_scram(file: PasswdFile, passwords: dict[str, str], scram: bool = True) -> WithScram:
-    """Update a passwd-file and the one with the verifiers, as they were written."""
+    """Update a passwd-file and the file with the verifiers."""
     hasher = Counting()
     current = PasswdFile.parse(file.render(), file.render_scram())
     result = Update(current, passwords, {}, hasher, scram)
@@ -84,13 +84,13 @@ def test_we_verify_the_hashes_of_libsodium() -> None:
     [
         "",
         "$argon2id$v=19$m=65536,t=3,p=1$",
-        # Correct for "password", but weaker than ours or so costly that it would stop the host.
+        # Correct for "password", but weaker than ours, or so costly that it would block the host.
         nacl.pwhash.argon2id.str(b"password", opslimit=1, memlimit=8192).decode().rstrip("\0"),
         "$argon2id$v=19$m=4194304,t=9999,p=1$c29tZXNhbHQAAAAAAAAAAA$" + "A" * 43,
     ],
     ids=["none", "half", "weak", "costly"],
 )
-def test_hashes_that_are_not_ours_are_made_anew(stored: str) -> None:
+def test_hashes_with_other_parameters_are_replaced(stored: str) -> None:
     assert not Argon2id().verify(stored, b"password")
 
 
@@ -101,7 +101,7 @@ def test_writes_lines_as_dovecot_reads_them() -> None:
     assert PasswdFile.parse(text) == file
 
 
-def test_the_login_of_a_device_says_whose_it_is() -> None:
+def test_the_login_of_a_device_names_its_account() -> None:
     text = update("", {"a@example.org": "one", "a+phone@example.org": "two"}).text
     assert text.splitlines()[1].startswith("a+phone@example.org:{ARGON2ID}$")
     assert text.splitlines()[1].endswith("::::::user=a@example.org")
@@ -111,7 +111,7 @@ def test_the_login_of_a_device_says_whose_it_is() -> None:
     assert set(text.splitlines()[2:]) == set(new.splitlines()[2:])
 
 
-def test_skips_what_is_no_account() -> None:
+def test_skips_lines_that_are_not_accounts() -> None:
     text = "# a comment: with colons\n\nno-password\na@example.org:{X}h:1:1::/home::quota=1\n"
     assert PasswdFile.parse(text).hashes == {"a@example.org": "{X}h"}
 
@@ -165,7 +165,7 @@ def test_with_scram_a_run_without_changes_verifies_once_too(
 ) -> None:
     file = update_scram(PasswdFile(), accounts(20)).file
     assert file.verifiers.keys() == file.hashes.keys() == accounts(20).keys()
-    # Nor is a verifier computed.
+    # No verifier is computed either.
     monkeypatch.delattr(scram, "verifier")
     result, hasher, again = update_scram(file, accounts(20))
     assert not result.needed
@@ -186,7 +186,7 @@ def test_scram_is_switched_on_and_off_without_a_new_hash() -> None:
 
 
 @pytest.mark.parametrize("lost", ["a hash", "a verifier", "a password"])
-def test_with_scram_what_changed_is_made_anew_and_all_else_is_kept(lost: str) -> None:
+def test_with_scram_changed_entries_are_replaced_and_all_others_kept(lost: str) -> None:
     passwords, user = accounts(20), "user7@example.org"
     file = update_scram(PasswdFile(), passwords).file
     now = PasswdFile(dict(file.hashes), file.seals, dict(file.verifiers))
@@ -251,7 +251,7 @@ def test_a_password_in_place_of_a_given_hash_is_hashed() -> None:
 
 
 def test_an_apostrophe_is_found_in_both_ways_in_which_dovecot_looks() -> None:
-    """It lists accounts by the names that are there, and looks for one with a backslash."""
+    """Dovecot lists accounts by the names in the file, and looks them up with a backslash."""
     passwords = {"o'brien@example.org": "secret", "o'brien+phone@example.org": "another"}
     first = update("", passwords)
     found = dict(line.split(":", 1) for line in first.text.splitlines() if line[0] != "#")

@@ -50,8 +50,8 @@ def test_accepts_hashes_that_resist_guessing(stored: str) -> None:
 @pytest.mark.parametrize(
     ("stored", "reason"),
     [
-        ("$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA", "must begin with its scheme"),
-        ("", "must begin with its scheme"),
+        ("$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA", "must start with its scheme"),
+        ("", "must start with its scheme"),
         (None, "must be a string"),
         ("{PLAIN}hunter2", "scheme PLAIN, which is weak"),
         ("{CLEAR}hunter2", "scheme CLEAR, which is weak"),

@@ -34,8 +34,8 @@ def test_a_login_by_the_example_of_rfc_7677_is_verified() -> None:
         "pencil",
         "correct horse, battery = staple",
         "p\u00e4ssw\u00f6rd",
-        "p\u0061\u0308ssword",  # a letter and its dots
-        "\u00a0a\u00adb\u2168",  # RFC 4013: a space that is none, a soft hyphen, a Roman nine
+        "p\u0061\u0308ssword",  # a letter and a combining diaeresis
+        "\u00a0a\u00adb\u2168",  # RFC 4013: a no-break space, a soft hyphen, a Roman nine
         "\u5bc6\u7801",
     ],
 )
@@ -60,10 +60,10 @@ def test_no_two_verifiers_are_the_same() -> None:
         "{SCRAM-SHA-256}65536,not!base64,a,b",
         "{SCRAM-SHA-256}65536,AAA,a,b",
         scram.verifier("pencil", SALT).replace("SHA-256", "SHA-1"),
-        # Correct for "pencil", but weaker than ours, or so costly that it would stop the host.
+        # Correct for "pencil", but weaker than ours, or so costly that it would block the host.
         scram.verifier("pencil", SALT, 4096),
         scram.verifier("pencil", SALT).replace("65536", "2000000000"),
     ],
 )
-def test_verifiers_that_are_not_ours_are_made_anew(stored: str) -> None:
+def test_verifiers_with_other_parameters_are_replaced(stored: str) -> None:
     assert not scram.verifies(stored, "pencil")

@@ -83,7 +83,7 @@ def test_refuses_a_mode_that_may_be_a_decimal_number(mode: str) -> None:
         parse_mode(mode, "mode")
 
 
-def test_the_tree_survives_the_journey() -> None:
+def test_the_tree_is_the_same_after_its_transfer() -> None:
     files = {"etc/a": b"", "etc/b/ä": bytes(range(256)) * 99}
     assert unpack(pack(files)) == files
     assert pack(files).isascii()

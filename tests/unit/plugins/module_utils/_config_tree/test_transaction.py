@@ -84,7 +84,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, place: Path) -> None:
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_what_cannot_be_put_back_is_said_and_tried_again(tmp_path: Path, place: Path) -> None:
+def test_a_failed_rollback_is_reported_and_tried_again(tmp_path: Path, place: Path) -> None:
     journal = tmp_path / "journal"
     (place / ".x.old").write_text("old a")
     (place / "a").unlink()

@@ -103,14 +103,14 @@ def test_openssl_agrees_on_a_new_ed25519_key() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "holds 0 bytes"),
+        (b"", "contains 0 bytes"),
         (b"hello, world", "neither PEM nor base64"),
-        (base64.b64encode(b"x" * 31), "holds 31 bytes"),
-        (base64.b64encode(b"x" * 64), "public half is not that of its seed"),
+        (base64.b64encode(b"x" * 31), "contains 31 bytes"),
+        (base64.b64encode(b"x" * 64), "public half does not match its seed"),
         (b"-----BEGIN PRIVATE KEY-----\n", "not a private key"),
     ],
 )
-def test_refuses_what_is_no_key(data: bytes, reason: str) -> None:
+def test_refuses_data_that_is_not_a_key(data: bytes, reason: str) -> None:
     with pytest.raises(DkimError, match=reason):
         load(data)
 

@@ -36,7 +36,7 @@ EVERYWHERE = {f"{name}._domainkey.{DOMAIN}" for name in ("r1", "e1", "r2", "e2",
 
 
 def keys(*lives: str, line: str | None = None) -> list[Key]:
-    """Keys, each told as in "r1 retired 14": for 14 days. All of a letter are of one line."""
+    """Return keys, each given as "r1 retired 14": for 14 days. Those of a letter are one line."""
     found = []
     for life in lives:
         selector, state, days, *more = [*life.split(), "0"][:4]
@@ -58,7 +58,7 @@ def prepared(before: list[Key], selectors: Any = None, **options: Any) -> list[K
 
 
 def run(before: list[Key], selectors: Any = None, served: Any = EVERYWHERE, **options: Any) -> Any:
-    """What a whole run makes of the keys."""
+    """Return the keys after a whole run."""
     return switch(prepared(before, selectors, **options), served, NOW)
 
 
@@ -82,7 +82,7 @@ def test_a_rotation_replaces_the_keys_of_all_algorithms() -> None:
 @pytest.mark.parametrize("served", [[], ["r2._domainkey.example.org"]])
 def test_until_all_new_records_are_served_the_old_keys_sign(served: list[str]) -> None:
     begun = prepared(keys("r1 active 100", "e1 active 100"), rotate=[DOMAIN])
-    for _run in range(3):  # However often it is tried.
+    for _run in range(3):  # also after repeated attempts
         begun = run(begun, served=served, rotate=[DOMAIN])
         assert lives(begun) == ["r1 active", "e1 active", "r2 future", "e2 future"]
     assert lives(run(begun)) == ["r1 retired", "e1 retired", "r2 active", "e2 active"]
@@ -102,7 +102,7 @@ def test_domains_switch_each_when_its_own_records_are_served() -> None:
     [
         ("r1 retired 13.9", "r1 retired"),
         ("r1 retired 14", "r1 revoked"),
-        # Each step has its own time, however late the run.
+        # Each state lasts its full time, however late the run.
         ("r1 retired 400", "r1 revoked"),
         ("r1 retired -1", "r1 retired"),
         ("r1 revoked 29.9", "r1 revoked"),
@@ -111,7 +111,7 @@ def test_domains_switch_each_when_its_own_records_are_served() -> None:
         ("r2 active 4000", "r2 active"),
     ],
 )
-def test_what_does_not_sign_moves_on_when_it_is_time(before: str, after: str) -> None:
+def test_keys_that_do_not_sign_advance_when_they_are_due(before: str, after: str) -> None:
     others = keys("r3 active", "e1 active")
     moved = prepared([*keys(before), *others])
     assert lives(moved)[0] == after
@@ -157,7 +157,7 @@ def test_stolen_keys_are_revoked_as_soon_as_others_sign() -> None:
     before = keys("r1 retired 3", "r2 active 9", "e1 active 9")
     begun = prepared(before, rotate=[DOMAIN], compromised=True)
     assert lives(begun) == ["r1 revoked", "r2 active", "e1 active", "r3 future", "e2 future"]
-    # An ordinary run goes on where this one ended, and knows why.
+    # An ordinary run continues from here, and knows that the key is compromised.
     resumed = run(parse(dump(begun)))
     assert sorted(lives(resumed)) == [
         "e1 revoked",
@@ -192,7 +192,7 @@ def test_a_stolen_key_that_waits_for_its_record_is_never_used() -> None:
         (None, "gone", None),
     ],
 )
-def test_the_settings_hold_a_key_in_a_state(
+def test_the_settings_fix_the_state_of_a_key(
     before: str | None, pin: str, after: str | None
 ) -> None:
     selectors = {"r1": {"type": "rsa", "state": pin}, "r9": {"type": "rsa"}}
@@ -202,7 +202,7 @@ def test_the_settings_hold_a_key_in_a_state(
     assert run(held, selectors, served=[]) == held
 
 
-def test_what_is_held_in_the_state_active_signs_only_after_its_record_was_published() -> None:
+def test_a_key_fixed_as_active_signs_only_after_its_record_was_published() -> None:
     held = {"r1": {"type": "rsa", "state": "active"}}
     assert lives(prepared([], held)) == ["r1 future"]
     assert lives(prepared(keys("r1 revoked"), held)) == ["r1 future"]
@@ -270,12 +270,12 @@ def test_domains_without_mail_keep_their_keys_as_they_are() -> None:
         (
             {"r1": {"type": "rsa", "state": "active"}},
             {"rotate": [DOMAIN]},
-            "the settings hold each of them in a state",
+            "the settings fix the state of each",
         ),
-        (BOTH, {"rotate": ["example.com"]}, "example.com cannot .* it is no domain of this server"),
+        (BOTH, {"rotate": ["example.com"]}, "example.com cannot .* not a domain of this server"),
     ],
 )
-def test_what_cannot_be_is_refused(selectors: Any, options: Any, message: str) -> None:
+def test_impossible_changes_are_refused(selectors: Any, options: Any, message: str) -> None:
     with pytest.raises(DkimLifeError, match=message):
         prepared(keys("r1 active"), selectors, **options)
 
@@ -295,17 +295,17 @@ def test_a_domain_may_have_selectors_of_its_own_and_a_parked_one_has_none() -> N
 @pytest.mark.parametrize(
     ("life", "text"),
     [
-        ("r2 future", "signs once every name server has its record"),
+        ("r2 future", "signs once every name server serves its record"),
         ("r2 active", "replaced from 2027-11-20 on"),
         ("r1 retired 4", "is retired since 2026-11-16; revoked from 2026-11-30 on"),
         ("r1 revoked", "removed from 2026-12-20 on"),
     ],
 )
-def test_the_outlook_says_what_comes_next_and_when(life: str, text: str) -> None:
+def test_the_outlook_has_the_next_state_and_its_date(life: str, text: str) -> None:
     assert text in outlook(keys(life)[0], YEARLY)
 
 
-def test_the_ledger_says_what_it_was_told_and_reads_it_back() -> None:
+def test_the_ledger_reads_back_what_it_has_written() -> None:
     before = [*keys("r1 retired 3 stolen", "r2 active 3", "e1 active"), *keys("r1 active")]
     before[-1] = from_dict({**as_dict(before[-1]), "domain": "example.net"})
     text = dump(before)
@@ -325,6 +325,6 @@ def test_the_ledger_says_what_it_was_told_and_reads_it_back() -> None:
         '{"example.org": {"r1": {"type": "rsa", "state": "active", "since": "2026-11-17"}}}',
     ],
 )
-def test_what_is_no_ledger_is_refused(text: str) -> None:
-    with pytest.raises(LedgerError, match="is no ledger of DKIM keys"):
+def test_a_file_that_is_not_a_ledger_is_refused(text: str) -> None:
+    with pytest.raises(LedgerError, match="is not a ledger of DKIM keys"):
         parse(text)

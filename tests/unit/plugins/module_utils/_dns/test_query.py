@@ -1,4 +1,4 @@
-"""Servers that misbehave; what real ones do is in the tests of dns_records."""
+"""Servers that misbehave; the tests of dns_records use real ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = tsig_key("k.", "c2VjcmV0", "hmac-sha256")
 
 @pytest.fixture
 def serve():
-    """Start a server that answers one message with what the given function makes of it."""
+    """Start a server that answers one message with the result of the given function."""
     threads = []
 
     def start(answer, key=None):
@@ -33,7 +33,7 @@ def serve():
                 wire = stream.read(int.from_bytes(stream.read(2), "big"))
                 reply = answer(dns.message.from_wire(wire, keyring=key))
                 connection.sendall(len(reply).to_bytes(2, "big") + reply if reply else b"")
-                stream.read(1)  # until the client closes, or the test's server has nothing to say
+                stream.read(1)  # until the client closes, or if there is no answer to send
 
         threads.append(threading.Thread(target=run))
         threads[-1].start()
@@ -58,12 +58,12 @@ def other_name(query):
     [
         (
             dns.message.make_query("example.org", "MX"),
-            "left the query for example.org MX unanswered",
+            "did not answer the query for example.org MX",
         ),
-        (dns.update.UpdateMessage("example.org"), "left the update of zone example.org unanswered"),
+        (dns.update.UpdateMessage("example.org"), "did not answer the update of zone example.org"),
     ],
 )
-def test_silence_is_named_with_what_it_leaves_open(serve, message, text):
+def test_a_missing_answer_is_reported_with_its_consequences(serve, message, text):
     with pytest.raises(DnsError, match=text + r" \(no answer in time\).*run again"):
         exchange(serve(lambda query: b""), [message])
 
@@ -71,9 +71,9 @@ def test_silence_is_named_with_what_it_leaves_open(serve, message, text):
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (lambda query: reply_to(query).to_wire()[:-3], "sends an answer that cannot be used"),
-        (lambda query: other_name(query).to_wire(), "answers something other than the query for"),
-        (lambda query: b"\xff\xff" + reply_to(query).to_wire()[2:], "something that was not asked"),
+        (lambda query: reply_to(query).to_wire()[:-3], "sent an invalid answer"),
+        (lambda query: other_name(query).to_wire(), "does not match the query for"),
+        (lambda query: b"\xff\xff" + reply_to(query).to_wire()[2:], "sent an answer to no query"),
     ],
 )
 def test_an_answer_to_something_else_is_refused(serve, answer, text):

@@ -48,7 +48,7 @@ def test_names_in_values_are_whole_with_or_without_the_dot():
         ("", "A", ["192.0.2.1"], {}, "empty"),
         ("a..example.org", "A", ["192.0.2.1"], {}, "'a..example.org' is not a domain name"),
         ("x" * 64 + ".org", "A", ["192.0.2.1"], {}, "is not a domain name.*63"),
-        ("a.example.org", "TLSAX", ["1"], {}, "'TLSAX', which is no type"),
+        ("a.example.org", "TLSAX", ["1"], {}, "'TLSAX', which is not a DNS record type"),
         ("example.org", "SOA", ["a b 1 1 1 1 1"], {}, "example.org SOA is refused"),
         ("example.org", "ANY", ["1"], {}, "refused"),
         ("example.org", "A", ["192.0.2"], {}, "example.org A has the value '192.0.2'"),
@@ -56,14 +56,20 @@ def test_names_in_values_are_whole_with_or_without_the_dot():
         ("example.org", "MX", ["10 mx junk"], {}, "has the value '10 mx junk'"),
         ("example.org", "TLSA", ["3 1 1 xyz"], {}, "has the value '3 1 1 xyz'"),
         ("example.org", "A", [], {}, "has no values"),
-        ("example.org", "TXT", [], {"state": "absent"}, "others may have values of their own"),
-        ("example.org", "CNAME", ["a.", "b."], {}, "has 2 values: a name can have only one"),
-        ("example.org", "A", ["192.0.2.1"], {"ttl": 2**31}, "ttl 2147483648: it must be from 0"),
+        ("example.org", "TXT", [], {"state": "absent"}, "may also contain values of others"),
+        ("example.org", "CNAME", ["a.", "b."], {}, "has 2 values: this type allows only one"),
+        ("example.org", "A", ["192.0.2.1"], {"ttl": 2**31}, "ttl 2147483648: use a value from 0"),
         ("example.org", "TXT", ["x" * 65300], {}, "65300 octets.*at most 65535"),
-        ("example.org", "TXT", ['"v=spf1 -all"'], {}, "in quotes: write the bare text"),
+        (
+            "example.org",
+            "TXT",
+            ['"v=spf1 -all"'],
+            {},
+            "quoted value: write the text without quotes",
+        ),
     ],
 )
-def test_what_is_wrong_is_said_with_the_record(name, rdtype, values, more, message):
+def test_errors_name_the_record(name, rdtype, values, more, message):
     with pytest.raises(DnsError, match=message):
         parse(name, rdtype, *values, **more)
 
@@ -91,7 +97,7 @@ def test_a_record_listed_twice_is_an_error():
         ("MX", "10 a.", "20 b.", True),
     ],
 )
-def test_ours_is_what_has_our_purpose(rdtype, wanted, found, owned):
+def test_values_with_our_purpose_are_ours(rdtype, wanted, found, owned):
     record = parse("example.org", rdtype, wanted)
     assert record.owns(dns.rdata.from_text("IN", rdtype, found)) is owned
 

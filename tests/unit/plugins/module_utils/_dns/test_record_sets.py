@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for the records of any settings: on their way into a zone, and out of it again."""
+"""Properties of the records of any settings: when they are added to a zone, and removed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BASE: dict[str, Any] = {
     "srv_records": False,
     "acme_ca_domain": "ca.example.net",
 }
-# Each feature as it is switched on. Off is how it is in BASE.
+# The settings that enable each feature. In BASE all are disabled.
 FEATURES: dict[str, dict[str, Any]] = {
     "srv_records": {"srv_records": True},
     "client_autoconfig": {"client_autoconfig": True},
@@ -77,12 +77,12 @@ def records(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def run(zone: Zone, settings: dict[str, Any]) -> Zone:
-    """What a zone holds after a run."""
+    """Return the contents of a zone after a run."""
     return applied(zone, records(settings))
 
 
 def applied(zone: Zone, wanted: list[dict[str, Any]]) -> Zone:
-    """What a zone holds once dns_records has been given these records."""
+    """Return the contents of a zone after dns_records with these records."""
     after = dict(zone)
     for record in parse_records(wanted):
         merged = record.merged(zone.get(record.key))
@@ -151,7 +151,7 @@ def test_a_port_taken_off_the_list_is_gone_if_it_is_one_of_mail(
 
 def test_the_records_of_former_settings_are_taken_away_by_listing_them_as_absent() -> None:
     before = foreign_zone()
-    # What the first run replaces is not foreign.
+    # Lines that the first run replaces are not foreign.
     for key in run({}, EVERYTHING):
         if key[0].to_text().startswith("_") or key[1].name in ("CNAME", "MX"):
             before.pop(key, None)
@@ -226,7 +226,7 @@ def test_the_records_of_any_settings_are_zones_that_bind_loads(tmp_path: Path) -
             if text in checked:
                 continue
             checked.add(text)
-            # named-checkzone misses the addresses of a host that publishes none itself.
+            # Otherwise named-checkzone reports missing addresses if the host does not publish them.
             host = f"{settings['hostname']}."
             address = f"{host} A 192.0.2.2\n" if host.endswith(f"{file.stem}.") else ""
             zone = tmp_path / "zone"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host without python3-cryptography reads the same in keys and certificates as one with it."""
+"""Keys and certificates are read the same with and without python3-cryptography."""
 
 from __future__ import annotations
 

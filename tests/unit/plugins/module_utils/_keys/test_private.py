@@ -60,7 +60,7 @@ def test_refuses_an_encrypted_key() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"hello", b"-----BEGIN PRIVATE KEY-----\nAAAA\n"])
-def test_refuses_what_is_no_key(text: bytes) -> None:
+def test_refuses_data_that_is_not_a_key(text: bytes) -> None:
     with pytest.raises(KeysError, match="is not a private key"):
         load_private_key(text)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Provider classes of octoDNS and their options, before any service is asked."""
+"""Provider classes of octoDNS and their options, without access to a service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = {"application_key": "a", "application_secret": "b", "consumer_key": "c"}
 
 
 def guide():
-    """The classes in the guide whose packages the tests have, with the options it gives them."""
+    """Yield the classes in the guide whose packages are installed, with their options there."""
     packages = re.findall(r"^octodns-\w+", (ROOT / "tests/requirements.txt").read_text(), re.M)
     for line in (ROOT / "docs/dns.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")]
@@ -31,17 +31,21 @@ def guide():
 @pytest.mark.parametrize(
     ("provider_class", "options", "message"),
     [
-        ("OvhProvider", {}, "'OvhProvider' is no class in a module: write it as in octodns_"),
+        ("OvhProvider", {}, "'OvhProvider' is not a class in a module: write it as in octodns_"),
         (
             "octodns_nowhere.NowhereProvider",
             {},
             "octodns_nowhere.NowhereProvider cannot be imported.*`pip install octodns-nowhere`",
         ),
-        ("octodns_ovh.Ovh", {}, "octodns_ovh.Ovh is no octoDNS provider: .* octodns_ovh.OvhProvi"),
-        ("json.JSONDecoder", {}, "json.JSONDecoder is no octoDNS provider: the module has none"),
-        (OVH, {"endpoint": "ovh-eu"}, "missing 3 required.*knows endpoint, application_key"),
-        (OVH, {**KEYS, "endpoint": "ovh-xx"}, r"does not take these provider_options \(Invalid"),
-        (POWERDNS, {"host": "a", "api_key": "b", "prot": 1}, "'prot'.*knows host, api_key, port"),
+        ("octodns_ovh.Ovh", {}, "octodns_ovh.Ovh is not an octoDNS provider: .* octodns_ovh.Ovh"),
+        ("json.JSONDecoder", {}, "json.JSONDecoder is not an octoDNS provider: .* has none"),
+        (OVH, {"endpoint": "ovh-eu"}, "missing 3 required.*supports endpoint, application_key"),
+        (OVH, {**KEYS, "endpoint": "ovh-xx"}, r"rejects these provider_options \(Invalid"),
+        (
+            POWERDNS,
+            {"host": "a", "api_key": "b", "prot": 1},
+            "'prot'.*supports host, api_key, port",
+        ),
     ],
 )
 def test_a_class_or_an_option_that_does_not_fit_is_named(provider_class, options, message):
@@ -55,9 +59,9 @@ def test_the_classes_of_the_guide_take_their_options(provider_class, options):
     factory(provider_class, known)
 
 
-def test_octodns_itself_is_asked_for(monkeypatch):
+def test_a_missing_octodns_is_reported(monkeypatch):
     monkeypatch.setattr(classes, "HAS_OCTODNS", False)
-    with pytest.raises(DnsError, match="needs the Python package octodns, version 1.22"):
+    with pytest.raises(DnsError, match="needs the Python package octodns, at least 1.22"):
         factory(OVH, KEYS)
 
 

@@ -13,8 +13,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import (
     Zonefile,
+    apexes,
     snippet,
-    tops,
 )
 
 DEFAULTS = {"ttl": 3600, "state": "present", "reason": "", "level": None, "pending": False}
@@ -45,7 +45,7 @@ EVERYTHING = records(
 )
 
 
-def test_a_snippet_is_sorted_relative_and_says_why():
+def test_a_snippet_is_sorted_relative_and_has_reasons():
     assert snippet(to_name("example.org"), EVERYTHING).splitlines() == [
         "; Records of the mail server in zone example.org.",
         "$ORIGIN example.org.",
@@ -97,14 +97,14 @@ def test_named_checkzone_reads_what_was_written(tmp_path):
     ],
 )
 def test_names_without_zones_are_filed_under_the_top_most(names, expected):
-    assert sorted(to_text(top) for top in tops(map(to_name, names))) == expected
+    assert sorted(to_text(top) for top in apexes(map(to_name, names))) == expected
 
 
-def test_given_zones_take_the_longest_that_fits_and_nothing_lies_outside(tmp_path):
+def test_records_go_to_the_longest_given_zone_that_contains_them(tmp_path):
     zones = [to_name("example.org"), to_name("sub.example.org")]
     plans = Zonefile(str(tmp_path), zones).plan(records(("a.sub.example.org", "A", ["192.0.2.1"])))
     assert [plan.path for plan in plans] == [str(tmp_path / "sub.example.org.zone")]
-    with pytest.raises(DnsError, match="a.example.net A lies in none of the zones"):
+    with pytest.raises(DnsError, match="a.example.net A is in none of the zones"):
         Zonefile(str(tmp_path), zones).plan(records(("a.example.net", "A", ["192.0.2.1"])))
 
 

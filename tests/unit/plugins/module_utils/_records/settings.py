@@ -20,7 +20,7 @@ def key(algorithm="ecdsa", role="current"):
 
 
 def digest(tls_key, algorithm):
-    """By openssl, as an independent party."""
+    """Return the digest computed by openssl, as an independent check."""
     der = subprocess.run(
         ["openssl", "pkey", "-pubin", "-outform", "DER"],
         input=tls_key["public_key"].encode(),

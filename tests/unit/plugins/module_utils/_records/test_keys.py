@@ -92,7 +92,7 @@ def test_caa_is_pending_without_an_account_and_missing_without_a_ca():
 
 
 def with_states(*lives, domains=None):
-    """The DKIM records when keys are in these states; those that have a key have its value."""
+    """Return the DKIM records for keys in these states."""
     states = [
         {
             "domain": "example.org",

@@ -85,7 +85,7 @@ def test_a_parked_domain_tells_that_it_has_no_mail():
         ),
     ],
 )
-def test_addresses_are_those_given_and_nobodys_business_without(addresses, a, aaaa, gone):
+def test_addresses_are_those_given_and_not_managed_without(addresses, a, aaaa, gone):
     records = mail_records({**SETTINGS, "host_addresses": addresses})
     host = "mx.example.org"
     assert table(records).get((host, "A")) == a
@@ -135,7 +135,7 @@ def test_reports_about_tls_go_where_the_setting_says():
 
 
 @pytest.mark.parametrize(
-    ("target", "authorised", "told"),
+    ("target", "authorised", "pointed_out"),
     [
         ("example.org", False, False),
         ("sub.example.org", False, False),
@@ -146,7 +146,9 @@ def test_reports_about_tls_go_where_the_setting_says():
     ],
 )
 @pytest.mark.parametrize("tag", ["rua", "ruf"])
-def test_reports_to_another_domain_are_authorised_there_or_told_of(tag, target, authorised, told):
+def test_reports_to_another_domain_are_authorised_there_or_pointed_out(
+    tag, target, authorised, pointed_out
+):
     domains = {
         "example.org": {"dmarc": {tag: [f"mailto:a@{target}", f"mailto:b@{target}"]}},
         "example.net": {},
@@ -157,7 +159,7 @@ def test_reports_to_another_domain_are_authorised_there_or_told_of(tag, target, 
     found = {r["name"]: r["values"] for r in records if "_report" in r["name"]}
     assert found == ({name: ["v=DMARC1"]} if authorised else {})
     (reason,) = [r["reason"] for r in records if r["name"] == "_dmarc.example.org"]
-    assert (f"publish {name} TXT v=DMARC1" in reason) is told
+    assert (f"publish {name} TXT v=DMARC1" in reason) is pointed_out
 
 
 @pytest.mark.parametrize(
@@ -264,16 +266,16 @@ def test_idn_domains_are_published_as_a_labels():
 @pytest.mark.parametrize(
     ("settings", "keys", "message"),
     [
-        ({"domains": {}}, [], "without 'hostname'"),
+        ({"domains": {}}, [], "lacks 'hostname'"),
         ({**SETTINGS, "host_addresses": ["mx"]}, [], "host_addresses: 'mx' does not appear to be"),
-        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "without 'mode'"),
+        ({**SETTINGS, "mta_sts": {"max_age": 1}}, [], "lacks 'mode'"),
         ({**SETTINGS, "hostname": "mx"}, [], "mx is not fully qualified"),
         ({**SETTINGS, "domains": {"a b": {}}}, [], "'a b' is not a domain name"),
         (SETTINGS, [{**key(), "public_key": "junk"}], "the current ecdsa key is not a readable"),
         ({**SETTINGS, "tlsa_matching_types": [0]}, [key()], "tlsa_matching_types.*1 and 2"),
     ],
 )
-def test_what_is_wrong_is_named(settings, keys, message):
+def test_errors_name_the_setting(settings, keys, message):
     with pytest.raises(MailRecordsError, match=message):
         mail_records(settings, tls_keys=keys)
 

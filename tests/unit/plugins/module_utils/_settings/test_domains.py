@@ -205,7 +205,7 @@ from .good import assert_one_error
         (
             "mail_backup_mx",
             {"198.18.0.20": 20},
-            "mail_backup_mx['198.18.0.20']: 198.18.0.20 is an IP address; a name is needed",
+            "mail_backup_mx['198.18.0.20']: 198.18.0.20 is an IP address; write a name",
         ),
         (
             "mail_backup_mx",

@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
             "https://acme-v02.api.letsencrypt.org/directory",
             "/etc/acme.sh/ca/acme-v02.api.letsencrypt.org/directory/ca.conf",
         ),
-        # acme.sh leaves out the port.
+        # acme.sh omits the port.
         ("https://acme.example.net:14000/dir", "/etc/acme.sh/ca/acme.example.net/dir/ca.conf"),
         ("https://ca.example/acme/v2/", "/etc/acme.sh/ca/ca.example/acme/v2/ca.conf"),
     ],

@@ -103,7 +103,7 @@ def ago(seconds: int) -> str:
         ),
     ],
 )
-def test_what_becomes_of_a_ring_of_our_own_keys(
+def test_the_plan_for_a_ring_of_generated_keys(
     present: dict[Slot, str],
     retired: dict[str, str],
     make: list[Slot],
@@ -139,7 +139,7 @@ def test_an_algorithm_put_back_in_time_has_its_key_still() -> None:
         ),
     ],
 )
-def test_what_becomes_of_a_ring_of_provided_keys(
+def test_the_plan_for_a_ring_of_provided_keys(
     present: dict[Slot, str], make: list[Slot], drop: list[Slot], publish: list[Slot]
 ) -> None:
     todo = plan(present, [E], {"a": ago(60)}, HOLD, NOW, {E: "x"})

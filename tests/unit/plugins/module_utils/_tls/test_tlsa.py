@@ -24,7 +24,7 @@ def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, a server's key and certificate from it, and a stranger's key."""
+    """Create a CA, a server's key and its certificate, and an unrelated key."""
     path = tmp_path_factory.mktemp("pki")
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl("req", "-x509", *curve, "-subj", "/CN=CA", "-keyout", path / "ca.key",
@@ -86,10 +86,10 @@ def test_a_ca_can_be_pinned(pki: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "usage", "selector", "reason"),
     [
-        ("certificate", 2, 1, "is a server's certificate, and usage 2 names a CA"),
-        ("key and chain", 2, 0, "is a server's certificate, and usage 2 names a CA"),
-        ("public key", 2, 1, "is a bare key, and usage 2 names a CA"),
-        ("private key", 3, 0, "is a bare key, and selector 0 is a digest of a certificate"),
+        ("certificate", 2, 1, "is a server's certificate, but usage 2 needs a CA"),
+        ("key and chain", 2, 0, "is a server's certificate, but usage 2 needs a CA"),
+        ("public key", 2, 1, "is a bare key, but usage 2 needs a CA"),
+        ("private key", 3, 0, "is a bare key, but selector 0 needs a certificate"),
     ],
 )
 def test_refuses_records_that_would_not_match(
@@ -102,7 +102,7 @@ def test_refuses_records_that_would_not_match(
 
 def test_refuses_a_key_of_another_certificate(pki: Path) -> None:
     data = (pki / "stranger.key").read_bytes() + (pki / "mx.pem").read_bytes()
-    with pytest.raises(TlsaError, match="do not belong together"):
+    with pytest.raises(TlsaError, match="do not match"):
         load(data)
 
 

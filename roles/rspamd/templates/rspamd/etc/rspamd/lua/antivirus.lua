@@ -1,5 +1,5 @@
--- ClamAV looks into each message as a whole, with all that is nested in it. Not by Rspamd's own module for it: that says
--- nothing of a message at whose scan it ran out of time, or that clamd did not like, so it would pass.
+-- ClamAV scans each message as a whole, including nested parts. Rspamd's antivirus module is not used, because it
+-- reports nothing when a scan times out or clamd returns an error, so such a message would pass.
 local rspamd_logger = require "rspamd_logger"
 local rspamd_util = require "rspamd_util"
 local tcp = require "rspamd_tcp"
@@ -9,7 +9,7 @@ rspamd_config:register_symbol{
   type = "normal",
   callback = function(task)
     local content = task:get_content()
-    -- clamd(8), INSTREAM: chunks with their lengths before them, the last one empty.
+    -- clamd(8), INSTREAM: chunks preceded by their lengths, ending with an empty one.
     local sent = tcp.request{
       task = task,
       host = "/run/clamav/clamd.ctl",
@@ -38,7 +38,7 @@ rspamd_config:register_symbol{
 rspamd_config:register_symbol{
   name = "UNSCANNED",
   type = "postfilter",
-  -- Before all others, such as SENDER_PERMITTED.
+  -- Before all other postfilters, such as SENDER_PERMITTED.
   priority = -1,
   callback = function(task)
     if not task:has_pre_result() and task:cache_get("virus_scan") ~= "done" then
