@@ -114,5 +114,8 @@ def held(tally: Tally, now: float) -> Finding:
     text += f"; {number:,} of them from {quoted(sender)}"
     if others := len(tally.senders) - 1:
         text += f", the others from {counted(others, 'sender')}"
-    remedy = "pillarbox held shows whose it is; then: pillarbox held release, or delete"
+    remedy = (
+        "pillarbox held shows whose it is; then: pillarbox held release, or delete."
+        " What somebody held by postsuper -h is released by postsuper -H"
+    )
     return Finding("held mail", "", ATTENTION, text, remedy)
