@@ -15,7 +15,7 @@ import pytest
 
 from pillarbox import Failure, cli, parts
 
-from ..paths import PROGRAM
+from ..paths import PROGRAM, ROOT
 
 VERBS = sorted(cli.VERBS)
 
@@ -40,6 +40,13 @@ def test_help_lists_every_verb(arguments: list[str], capsys: pytest.CaptureFixtu
     assert cli.main(arguments) == 0
     said = capsys.readouterr().out
     assert all(f"    {verb} " in said for verb in VERBS)
+
+
+def test_the_guide_shows_what_help_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["help"])
+    verbs = [line for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    guide = (ROOT / "docs/operating.md").read_text()
+    assert "\n".join(f"    {line}" for line in verbs) in guide
 
 
 @pytest.mark.parametrize("verb", VERBS)

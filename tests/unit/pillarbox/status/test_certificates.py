@@ -15,6 +15,7 @@ from pillarbox.status import certificates
 from pillarbox.status.certificates import (
     DAY,
     Leaf,
+    coming,
     due,
     failures,
     known_from,
@@ -82,6 +83,13 @@ def test_a_key_waits_until_all_caches_know_its_records() -> None:
     assert found.state == OK and found.text.startswith("its key waits until 2026-11-2")
 
 
+def test_a_rollover_waits_for_the_next_keys() -> None:
+    [found] = coming(SEEN, PUBLISHED + 60)
+    assert found.state == OK
+    assert found.text.startswith("may be served from 2026-11-26 07:57 on")
+    assert coming(SEEN, PUBLISHED + 7200) == coming({}, 0) == []
+
+
 def test_a_key_that_has_no_records_for_long_needs_a_hand() -> None:
     assert waiting("rsa", {}, PUBLISHED, PUBLISHED + DAY / 2).state == OK
     found = waiting("rsa", {}, PUBLISHED, PUBLISHED + 2 * DAY)
@@ -114,6 +122,7 @@ def test_an_empty_file_and_a_link_are_no_certificates(
     assert [(it.subject, it.text[:12]) for it in found] == [
         ("ecdsa", "90 days left"),
         ("rsa", "its key wait"),
+        ("next keys", "may be serve"),
     ]
 
 

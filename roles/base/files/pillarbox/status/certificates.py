@@ -49,7 +49,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
             key = ring / f"{algorithm}-current.key"
             made = key.stat().st_mtime if key.exists() else now
             found.append(waiting(algorithm, remembered, made, now))
-    return [*found, *failures(remembered, now)]
+    return [*found, *coming(remembered, now), *failures(remembered, now)]
 
 
 ASKED = ("-startdate", "-enddate", "-dateopt", "iso_8601", "-issuer", "-nameopt", "multiline,utf8")
@@ -110,6 +110,15 @@ def waiting(algorithm: str, remembered: dict[str, Any], made: float, now: float)
     if now < max(made, opens or 0) + PATIENCE:
         return Finding("certificates", algorithm, OK, text)
     return Finding("certificates", algorithm, ATTENTION, text, "run site.yml, which says why")
+
+
+def coming(remembered: dict[str, Any], now: float) -> list[Finding]:
+    """The keys that are next, as long as a rollover has to wait for them."""
+    opens = known_from(remembered)
+    if opens is None or opens <= now:
+        return []
+    text = f"may be served from {clock(opens)} on, when all caches know their TLSA records"
+    return [Finding("certificates", "next keys", OK, text)]
 
 
 def known_from(remembered: dict[str, Any]) -> float | None:

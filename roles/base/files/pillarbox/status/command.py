@@ -24,7 +24,7 @@ Say how this mail host is, on one screen: what runs, what waits, and what needs 
 
 It changes nothing, and sends nothing but one question to the host's own resolver. A line is "ok",
 or "attention" if somebody has to act; what to do is then at the end. What could not be looked at is
-"unknown". All looks together take ten seconds at most, and well under one on a host that is well.
+"unknown". It takes ten seconds at most, and less than one on a host that is well.
 """,
     """\
 Use it when something seems wrong, and after each change.

@@ -80,7 +80,9 @@ def accuracy(error: int | None, in_container: bool) -> Finding:
     """What the kernel's estimate of the clock's error means."""
     if error is not None and error < NOT_SET:
         return Finding("clock", "", OK, "synchronized")
-    if error is None or in_container:
+    if error is None:
+        return Finding("clock", "", UNKNOWN, "the kernel does not tell")
+    if in_container:
         return Finding("clock", "", UNKNOWN, "a container has that of the machine under it")
     remedy = "timedatectl; then see to systemd-timesyncd, or what keeps the time here"
     return Finding("clock", "", ATTENTION, "is not synchronized", remedy)

@@ -15,7 +15,7 @@ from pillarbox.status.parts import Parts
 
 # Seconds. In about five, postqueue reads 100,000 messages.
 PATIENCE = 8.0
-# So many put off messages are no longer the fault of a few servers elsewhere.
+# So many deferred messages are no longer the fault of a few servers elsewhere.
 MANY = 100
 # Seconds after which mail for a mailbox here should be in it: Postfix has tried again by then.
 OWN_PATIENCE = 900
@@ -66,6 +66,10 @@ class Tally:
         number = counted(self.queues[queue], "message")
         return f"{least}{number}, the oldest for {span(now - self.oldest[queue])}"
 
+    def share(self, number: int, queue: str) -> str:
+        """How many of the messages of a queue these are."""
+        return f"{'all' if number == self.queues[queue] else f'{number:,}'} of them"
+
 
 def look(parts: Parts, now: float) -> list[Finding]:
     """All queues of Postfix."""
@@ -96,8 +100,7 @@ def deferred(tally: Tally, now: float) -> Finding:
     """What is tried again later."""
     text = tally.size("deferred", now)
     for kind, number in tally.reasons.most_common(1):
-        most = "all" if number == tally.queues["deferred"] else f"{number:,}"
-        text += f"; {most} of them: {quoted(tally.samples[kind])}"
+        text += f"; {tally.share(number, 'deferred')}: {quoted(tally.samples[kind])}"
     stuck = now - tally.own > OWN_PATIENCE
     if tally.queues["deferred"] < MANY and not stuck:
         return Finding("queue", "deferred", OK, text)
@@ -111,8 +114,11 @@ def held(tally: Tally, now: float) -> Finding:
         return Finding("held mail", "", OK, "none")
     text = tally.size("hold", now)
     sender, number = tally.senders.most_common(1)[0]
-    text += f"; {number:,} of them from {quoted(sender)}"
+    text += f"; {tally.share(number, 'hold')} from {quoted(sender)}"
     if others := len(tally.senders) - 1:
         text += f", the others from {counted(others, 'sender')}"
-    remedy = "pillarbox held shows whose it is; then: pillarbox held release, or delete"
+    remedy = (
+        "pillarbox held shows whose it is; then: pillarbox held release, or delete."
+        " What somebody held by postsuper -h is released by postsuper -H"
+    )
     return Finding("held mail", "", ATTENTION, text, remedy)

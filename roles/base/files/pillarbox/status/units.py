@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from pillarbox.status.ask import Unanswered, output_of
 from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, quoted, since
@@ -42,10 +43,9 @@ def read(shown: str) -> list[Unit]:
     return list(found.values())
 
 
-def is_job(unit: Unit) -> bool:
-    """Whether it is a timer or ends when its work is done, and so need not be active."""
-    ends = unit.get("Type") == "oneshot" and unit.get("RemainAfterExit") == "no"
-    return ends or unit["Id"].endswith(".timer")
+def ends(unit: Unit) -> bool:
+    """Whether it is not active any more when its work is done."""
+    return unit.get("Type") == "oneshot" and unit.get("RemainAfterExit") == "no"
 
 
 def fault(unit: Unit) -> str:
@@ -55,7 +55,7 @@ def fault(unit: Unit) -> str:
         return "not installed" if load == "not-found" else load
     if active == "failed":
         return FAILED
-    if active in ACTIVE or (is_job(unit) and not unit["Id"].endswith(".timer")):
+    if active in ACTIVE or ends(unit):
         return ""
     return active if active != "activating" else f"{active} ({unit.get('SubState')})"
 
@@ -86,37 +86,33 @@ def last_words(name: str, deadline: float) -> str:
 
 def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Finding]:
     """What the units come to, given the last line of the log of each that has a fault."""
-    found = []
-    well = {"daemons": 0, "jobs": 0}
-    for unit in units:
-        part = "jobs" if is_job(unit) else "daemons"
-        if why := fault(unit):
-            changed = unit.get("StateChangeTimestamp", "").removeprefix("@")
-            if changed.isdecimal():
-                why += f" {(at if why == FAILED else since)(int(changed), now)}"
-            if logs.get(unit["Id"]):
-                why += f": {quoted(logs[unit['Id']])}"
-            found.append(Finding(part, unit["Id"], ATTENTION, why, remedy(unit)))
-        else:
-            well[part] += 1
-        if unit.get("NeedDaemonReload") == "yes":
-            changed_file = Finding(
-                "configuration",
-                unit["Id"],
-                ATTENTION,
-                "has files that systemd has not read",
-                f"systemctl daemon-reload; systemctl try-reload-or-restart {unit['Id']}",
-            )
-            found.append(changed_file)
-    if well["daemons"]:
-        found.append(Finding("daemons", "", OK, f"{counted(well['daemons'], 'daemon')} active"))
-    if well["jobs"]:
-        found.append(
-            Finding(
-                "jobs",
-                "",
-                OK,
-                f"{counted(well['jobs'], 'timer or job', 'timers and jobs')}, none failed",
-            )
-        )
+    broken = [_broken(unit, logs.get(unit["Id"], ""), now) for unit in units if fault(unit)]
+    old = [_old(unit["Id"]) for unit in units if unit.get("NeedDaemonReload") == "yes"]
+    well = Counter(_part(unit) for unit in units if not fault(unit))
+    found = [*broken, *old]
+    if number := well["daemons"]:
+        found.append(Finding("daemons", "", OK, f"{counted(number, 'daemon')} active"))
+    if number := well["jobs"]:
+        text = counted(number, "timer or job", "timers and jobs")
+        found.append(Finding("jobs", "", OK, f"{text}, none failed"))
     return found
+
+
+def _part(unit: Unit) -> str:
+    return "jobs" if ends(unit) or unit["Id"].endswith(".timer") else "daemons"
+
+
+def _broken(unit: Unit, log: str, now: float) -> Finding:
+    text = fault(unit)
+    changed = unit.get("StateChangeTimestamp", "").removeprefix("@")
+    if changed.isdecimal():
+        text += f" {(at if text == FAILED else since)(int(changed), now)}"
+    if log:
+        text += f": {quoted(log)}"
+    return Finding(_part(unit), unit["Id"], ATTENTION, text, remedy(unit))
+
+
+def _old(name: str) -> Finding:
+    text = "systemd has not read its files since they changed"
+    remedy = f"systemctl daemon-reload; systemctl try-reload-or-restart {name}"
+    return Finding("configuration", name, ATTENTION, text, remedy)
