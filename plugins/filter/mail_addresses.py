@@ -109,7 +109,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.pillarbox.mail.plugins.module_utils._accounts import (
     addresses as _addresses,
 )
@@ -133,7 +132,7 @@ def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
     settings = {**DEFAULTS, **_plain(settings)}
     for name in ("users", "domains", "postmaster", "hostname"):
         if name not in settings:
-            raise AnsibleFilterError(f"mail_addresses: setting without '{name}'")
+            raise ValueError(f"settings without '{name}'")
     users: _addresses.Accounts = settings["users"]
     addressing = _addresses.Addressing(
         users,
