@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox import parts
 from pillarbox.services import certificate_policy
 
 ALICE, BOB, GONE = "alice@example.org", "bob@example.org", "gone@example.org"
@@ -105,3 +106,28 @@ def test_reads_one_request_after_another() -> None:
         {"request": "smtpd_access_policy", "sender": "a=b@example.org"},
         {"sender": ""},
     ]
+
+
+def test_goes_by_what_its_role_has_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register = {"AA": {"account": ALICE, "revoked": None}}
+    (tmp_path / "certificates.json").write_text(json.dumps(register))
+    (tmp_path / "senders").write_text(f"{ALICE} {ALICE}\n")
+    (tmp_path / "refused").write_text("")
+    config = {
+        "required": False,
+        "delimiters": "+",
+        "certificates": str(tmp_path / "certificates.json"),
+        "senders": str(tmp_path / "senders"),
+        "refused": [str(tmp_path / "refused")],
+    }
+    (tmp_path / "client_certificates.json").write_text(json.dumps(config))
+    monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
+    of_alice = "ccert_fingerprint=AA\nccert_subject=alice\nsender="
+    text = f"{of_alice}alice+shop@example.org\n\n{of_alice}{BOB}\n\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert certificate_policy.main() == 0
+    assert capsys.readouterr().out == (
+        f"action=OK\n\naction=REJECT Sender address rejected: not owned by user {ALICE}\n\n"
+    )
