@@ -44,7 +44,7 @@ def main() -> None:
 Log in    IMAP with TLS at {lab.ADDRESSES[lab.MX]}, port {lab.IMAPS}, as {ALICE}
           with the password {lab.password(ALICE)}
           curl -k --user '{ALICE}:{lab.password(ALICE)}' 'imaps://{lab.ADDRESSES[lab.MX]}/INBOX;MAILINDEX=1'
-Inspect   bin/lab ssh mx journalctl -u postfix       the log of the mail server
+Inspect   bin/lab ssh mx journalctl -u 'postfix*'    the log of the mail server
           bin/lab ssh internet dig +short @{lab.PRIMARY} _25._tcp.{lab.MX} TLSA
           lab/group_vars/mail_servers.yml            all its settings
 Remove    bin/demo --down""")

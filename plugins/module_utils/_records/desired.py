@@ -21,6 +21,9 @@ def record(
 ) -> DesiredRecord:
     """Return a record, or the request to remove it when it is not *wanted*.
 
+    The level is `required` if mail does not work without the record, `recommended` if others may
+    distrust it, `optional` if it is a convenience.
+
     The values are None until their key exists. For a record that is not wanted, the values are
     those that an earlier run may have published: only these are removed. Without values the whole
     RRset is removed, so its name must be one that nobody else uses.

@@ -38,7 +38,7 @@ ANCHORS = {
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_up_to_date(page: Path) -> None:
-    assert page.read_text() == PAGES[page], "run docs/reference/write.py"
+    assert page.read_text() == PAGES[page], "run bin/docs reference"
 
 
 def test_each_setting_has_its_section() -> None:

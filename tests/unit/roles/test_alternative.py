@@ -49,4 +49,4 @@ def test_another_value_for_each_setting() -> None:
     defaults = options()
     same = {name for name, value in defaults.items() if settings.get(name, value) == value}
     assert len(defaults) > 70
-    assert same == ELSEWHERE
+    assert same == ELSEWHERE, "give each setting another value in lab/alternative.yml"

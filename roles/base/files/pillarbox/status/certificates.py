@@ -59,7 +59,7 @@ def read(printed: str) -> Leaf:
     """A certificate, as "openssl x509" tells of it."""
     fields = {}
     for line in printed.splitlines():
-        name, _, value = line.partition("=")
+        name, _sign, value = line.partition("=")
         fields[name.strip()] = value.strip()
     names = [fields.get(key) for key in ("organizationName", "commonName")]
     issuer = " ".join(filter(None, names))

@@ -32,9 +32,10 @@ LOOKS: dict[str, Look] = {
 
 
 def look(
-    parts: Parts, now: float, looks: dict[str, Look] = LOOKS, patience: float = PATIENCE
+    parts: Parts, now: float, looks: dict[str, Look] | None = None, patience: float = PATIENCE
 ) -> list[Finding]:
     """What all looks find, in their order; what one could not find out is unknown."""
+    looks = LOOKS if looks is None else looks
     found: dict[str, list[Finding]] = {}
 
     def run(name: str) -> None:
