@@ -29,10 +29,10 @@ certificate stays in service, or comes back. No failure uses up a key.
 """,
     """\
 Use it when
-  a mail says that pillarbox-certificates failed: the sentence in it says why; put that right, then
-  run "renew". The timer tries again by itself, at most once a day.
-  a key may have been stolen: run the playbook roll_tls_key.yml, which publishes the key after the
-  next one too. "roll --compromised" is what it runs here.
+  a mail says that pillarbox-certificates failed: a sentence in it says why. Put that right, then
+  run "renew". The timer tries again by itself within a day.
+  a key may have been stolen: on the controller, run the playbook roll_tls_key.yml with
+  roll_tls_key_compromised=true. It runs "roll --compromised" here, and publishes what comes after.
 
 Examples
   pillarbox certificates status            # each key: in service, in the DNS since when
