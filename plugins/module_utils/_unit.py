@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection
 
@@ -114,14 +115,17 @@ def _errors(module: AnsibleModule, pid: str, since: float) -> str:
     """Return the errors that a main process has logged since a time.
 
     A daemon that cannot read its configuration at a reload says so there and runs on, and its
-    reload succeeds. What its other processes log is about their clients.
+    reload succeeds. What its other processes log is about their clients, and so is what Dovecot's
+    main process logs about the end of one of them.
     """
     if pid == "0":  # a unit that only stands for others
         return ""
-    module.run_command(["journalctl", "--sync"])  # waits until what was logged can be read
+    # Waits until what was logged can be read.
+    module.run_command(["timeout", "10", "journalctl", "--sync"])
     sought = ["--priority=err", f"--since=@{since:.6f}", f"_PID={pid}"]
     command = ["journalctl", "--no-pager", "--quiet", "--output=cat", *sought]
-    return str(module.run_command(command)[1]).strip()
+    lines = module.run_command(command)[1].splitlines()
+    return "\n".join(line for line in lines if not re.search(r"service\([\w-]+\): child \d+", line))
 
 
 def _error(module: AnsibleModule, unit: str, problem: str) -> UnitError:

@@ -37,7 +37,9 @@ EVERYTHING: dict[str, Any] = {
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},
     "rspamd_antivirus": True,
-    "rspamd_dkim": {"selectors": [{"pin": None}, {"pin": "active", "dns_name": "r1.example"}]},
+    "rspamd_dkim_prepared": {
+        "selectors": [{"pin": None}, {"pin": "active", "dns_name": "r1.example"}]
+    },
     "rspamd_dkim_keep_days": 14,
     "rspamd_dkim_max_age_days": 0,
     "rspamd_dkim_revoked_days": 30,

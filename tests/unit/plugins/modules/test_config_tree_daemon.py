@@ -127,6 +127,14 @@ def test_a_daemon_that_does_not_load_the_tree_is_reported_and_reloaded_by_the_ne
     assert systemd.asked() == ["reload"]
 
 
+def test_a_process_for_a_client_that_ends_during_a_reload_is_not_a_refusal(
+    host: Host, systemd: Systemd
+) -> None:
+    host.run(FILES, daemon=DEMO)
+    systemd.refuse("master: Error: service(imap): child 42 killed with signal 11\n")
+    assert host.run(OTHER, daemon=DEMO)["actions"] == ["reload"]
+
+
 def test_a_reload_that_succeeds_but_is_refused_by_the_daemon_fails_with_the_daemons_words(
     host: Host, systemd: Systemd
 ) -> None:
