@@ -51,7 +51,7 @@ due:
   description: Why a certificate was due, by algorithm.
   returned: success
   type: dict
-  sample: {"ecdsa": "there is none yet"}
+  sample: {"ecdsa": "there is no certificate yet"}
 waiting:
   description: Why the key of an algorithm that was added, or a provided one, is not in service
     yet, by algorithm. The timer goes on.

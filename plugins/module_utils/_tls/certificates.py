@@ -69,22 +69,22 @@ def _is_provided(ring: Path, algorithm: str, config: dict[str, Any]) -> bool:
 
 def _why_due(ring: Path, algorithm: str, config: dict[str, Any], there: list[str]) -> str | None:
     if algorithm not in there:
-        return "there is none yet"
+        return "there is no certificate yet"
     role = "next" if _is_provided(ring, algorithm, config) else "current"
     try:
         pair = (ring / f"{algorithm}.pem").read_bytes()
         leaf = certificate(pair, config["names"])
         key = private_key((ring / f"{algorithm}-{role}.key").read_bytes())
     except (LibcryptoError, OSError) as error:
-        return f"the one in service or its key cannot be read ({error})"
+        return f"the certificate in service or its key cannot be read ({error})"
     if leaf.spki != key.spki:
-        return "the one in service is for another key"
+        return "the certificate in service is for another key"
     if missing := [name for name in config["names"] if name not in leaf.names]:
-        return f"the one in service is not for {', '.join(missing)}"
+        return f"the certificate in service is not for {', '.join(missing)}"
     if leaf.left < min(timedelta(days=config["renew_days"]), leaf.life / 3):
-        return f"the one in service ends in {leaf.left.days} days"
+        return f"the certificate in service expires in {leaf.left.days} days"
     if (issued := _issuer(ring, algorithm)) not in (None, config["issuer"]):
-        return f"the one in service is from {issued}, not from {config['issuer']}"
+        return f"the certificate in service is from {issued}, not from {config['issuer']}"
     chain = config["chains"].get(algorithm)
     if chain and chain != hashlib.sha256(pair[pair.find(BEGIN) :]).hexdigest():
         return "another chain was provided"

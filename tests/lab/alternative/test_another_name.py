@@ -60,7 +60,7 @@ def run(queued: EmailMessage) -> str:
 
 
 def test_the_run_lists_what_is_left_of_the_old_name(run: str) -> None:
-    assert f"mx was {lab.MX} before" in run
+    assert f"mx was formerly named {lab.MX}." in run
     for record in ("A", "AAAA", "CAA", "TXT"):
         assert f"- in the DNS, {lab.MX} {record}" in run
     assert f"- in the DNS, _25._tcp.{lab.MX} TLSA" in run
@@ -110,6 +110,6 @@ def test_the_next_run_changes_nothing_and_repeats_the_list_until_the_old_name_is
     run: str,
 ) -> None:
     again = renamed()
-    assert lab.changed(again) == 0 and f"mx was {lab.MX} before" in again.stdout
+    assert lab.changed(again) == 0 and f"mx was formerly named {lab.MX}." in again.stdout
     lab.on("mx", "rm /etc/pillarbox/hostnames")
-    assert " before. What a run made" not in renamed("--check").stdout
+    assert "was formerly named" not in renamed("--check").stdout

@@ -240,7 +240,7 @@ def test_a_new_password_changes_one_line_and_the_mail_of_a_removed_account_is_ke
     assert lab.changed(run) > 0
     assert {line.split(":")[0] for line in before ^ after} == {CAROL, ERIN, "# seal"}
     kept_in = "Its mail is kept on mx in /var/vmail/example.org/erin"
-    assert f"{ERIN} is no account any more. {kept_in}" in run.stdout
+    assert f"{ERIN} is no longer an account. {kept_in}" in run.stdout
     assert lab.find(ERIN, mail)
 
 

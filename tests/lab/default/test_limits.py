@@ -126,7 +126,7 @@ def test_what_is_deleted_is_gone_and_the_account_stays_held() -> None:
     assert not is_held(first) and is_held(second)
     lab.on("mx", f"pillarbox held delete {INVOICES} && pillarbox held release {INVOICES}")
     answer = lab.on("mx", f"pillarbox held release {INVOICES}", check=False)
-    assert answer == f"pillarbox held: nothing of {INVOICES} is held\n"
+    assert answer == f"pillarbox held: no mail of {INVOICES} is held\n"
 
 
 def test_a_domain_has_a_limit_for_all_its_accounts() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of a host that is well."""
+"""What "pillarbox status" reports about a healthy host."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PARTS = {
 }
 
 
-def test_nothing_needs_a_hand() -> None:
+def test_nothing_needs_attention() -> None:
     # Any other exit status than 0 fails.
     screen = lab.on("mx", "pillarbox status")
-    assert screen.endswith("\nNothing needs a hand.\n")
+    assert screen.endswith("\nNothing needs attention.\n")
     lines = screen.splitlines()
     assert len(lines) <= 24 and max(map(len, lines)) <= 80
 

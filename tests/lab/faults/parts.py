@@ -62,8 +62,8 @@ def full_disk(directory: str, size: str, unit: str, shared: str = "") -> Iterato
         lab.on("mx", f"systemctl stop {unit}; umount -R {directory} /mnt; systemctl start {unit}")
 
 
-def needing_a_hand() -> set[str]:
-    """What "pillarbox status" says that somebody has to see to, by part and subject."""
+def needing_attention() -> set[str]:
+    """Return what "pillarbox status" marks as needing attention, by part and subject."""
     # Its exit status says that there is something.
     whole = json.loads(lab.on("mx", "pillarbox status --json || test $? = 1", timeout=20))
     states = {f"{it['part']} {it['subject']}".strip(): it["state"] for it in whole["findings"]}

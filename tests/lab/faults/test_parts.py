@@ -20,7 +20,7 @@ from tests.lab.faults.parts import (
     DATABASE,
     full_disk,
     look_at_the_queues,
-    needing_a_hand,
+    needing_attention,
     no_answers_from_outside,
     stopped,
 )
@@ -119,7 +119,7 @@ def test_without_postfix_mail_waits_at_its_sender() -> None:
     with stopped("postfix"):
         lab.send_from_peer(mail)
         assert "Connection refused" in lab.deferral("peer", mail)
-        assert "daemons postfix.service" in needing_a_hand()
+        assert "daemons postfix.service" in needing_attention()
 
     arrived(mail)
 
@@ -131,7 +131,7 @@ def test_without_the_resolver_mail_waits_on_both_sides() -> None:
         lab.submit(outgoing)
         assert "450 4.1.8" in lab.deferral("peer", incoming)
         assert "Host not found, try again" in lab.deferral("mx", outgoing)
-        assert "daemons unbound.service" in needing_a_hand()
+        assert "daemons unbound.service" in needing_attention()
 
     arrived(incoming)
     assert lab.signatures(lab.received_at_peer(outgoing)) == [("e1", True), ("r1", True)]
@@ -144,7 +144,7 @@ def test_without_answers_from_the_dns_honest_mail_is_not_taken_for_junk() -> Non
     with no_answers_from_outside():
         lab.on("peer", f"sendmail -f '<>' {ALICE}", mail.as_string())
         assert "451 4.7.1 The DNS gives no answers" in lab.deferral("peer", mail)
-        assert "resolver" in needing_a_hand()
+        assert "resolver" in needing_attention()
 
     arrived(mail)
 
@@ -154,7 +154,7 @@ def test_with_no_room_in_the_queue_mail_waits_at_its_sender() -> None:
     with full_disk(QUEUE, "90M", "postfix", shared="private rspamd"):
         lab.send_from_peer(mail)
         assert "452 4.3.1" in lab.deferral("peer", mail)
-        assert "disk queue" in needing_a_hand()
+        assert "disk queue" in needing_attention()
         lab.on("mx", f"rm {QUEUE}/fill")
         arrived(mail)
 
@@ -164,7 +164,7 @@ def test_with_no_room_for_mailboxes_mail_is_taken_and_waits() -> None:
     with full_disk("/var/vmail", "20M", "dovecot"):
         lab.send_from_peer(mail)
         assert "451 4.2.0" in lab.deferral("mx", mail)
-        assert "disk mailboxes" in needing_a_hand()
+        assert "disk mailboxes" in needing_attention()
         lab.on("mx", "rm /var/vmail/fill")
         arrived(mail)
 

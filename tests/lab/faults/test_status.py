@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of a host on which much is wrong at once."""
+"""What "pillarbox status" reports about a host with several faults at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.lab import lab
-from tests.lab.faults.parts import ALICE, BOB, needing_a_hand, stopped
+from tests.lab.faults.parts import ALICE, BOB, needing_attention, stopped
 
 KEY = "/etc/pillarbox/tls/ecdsa-current.key"
 # More than a few servers elsewhere may have refused; not by port 25, where each is filtered.
@@ -41,7 +41,7 @@ def test_it_names_each_thing_that_is_wrong_and_what_to_do() -> None:
     }
     with stopped("dovecot"), failed_renewal():
         lab.on("mx", SEND)
-        lab.eventually("all of it", lambda: wrong <= needing_a_hand() or None)
+        lab.eventually("all of it", lambda: wrong <= needing_attention() or None)
         screen = " ".join(lab.on("mx", "pillarbox status", check=False).split())
         lab.on("mx", "postsuper -d ALL deferred")
 
@@ -49,7 +49,7 @@ def test_it_names_each_thing_that_is_wrong_and_what_to_do() -> None:
     assert f"{KEY}: is missing" in screen
     assert re.search(r"deferred: \d+ messages, the oldest for ", screen)
     assert "connect to mx.example.org[private/dovecot-lmtp]" in screen
-    remedies = screen[screen.index("Needs a hand:") :]
+    remedies = screen[screen.index("Needs attention:") :]
     for remedy in (
         "systemctl start dovecot.service",
         "journalctl -eu pillarbox-certificates.service",
@@ -57,4 +57,4 @@ def test_it_names_each_thing_that_is_wrong_and_what_to_do() -> None:
         "pillarbox certificates renew",
     ):
         assert remedy in remedies
-    assert not wrong & needing_a_hand()
+    assert not wrong & needing_attention()

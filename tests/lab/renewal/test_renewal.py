@@ -210,7 +210,7 @@ def test_nor_one_that_caches_may_lack() -> None:
     before = served_files()
     status, output = roll()
     assert status != 0
-    assert "senders may still know TLSA records without the next ecdsa key" in output
+    assert "senders may still have cached TLSA records without the next ecdsa key" in output
     assert served_files() == before
 
 
@@ -341,7 +341,7 @@ def test_a_stolen_key_is_out_of_service_and_dns_at_once() -> None:
     lab.on("mx", f"rm {RING}/ecdsa-next.key")
     status, output = roll(roll_tls_key_compromised=True)
     assert status == 0, output
-    assert "senders may still know TLSA records without the next ecdsa key" in output
+    assert "senders may still have cached TLSA records without the next ecdsa key" in output
     assert not stolen & published()
     assert len(published()) == 4
 

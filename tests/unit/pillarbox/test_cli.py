@@ -94,8 +94,8 @@ def test_a_verb_whose_part_is_not_there_says_so(
     monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
     assert cli.main(arguments) == 1
     assert capsys.readouterr().err == (
-        f"pillarbox {' '.join(arguments[: 2 if arguments[0] == 'service' else 1])}: this host has"
-        f" no such part: {tmp_path}/{role}.json, which the role {role} writes, is not there\n"
+        f"pillarbox {' '.join(arguments[: 2 if arguments[0] == 'service' else 1])}: role {role} is"
+        f" not set up on this host: {tmp_path}/{role}.json, which it writes, is missing\n"
     )
 
 

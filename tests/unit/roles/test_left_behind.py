@@ -85,7 +85,7 @@ def test_all_that_is_left_of_a_former_name_of_the_host_is_listed(tmp_path: Path)
         dns_acme_account="",
         dns_tls_keys=[{"algorithm": "ecdsa", "role": "current", "public_key": PUBLIC_KEY}],
     )
-    assert "mx was old.example.org before" in text
+    assert "mx was formerly named old.example.org." in text
     for name, kind in (
         ("old.example.org", "A"),
         ("old.example.org", "CAA"),
@@ -99,7 +99,7 @@ def test_all_that_is_left_of_a_former_name_of_the_host_is_listed(tmp_path: Path)
 
 def test_what_a_domain_has_at_a_former_name_of_the_host_is_not_left_behind(tmp_path: Path) -> None:
     text = report(tmp_path, mail_hostnames=["example.org", "mx.example.org"])
-    assert "mx was example.org before" in text
+    assert "mx was formerly named example.org." in text
     assert "TXT" not in text
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command ``pillarbox``: which module each of its verbs is, which is imported only then."""
+"""The command ``pillarbox``: run the module of a verb or service, which is imported only then."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pillarbox import Failure
 
 # For people: a module with a function main(), and what it does in a few words.
 VERBS = {
-    "certificates": ("certificates.command", "renew the TLS certificates, or roll their keys"),
-    "held": ("filter.held", "see to mail of accounts that exceed their limit"),
-    "junk": ("filter.junk", "teach the spam filter"),
-    "srs": ("srs", "renew the secret that signs forwarded senders"),
-    "status": ("status.command", "say how this host is, and what needs a hand"),
+    "certificates": ("certificates.command", "renew the TLS certificates, or roll over their keys"),
+    "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),
+    "junk": ("filter.junk", "train the spam filter"),
+    "srs": ("srs", "rotate the secret that signs forwarded senders"),
+    "status": ("status.command", "show the state of this mail host, and what needs attention"),
 }
 # For units and daemons, by "pillarbox service NAME".
 SERVICES = {
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         return run(SERVICES[rest[0]], f"service {rest[0]}")
     if verb in VERBS:
         return run(VERBS[verb][0], verb, rest)
-    print(f"pillarbox: there is no verb {verb}; see pillarbox help", file=sys.stderr)
+    print(f"pillarbox: unknown verb {verb}; see pillarbox help", file=sys.stderr)
     return 2
 
 
@@ -47,7 +47,7 @@ def run(module: str, name: str, *arguments: list[str]) -> int:
     """Run main() of a module of this package."""
     try:
         status: int = import_module(f"pillarbox.{module}").main(*arguments)
-    # OSError: as when a command is not installed, or a port is taken.
+    # OSError: for example, a command is not installed, or a port is in use.
     except (Failure, OSError) as failure:
         print(f"pillarbox {name}: {failure}", file=sys.stderr)
         return 1
@@ -55,14 +55,14 @@ def run(module: str, name: str, *arguments: list[str]) -> int:
 
 
 def overview() -> str:
-    """What "pillarbox help" prints."""
+    """Return the text of "pillarbox help"."""
     width = max(map(len, VERBS))
     return "\n".join([
         "usage: pillarbox VERB …",
         "",
         *(f"    {verb:{width}}  {what}" for verb, (_module, what) in VERBS.items()),
-        f"    {'help':{width}}  this, or with the name of a verb all that it can do",
+        f"    {'help':{width}}  show this overview, or the help of a verb",
         "",
-        "Run it as root. Exit status: 0 all is well, 1 it failed, 2 it was not understood.",
-        "What each role has configured is in /etc/pillarbox/parts.",
+        "Run it as root. Exit status: 0 success, 1 failure, 2 invalid command line.",
+        "The configuration that each role writes for it is in /etc/pillarbox/parts.",
     ])  # fmt: skip

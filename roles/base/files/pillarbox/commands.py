@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a command of the host: the one way in which the program does."""
+"""Run commands on the host."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class CommandError(Failure):
     """A command that failed."""
 
     def __init__(self, command: tuple[str, ...], status: int, output: bytes) -> None:
-        # What it said of that.
+        # What it printed.
         self.output = output.decode(errors="replace")
         said = " | ".join(self.output.split("\n")[-5:]).strip(" |")
         super().__init__(f"{' '.join(command)} ended with code {status}" + (said and f": {said}"))
 
 
 def run(*command: str, given: bytes = b"", merge: bool = False, **options: Any) -> bytes:
-    """Run a command and return what it prints.
+    """Run a command and return its output.
 
     Args:
-        given: what it reads.
-        merge: what it says on standard error is part of what it prints, in its order. Otherwise
-            that is heard of only when it fails.
-        options: of subprocess.run(), such as env and timeout.
+        given: its standard input.
+        merge: whether its standard error is part of the output. Otherwise standard error appears
+            only in the message of a failure.
+        options: further arguments of subprocess.run(), such as env and timeout.
 
     Raises:
-        CommandError: it failed; or OSError: it is not there.
+        CommandError: it failed; or OSError: it is not installed.
     """
     done: subprocess.CompletedProcess[bytes] = subprocess.run(
         command,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read and write files of the host."""
+"""Read and write files on the host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPORARY = ".pillarbox-"
 
 
 def read(path: Path) -> bytes | None:
-    """The content of a file, None when there is none."""
+    """Return the content of a file, None if it does not exist."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -22,7 +22,7 @@ def read(path: Path) -> bytes | None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file that only root can read, in one step (rename(2))."""
+    """Write a file that only root can read, atomically (rename(2))."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:

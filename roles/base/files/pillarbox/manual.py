@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a verb says of itself, for whoever reads it at night: ``pillarbox help VERB``."""
+"""The help of a verb, ``pillarbox help VERB``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 
 class Manual(NamedTuple):
-    """The help of a verb: what it does, then when to use it, examples, exit status and files."""
+    """The help of a verb: its purpose, then when to use it, examples, exit status and files."""
 
     verb: str
     purpose: str
     more: str
 
     def parser(self) -> argparse.ArgumentParser:
-        """A parser of the verb's arguments that prints all of this as its help."""
+        """Return a parser for the arguments of the verb that prints this help."""
         return argparse.ArgumentParser(
             prog=f"pillarbox {self.verb}",
             description=self.purpose,

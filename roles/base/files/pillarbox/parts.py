@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each role has configured of the program: /etc/pillarbox/parts/ROLE.json.
+"""Read the configuration that each role writes for the program: /etc/pillarbox/parts/ROLE.json.
 
-A role adds its part by such a file, not by code. Where there is none, the host has no such part.
+A role adds its part by such a file, not by code. Without it, the host does not have that role.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ DIRECTORY = "/etc/pillarbox/parts"
 
 
 def part(role: str) -> dict[str, Any]:
-    """Return what a role has configured. Raises Failure where that is missing."""
+    """Return the configuration of a role. Raises Failure if it is missing."""
     file = f"{DIRECTORY}/{role}.json"
     try:
         with open(file, encoding="utf-8") as stream:
             config: dict[str, Any] = json.load(stream)
     except FileNotFoundError:
         raise Failure(
-            f"this host has no such part: {file}, which the role {role} writes, is not there"
+            f"role {role} is not set up on this host: {file}, which it writes, is missing"
         ) from None
     except PermissionError:
         raise Failure(f"only root can read {file}; run this as root") from None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verb ``srs``: the secret by which the senders of forwarded mail are signed."""
+"""The verb ``srs``: the secret that signs the sender addresses of forwarded mail."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from pillarbox.parts import part
 MANUAL = Manual(
     "srs",
     """\
-Sign the senders of forwarded mail with a new secret ("rotate").
+Rotate the secret that signs the sender addresses of forwarded mail.
 
 The former secret is still accepted, so that bounces of mail under way come back; the one before
-that is not. An address is good for 21 days anyway, so rotate no more often than that.
+that is not. Addresses are valid for 21 days, so rotate no more often than that.
 """,
     """\
-Use it when somebody may have read the secret, or by habit once a year.
+Use it when somebody may have read the secret, or routinely once a year.
 
 Example
   pillarbox srs rotate
 
 Exit status
-  0  done, and PostSRSd signs with the new secret
-  1  failed; a sentence on standard error says why
+  0  success: PostSRSd signs with the new secret
+  1  failure; see the message on standard error
 
 Files
-  /etc/postsrsd.secret                  the secret that signs, then the former one
-  /etc/pillarbox/parts/postsrsd.json    where that is, and which daemon reads it
+  /etc/postsrsd.secret                  the current secret, then the former one
+  /etc/pillarbox/parts/postsrsd.json    its path, and the daemon that reads it
 """,
 )
 
 
 def rotate(secret: Path, unit: str) -> None:
-    """Put a new secret before the first of those that there are, and have the daemon read both."""
+    """Create a new secret, keep the current one as the former, and have the daemon read both."""
     former = (read(secret) or b"").splitlines(keepends=True)[:1]
     replace(secret, b"".join([base64.b64encode(os.urandom(24)), b"\n", *former]))
     run("systemctl", "restart", unit)

@@ -33,7 +33,7 @@ def test_an_algorithm_that_is_added_waits_for_the_caches_and_the_next_run_serves
         assert predicted["missing"] == missing
         run = added.run("renew")
         assert run.report["due"] == {} and run.report["issued"] == []
-        assert "senders may still know" in run.report["waiting"]["rsa"]
+        assert "senders may still have cached" in run.report["waiting"]["rsa"]
         # In the second, to the second.
         assert predicted.keys() == run.report.keys() and predicted["waiting"].keys() == {"rsa"}
     assert added.memory["failure"] is None
@@ -43,7 +43,7 @@ def test_an_algorithm_that_is_added_waits_for_the_caches_and_the_next_run_serves
     assert "may be served from" in added.run("status").out.splitlines()[2]
 
     added.let_time_pass()
-    assert added.run("renew", "--check").report["due"] == {"rsa": "there is none yet"}
+    assert added.run("renew", "--check").report["due"] == {"rsa": "there is no certificate yet"}
     assert added.run("renew").report["issued"] == ["rsa"]
     assert added.why_unfit() == [None, None]
     assert added.on_the_wire() == added.on_disk()

@@ -94,7 +94,7 @@ def test_names_a_certificate_as_the_rfc_does() -> None:
         extensions=x509.Extensions([x509.Extension(extension.oid, False, extension)]),
     )
     assert ari.identifier(leaf) == "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
-    with pytest.raises(CertificateError, match="names no key of its issuer"):
+    with pytest.raises(CertificateError, match="has no authority key identifier"):
         ari.identifier(leaf_of(certificate()))
 
 
@@ -184,7 +184,7 @@ def test_a_certificate_is_due_when_its_ca_says_so(host_of_ca: Host, authority: A
     memory["advice"]["ecdsa"]["asked_until"] = now().isoformat()
     host_of_ca.memory = memory
     predicted = host_of_ca.run("renew", "--check").report["due"]["ecdsa"]
-    assert predicted.startswith("its CA wants it renewed from ")
+    assert predicted.startswith("its CA asks to renew it from ")
     assert host_of_ca.memory == memory
     run = host_of_ca.run("renew")
     assert run.status == 1 and "no order today" in run.err
@@ -214,5 +214,5 @@ def test_our_own_date_holds_whatever_the_ca_says(
     assert host_of_ca.run("renew").report["due"] == {}
     lasts(host_of_ca, 90, 29)
     due = host_of_ca.run("renew", "--check").report["due"]
-    assert due == {"ecdsa": "the one in service ends in 28 days"}
+    assert due == {"ecdsa": "the certificate in service expires in 28 days"}
     assert BEGIN in host_of_ca.pairs()["ecdsa"]

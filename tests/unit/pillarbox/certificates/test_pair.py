@@ -40,9 +40,9 @@ CONFIG: dict[str, Any] = {"names": list(NAMES), "renew_days": 30}
         (certificate(names=["other.example.org"]), "is not for mx.example.org"),
         (certificate(names=[]), "is not for mx.example.org"),
         (certificate(end=-1), "is valid only from"),
-        (certificate(begin=30), "look at this host's clock"),
-        (b"", "holds no certificate"),
-        (certificate().replace(b"MII", b"!!!", 1), "holds no readable certificate"),
+        (certificate(begin=30), "check this host's clock"),
+        (b"", "cannot be read: no certificate found"),
+        (certificate().replace(b"MII", b"!!!", 1), "cannot be read ("),
     ],
 )
 def test_serves_only_what_fits_the_key_the_names_and_the_time(
@@ -72,23 +72,26 @@ def test_a_chain_leads_from_one_to_the_next(chain: bytes, reason: str | None) ->
     if reason is None:
         assert broken is None
     else:
-        assert str(broken).startswith("has a chain that does not hold together (")
+        assert str(broken).startswith("has a broken chain (")
         assert reason in str(broken)
 
 
 @pytest.mark.parametrize(
     ("served", "due"),
     [
-        (None, "there is none yet"),
+        (None, "there is no certificate yet"),
         (certificate(begin=-59, end=31), None),
-        (certificate(begin=-61, end=29.5), "the one in service ends in 29 days"),
+        (certificate(begin=-61, end=29.5), "the certificate in service expires in 29 days"),
         # Six days of life: due with less than two left, not on the first day.
         (certificate(begin=-1, end=5), None),
-        (certificate(begin=-4.1, end=1.9), "the one in service ends in 1 days"),
-        (certificate(names=["old.example.org"]), "the one in service is not for mx.example.org"),
-        (certificate(OTHER_KEY), "the one in service is for another key"),
-        (certificate(end=-1), "the one in service is valid only from"),
-        (b"", "the one in service holds no certificate"),
+        (certificate(begin=-4.1, end=1.9), "the certificate in service expires in 1 days"),
+        (
+            certificate(names=["old.example.org"]),
+            "the certificate in service is not for mx.example.org",
+        ),
+        (certificate(OTHER_KEY), "the certificate in service is for another key"),
+        (certificate(end=-1), "the certificate in service is valid only from"),
+        (b"", "the certificate in service cannot be read: no certificate found"),
     ],
 )
 def test_renews_in_the_last_third_or_before_the_days_that_are_set(
@@ -113,7 +116,7 @@ def test_digests_are_those_of_openssl() -> None:
 
 @pytest.mark.parametrize("pem", [b"", b"junk", certificate()])
 def test_what_is_no_key_is_told(pem: bytes) -> None:
-    with pytest.raises(CertificateError, match="holds no readable private key"):
+    with pytest.raises(CertificateError, match="contains no readable private key"):
         key_spki(pem)
 
 

@@ -47,7 +47,7 @@ def test_renews_what_is_due_and_then_nothing(host: Host) -> None:
     host.pair_file("rsa").write_bytes(
         KEYS["rsa", "current"] + certificate(KEYS["rsa", "current"], begin=-80, end=10.5)
     )
-    due = {"rsa": "the one in service ends in 10 days"}
+    due = {"rsa": "the certificate in service expires in 10 days"}
     before = host.contents()
     predicted = host.run("renew", "--check")
     assert predicted.report == {
@@ -75,14 +75,14 @@ def test_renews_what_is_due_and_then_nothing(host: Host) -> None:
 
 def test_another_issuer_or_name_has_all_certificates_issued_anew(host: Host) -> None:
     assert host.run("renew", "--force").report["due"] == dict.fromkeys(
-        ALGORITHMS, "it was asked for"
+        ALGORITHMS, "renewal was forced"
     )
     host.config["issuer"] = "https://ca.example/directory"
-    reason = "the one in service is from self_signed, not from https://ca.example/directory"
+    reason = "the certificate in service is from self_signed, not from https://ca.example/directory"
     assert host.run("renew").report["due"] == dict.fromkeys(ALGORITHMS, reason)
     assert host.run("renew").report["due"] == {}
     host.config["names"] = [*NAMES, "mail.example.org"]
-    reason = "the one in service is not for mail.example.org"
+    reason = "the certificate in service is not for mail.example.org"
     assert host.run("renew").report["due"] == dict.fromkeys(ALGORITHMS, reason)
     assert host.run("renew").report["due"] == {}
 
@@ -93,7 +93,7 @@ def test_a_key_that_is_missing_is_told_in_check_mode_and_fails_a_run(host: Host)
     run = host.run("renew")
     assert (run.status, run.err) == (
         1,
-        f"{host.key_file('rsa', 'current')}: is missing; run site.yml, which makes it\n",
+        f"{host.key_file('rsa', 'current')}: is missing; run site.yml, which generates it\n",
     )
 
 
@@ -144,7 +144,9 @@ def test_a_roll_waits_for_two_ttl(host: Host, published: list[Answer]) -> None:
         before = host.contents()
         run = host.run(*arguments)
         assert run.status == 3
-        assert run.err.startswith("senders may still know TLSA records without the next ecdsa key")
+        assert run.err.startswith(
+            "senders may still have cached TLSA records without the next ecdsa key"
+        )
         if "--check" in arguments:
             assert host.contents() == before
     assert host.pairs() == PAIRS
@@ -171,7 +173,7 @@ def test_a_compromised_key_is_not_waited_for_and_forgotten_at_once(
     host: Host, published: list[Answer]
 ) -> None:
     report = host.run("roll", "--compromised").report
-    assert len(report["warnings"]) == 2 and "senders may still know" in report["warnings"][0]
+    assert len(report["warnings"]) == 2 and "senders may still have cached" in report["warnings"][0]
     assert host.keys()["rsa", "current"] == name(KEYS["rsa", "next"])
     assert host.memory["retired"] == {
         name(KEYS[algorithm, "current"]): "1970-01-01T00:00:00+00:00" for algorithm in ALGORITHMS
@@ -262,13 +264,13 @@ def test_what_is_damaged_is_one_sentence(host: Host, command: str) -> None:
     host.key_file("ecdsa", "current").write_text("junk")
     run = host.run(command)
     assert run.status == 1
-    assert run.err.startswith(f"{host.tls}/ecdsa-current.key: holds no readable private key")
+    assert run.err.startswith(f"{host.tls}/ecdsa-current.key: contains no readable private key")
     assert run.err.count("\n") == 1
 
 
 def test_a_served_file_that_was_damaged_is_replaced(host: Host) -> None:
     host.pair_file("rsa").write_text("junk")
-    due = {"rsa": "the one in service holds no certificate"}
+    due = {"rsa": "the certificate in service cannot be read: no certificate found"}
     assert host.run("renew").report["due"] == due
     assert host.why_unfit() == [None, None]
 

@@ -60,7 +60,7 @@ def cannot_be_reloaded(host: Host) -> None:
     [
         (goes_on_with_the_old, "with the new ecdsa certificate, another certificate is served on"),
         (breaks_with_the_new, "with the new ecdsa certificate, there is no answer ("),
-        (cannot_be_reloaded, "demo.service could not be reloaded; systemctl status tells why"),
+        (cannot_be_reloaded, "demo.service could not be reloaded; see systemctl status"),
     ],
 )
 def test_the_former_pairs_are_back_when_the_daemon_does_not_serve_the_new(
@@ -72,7 +72,7 @@ def test_the_former_pairs_are_back_when_the_daemon_does_not_serve_the_new(
     assert run.status == 1
     assert run.err.startswith(reason)
     if trouble is not cannot_be_reloaded:
-        assert run.err.endswith("; the former pair is back in service\n")
+        assert run.err.endswith("; the former certificate is back in service\n")
     assert host.memory["failure"]["why"] == run.err.rstrip("\n")
     assert host.pairs() == PAIRS
     assert host.keys() == keys
@@ -111,7 +111,7 @@ def test_a_daemon_that_serves_a_pair_whose_key_is_lost_is_watched_still(host: Ho
     goes_on_with_the_old(host)
     run = host.run("renew")
     assert run.status == 1
-    assert run.err.endswith("; the former pair is back in service\n")
+    assert run.err.endswith("; the former certificate is back in service\n")
 
 
 def test_a_key_that_nobody_needs_may_be_broken(host: Host) -> None:

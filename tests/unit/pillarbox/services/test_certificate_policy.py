@@ -41,8 +41,8 @@ def ask(required: bool, **request: str) -> str:
         ("AA", "", "DUNNO"),
         ("AA", BOB, f"REJECT Your certificate is not one of {BOB}"),
         ("AA", "bob+phone@example.org", f"REJECT Your certificate is not one of {BOB}"),
-        ("DD", ALICE, "REJECT Your certificate was revoked, or is not of this server"),
-        ("", ALICE, "REJECT Your certificate was revoked, or is not of this server"),
+        ("DD", ALICE, "REJECT Your certificate was revoked, or was not issued by this server"),
+        ("", ALICE, "REJECT Your certificate was revoked, or was not issued by this server"),
     ],
 )
 def test_a_certificate_beside_a_password_must_be_of_the_same_account(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of certificates, by the words of openssl(1) and of the ring."""
+"""What "pillarbox status" reports about certificates, given the ring and openssl(1)'s output."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_it_is_due_when_the_renewal_program_says_so(
         (89.5, OK, "89 days left, renewal 2027-01-"),
         # A run that failed is tried again a day later.
         (29.5, OK, "29 days left, renewal "),
-        (28.5, ATTENTION, "28 days left, to be renewed since "),
-        (-1, ATTENTION, "ended at "),
+        (28.5, ATTENTION, "28 days left, renewal overdue since "),
+        (-1, ATTENTION, "expired at "),
     ],
 )
-def test_one_that_should_have_been_renewed_needs_a_hand(
+def test_one_that_should_have_been_renewed_needs_attention(
     left: float, state: str, words: str
 ) -> None:
     found = served("rsa", LEAF, {}, CONFIG, LEAF.end - left * DAY)
@@ -90,13 +90,13 @@ def test_a_rollover_waits_for_the_next_keys() -> None:
     assert coming(SEEN, PUBLISHED + 7200) == coming({}, 0) == []
 
 
-def test_a_key_that_has_no_records_for_long_needs_a_hand() -> None:
+def test_a_key_that_has_no_records_for_long_needs_attention() -> None:
     assert waiting("rsa", {}, PUBLISHED, PUBLISHED + DAY / 2).state == OK
     found = waiting("rsa", {}, PUBLISHED, PUBLISHED + 2 * DAY)
     assert found.state == ATTENTION and "not all name servers" in found.text
 
 
-def test_a_key_that_might_have_a_certificate_for_long_needs_a_hand() -> None:
+def test_a_key_that_might_have_a_certificate_for_long_needs_attention() -> None:
     assert waiting("rsa", SEEN, PUBLISHED, PUBLISHED + DAY).state == OK
     assert waiting("rsa", SEEN, PUBLISHED, PUBLISHED + 2 * DAY).state == ATTENTION
 

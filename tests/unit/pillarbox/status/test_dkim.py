@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of DKIM keys, by their ledger."""
+"""What "pillarbox status" reports about DKIM keys, given their ledger."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def test_it_says_what_site_yml_does_next() -> None:
     assert told(THEN + 20 * DAY, keys) == [(OK, "", text + "revokes r1 of example.org now")]
 
 
-def test_a_domain_without_a_key_that_signs_needs_a_hand() -> None:
+def test_a_domain_without_a_key_that_signs_needs_attention() -> None:
     (state, subject, text), _sum = told(THEN, ledger(r1="future"))
     assert (state, subject, text) == (
         ATTENTION,
         "example.org",
-        "mail is not signed, as no key is active",
+        "mail is not signed, because no key is active",
     )
 
 
-def test_a_new_key_that_is_not_published_for_a_day_needs_a_hand() -> None:
+def test_a_new_key_that_is_not_published_for_a_day_needs_attention() -> None:
     keys = ledger(r1="active", r2="future", e2="future")
     assert len(told(THEN + DAY / 2, keys)) == 1
     (state, subject, text), _sum = told(THEN + 3 * DAY, keys)
     assert (state, subject) == (ATTENTION, "r2 of example.org")
     assert text.startswith("not all name servers have its record since 2026-11-20 ")
-    assert text.endswith("(3 days); so with 1 other key")
+    assert text.endswith("(3 days); the same for 1 other key")
 
 
-def test_a_key_that_is_too_old_needs_a_hand() -> None:
+def test_a_key_that_is_too_old_needs_attention() -> None:
     keys = ledger(r1="active")
     assert told(THEN + 99 * DAY, keys, max_age_days=100)[0][2].endswith(
         "site.yml replaces r1 of example.org from 2027-02-28 on"

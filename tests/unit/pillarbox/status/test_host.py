@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of the host under the daemons."""
+"""What "pillarbox status" reports about disk, memory, clock and pending configuration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def disk(blocks: tuple[int, int, int], inodes: tuple[int, int, int]) -> os.statv
         ((1000, 720, 700), (0, 0, 0), OK, "29 % of space, 0 % of inodes in use"),
     ],
 )
-def test_a_disk_that_is_nearly_full_needs_a_hand(
+def test_a_disk_that_is_nearly_full_needs_attention(
     blocks: tuple[int, int, int], inodes: tuple[int, int, int], state: str, text: str
 ) -> None:
     found = host.room("queue", "/var/spool/postfix", disk(blocks, inodes))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""That "pillarbox status" looks at all in a bounded time, whatever has happened to the host."""
+"""The checks of "pillarbox status" end in time, whatever the state of the host."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_cannot_be_looked_at_is_unknown_and_the_rest_is_told() -> None:
     found = look({}, 0, {"a": hangs, "b": fails, "c": works}, patience=0.2)
     ended.set()
     assert found == [
-        Finding("a", "", UNKNOWN, "nothing found out in 0 s"),
+        Finding("a", "", UNKNOWN, "no result within 0 s"),
         Finding("b", "", UNKNOWN, "no way"),
         Finding("c", "", OK, "well"),
     ]
@@ -51,7 +51,7 @@ def test_a_host_without_any_part_has_only_what_every_host_has() -> None:
 def test_a_command_that_hangs_is_ended() -> None:
     begin = time.monotonic()
     found = []
-    with pytest.raises(Cut, match="sh was not ready in 0 s"):
+    with pytest.raises(Cut, match="sh did not finish within 0 s"):
         for line in lines_of("sh", "-c", "echo 1; exec sleep 60", patience=0.3):
             found.append(line)
     assert found == [b"1\n"]
@@ -75,7 +75,7 @@ def test_the_parts_of_roles_that_are_off_do_not_count(
 
 
 @pytest.mark.parametrize(("state", "status"), [(OK, 0), (UNKNOWN, 0), (ATTENTION, 1)])
-def test_the_exit_status_says_whether_something_needs_a_hand(
+def test_the_exit_status_says_whether_something_needs_attention(
     state: str,
     status: int,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of mail that waits, by the words of postqueue(1)."""
+"""What "pillarbox status" reports about queued mail, given the output of postqueue(1)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_few_messages_that_servers_elsewhere_do_not_take_are_no_fault() -> Non
     assert found.text == (f'3 messages, the oldest for 2 hours; 2 of them: "{busy.format(1)}"')
 
 
-def test_many_of_them_need_a_hand() -> None:
+def test_many_of_them_need_attention() -> None:
     found = only(waiting(tally(*[message("deferred", 60, OWN)] * 100), NOW))
     assert found.state == ATTENTION
     assert found.text == f'100 messages, the oldest for 1 minute; all of them: "{OWN}"'
@@ -86,7 +86,7 @@ def test_what_is_not_tried_again_waits_for_the_same_reason() -> None:
     assert found.text.endswith(f'; all of them: "{OWN}"')
 
 
-def test_one_message_needs_a_hand_that_does_not_get_into_its_mailbox_here() -> None:
+def test_one_message_needs_attention_that_does_not_get_into_its_mailbox_here() -> None:
     assert only(waiting(tally(message("deferred", 1000, OWN)), NOW)).state == ATTENTION
     # Postfix tries again after five minutes.
     assert only(waiting(tally(message("deferred", 400, OWN)), NOW)).state == OK
@@ -99,7 +99,7 @@ def test_a_message_with_two_recipients_counts_once() -> None:
     )
 
 
-def test_held_mail_needs_a_hand() -> None:
+def test_held_mail_needs_attention() -> None:
     found = held(
         tally(
             message("hold", 60, sender="invoices@example.org"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of the resolver, by its answers."""
+"""What "pillarbox status" reports about the resolver, given its answers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Address = tuple[str, int]
 
 
 def ask(address: Address, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the look makes of the server at an address."""
+    """Return the state that the check finds for the server at an address."""
     connect = socket.socket.connect
     monkeypatch.setattr(socket.socket, "connect", lambda self, _: connect(self, address))
     [found] = resolver.look({"resolver": {"address": "127.0.0.1"}}, 0)

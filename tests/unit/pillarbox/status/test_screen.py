@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How "pillarbox status" shows its findings to people and to programs."""
+"""How "pillarbox status" prints its findings for people and for programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WELL = [
     Finding("dkim", "", OK, "2 domains, keys: 4 active; site.yml revokes r1 of a.example now"),
     Finding("disk", "mailboxes", OK, "29 % of space, 5 % of inodes in use"),
     Finding("disk", "queue", OK, "29 % of space, 5 % of inodes in use"),
-    Finding("clock", "", UNKNOWN, "a container has that of the machine under it"),
+    Finding("clock", "", UNKNOWN, "a container uses the clock of its host"),
     Finding("configuration", "", OK, "loaded"),
     Finding("resolver", "", OK, "answers, and validates DNSSEC"),
 ]
@@ -40,7 +40,7 @@ def test_a_host_that_is_well_fits_on_one_screen() -> None:
     lines = screen(WELL, "mx", NOW, colours=False).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert lines[-1] == "Nothing needs a hand."
+    assert lines[-1] == "Nothing needs attention."
 
 
 def test_each_line_has_its_part_its_state_and_its_words() -> None:
@@ -48,13 +48,13 @@ def test_each_line_has_its_part_its_state_and_its_words() -> None:
     assert lines[0].startswith("mx, 2026-11-26 ")
     assert "daemons        ok         9 daemons active" in lines
     assert "queue          ok         active: 2 messages, the oldest for 5 seconds" in lines
-    assert "clock          unknown    a container has that of the machine under it" in lines
+    assert "clock          unknown    a container uses the clock of its host" in lines
 
 
-def test_what_needs_a_hand_comes_first_in_its_part_and_last_with_its_remedy() -> None:
+def test_what_needs_attention_comes_first_in_its_part_and_last_with_its_remedy() -> None:
     lines = screen([*WELL, STOPPED], "mx", NOW, colours=False).splitlines()
     assert lines[2].startswith("daemons        attention  dovecot.service: inactive")
-    assert lines[-2:] == ["Needs a hand:", "  daemons: start"]
+    assert lines[-2:] == ["Needs attention:", "  daemons: start"]
     assert max(map(len, lines)) <= 80
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What "pillarbox status" says of daemons and jobs, by the words of systemctl(1)."""
+"""What "pillarbox status" reports about daemons and jobs, given the output of systemctl(1)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RULES = shown("pillarbox-connections.service", "active", Type="oneshot", RemainA
 
 
 def told(*blocks: str, **logs: str) -> list[tuple[str, str, str, str]]:
-    """Part, subject, text and remedy of what needs a hand."""
+    """Part, subject, text and remedy of what needs attention."""
     found = units.findings(
         units.read("\n".join(blocks)), {f"{name}.service": log for name, log in logs.items()}, NOW
     )
@@ -71,7 +71,7 @@ def test_a_job_that_failed_is_named_and_one_that_is_at_work_is_not() -> None:
     [(part, subject, text, remedy)] = told(failed)
     assert (part, subject) == ("jobs", "pillarbox-junk.service")
     assert text.startswith("failed at ") and text.endswith("(5 minutes ago)")
-    assert remedy.startswith("journalctl -eu pillarbox-junk.service ")
+    assert remedy.startswith("see journalctl -eu pillarbox-junk.service ")
     assert told(shown("pillarbox-junk.service", "activating", Type="oneshot")) == []
 
 
@@ -95,7 +95,7 @@ def test_a_job_that_failed_is_named_and_one_that_is_at_work_is_not() -> None:
             "a.service",
             {"active": "activating", "SubState": "auto-restart"},
             "activating (auto-restart)",
-            "journalctl -eu a.service",
+            "see journalctl -eu a.service",
         ),
         (
             "a.service",

@@ -23,7 +23,7 @@ if sys.argv[1:] != ["certificates", "renew"]:
     assert sys.argv[1:] == ["certificates", "--config", "-", "renew", "--check"]
     assert json.load(sys.stdin)["algorithms"] == ["rsa"]
     issued = []
-due = {"rsa": "the one in service ends in 29 days"}
+due = {"rsa": "the certificate in service expires in 29 days"}
 print(json.dumps({"due": due, "issued": issued, "waiting": {}, "warnings": []}))
 """
 NOT_DUE = """
@@ -80,9 +80,9 @@ def test_reports_what_is_due_and_what_was_issued(
 ) -> None:
     result = run(capsys, tmp_path, DUE, check)
     assert result["changed"]
-    assert result["due"] == {"rsa": "the one in service ends in 29 days"}
+    assert result["due"] == {"rsa": "the certificate in service expires in 29 days"}
     assert result["issued"] == issued
-    assert result["diff"]["after"] == "rsa: the one in service ends in 29 days\n"
+    assert result["diff"]["after"] == "rsa: the certificate in service expires in 29 days\n"
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -117,7 +117,7 @@ def test_check_mode_predicts_certificates_before_the_program_is_installed(
 ) -> None:
     result = run(capsys, tmp_path, None, check=True)
     assert result["changed"]
-    assert (result["due"], result["issued"]) == ({"rsa": "there is none yet"}, [])
+    assert (result["due"], result["issued"]) == ({"rsa": "there is no certificate yet"}, [])
 
 
 def make_pair(directory: Path, days: int = 90, algorithm: str = "rsa") -> None:
@@ -148,7 +148,7 @@ def test_a_check_of_a_restored_host_finds_its_certificates(
         return {name: result[name] for name in ("due", "waiting") if result[name]}
 
     def because(reason: str) -> dict[str, Any]:
-        return {"due": {"rsa": f"the one in service {reason}"}}
+        return {"due": {"rsa": f"the certificate in service {reason}"}}
 
     make_pair(tmp_path)
     assert check() == {}
@@ -158,7 +158,9 @@ def test_a_check_of_a_restored_host_finds_its_certificates(
         "due": {"rsa": "another chain was provided"}
     }
     assert check(names=["mx.example.org", "b.example"]) == because("is not for b.example")
-    assert check(algorithms=["ecdsa", "rsa"]) == {"waiting": {"ecdsa": "there is none yet"}}
+    assert check(algorithms=["ecdsa", "rsa"]) == {
+        "waiting": {"ecdsa": "there is no certificate yet"}
+    }
     (tmp_path / "ring.json").write_text('{"issued": {"rsa": "files"}}')
     assert check() == because("is from files, not from https://ca.example/directory")
     (tmp_path / "ring.json").unlink()

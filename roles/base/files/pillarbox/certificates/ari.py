@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the CA would like a certificate to be renewed (ACME Renewal Information, RFC 9773).
+"""Ask the CA when to renew a certificate (ACME Renewal Information, RFC 9773).
 
-A CA that has to revoke certificates, or expects a rush, moves that time. It is advice that may come
-too late or not at all, so it can only bring a renewal forward.
+A CA that has to revoke certificates, or to spread load, moves that time. The advice may come too
+late or not at all, so it can only bring a renewal forward.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ SHORTEST, LONGEST, USUAL = timedelta(hours=1), timedelta(days=1), timedelta(hour
 
 @dataclass(frozen=True)
 class Advice:
-    """What a CA says of a certificate: when to renew it, and when to ask again."""
+    """When to renew a certificate according to the CA, and when to ask again."""
 
     renew: datetime
     ask: datetime
 
 
 def identifier(leaf: x509.Certificate) -> str:
-    """How the CA names a certificate (section 4.1). Raises CertificateError without the means."""
+    """Return the identifier of a certificate (section 4.1). Raises CertificateError without one."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
     except x509.ExtensionNotFound as error:
-        raise CertificateError("names no key of its issuer") from error
+        raise CertificateError("has no authority key identifier") from error
     serial = leaf.serial_number
     # As in DER, where the first bit is the sign.
     parts = [
@@ -65,7 +65,7 @@ def _ask(server: str, ca_bundle: str, name: str) -> Advice:
     context = ssl.create_default_context(cafile=ca_bundle or None)
     place = _get(server, context)[0].get("renewalInfo")
     if not isinstance(place, str) or not place.startswith("https://"):
-        raise CertificateError(f"{server} gives no renewal information")
+        raise CertificateError(f"{server} offers no renewal information")
     answer, retry_after = _get(f"{place.rstrip('/')}/{name}", context)
     window = answer["suggestedWindow"]
     start, end = (datetime.fromisoformat(window[edge]) for edge in ("start", "end"))
@@ -77,39 +77,39 @@ def _get(url: str, context: ssl.SSLContext) -> tuple[dict[str, Any], str]:
     with urllib.request.urlopen(request, timeout=TIMEOUT, context=context) as response:
         content = json.loads(response.read(LARGEST))
         if not isinstance(content, dict):
-            raise CertificateError(f"{url} is no JSON object")
+            raise CertificateError(f"{url} is not a JSON object")
         return content, response.headers.get("Retry-After", "")
 
 
 def pick(start: datetime, end: datetime, name: str) -> datetime:
-    """A time in the window, by chance and yet the same each time (section 4.2).
+    """Return a random time in the window, the same for each call (section 4.2).
 
-    Raises CertificateError for a window that is none.
+    Raises CertificateError for an invalid window.
     """
     if start.tzinfo is None or end.tzinfo is None or start >= end:
-        raise CertificateError(f"{start} to {end} is no window of time")
+        raise CertificateError(f"{start} to {end} is not a valid window")
     chance = int.from_bytes(hashlib.sha256(name.encode()).digest(), "big") / 2**256
     return start + (end - start) * chance
 
 
 def pause(retry_after: str) -> timedelta:
-    """How long to wait before the next question, given a Retry-After in seconds, or none."""
+    """Return how long to wait before the next query, given a Retry-After in seconds, or none."""
     if not retry_after.isdecimal():
         return USUAL
     return min(max(timedelta(seconds=min(int(retry_after), 10**6)), SHORTEST), LONGEST)
 
 
 def within(seconds: float, question: Callable[[], Advice]) -> Advice:
-    """What a question comes to in so many seconds. Raises CertificateError if that is nothing.
+    """Run a query with a time limit. Raises CertificateError if there is no usable answer in time.
 
-    A timeout of urllib is for each read, and a name is looked up without any.
+    The timeout of urllib applies to each read, and not to the lookup of the name.
     """
     answers: queue.Queue[Advice | Exception] = queue.Queue()
 
     def run() -> None:
         try:
             answers.put(question())
-        # Whatever a server may answer with: it must not keep a renewal back.
+        # Whatever the server answers, it must not prevent a renewal.
         except Exception as error:
             answers.put(error)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verb ``certificates``, by which a timer, site.yml, roll_tls_key.yml and people renew."""
+"""The verb ``certificates``, used by the timer, site.yml, roll_tls_key.yml and administrators."""
 
 from __future__ import annotations
 
@@ -21,56 +21,56 @@ from pillarbox.parts import part
 MANUAL = Manual(
     "certificates",
     """\
-Renew the TLS certificates, put the next keys in service, or say where each key stands.
+Renew the TLS certificates, put the next keys in service, or show the state of each key.
 
-Nothing is served that does not fit its key, the names and the time, that the published TLSA records
-do not pin, or that the daemons do not really serve afterwards. Where one of these fails, the former
-certificate stays in service, or comes back. No failure uses up a key.
+A certificate goes into service only if it matches its key and the host names, is valid now, and the
+published TLSA records pin its key. If the daemons do not serve it afterwards, the former
+certificate is put back. A failure never uses up a key.
 """,
     """\
 Use it when
-  a mail says that pillarbox-certificates failed: a sentence in it says why. Put that right, then
-  run "renew". The timer tries again by itself within a day.
-  a key may have been stolen: on the controller, run the playbook roll_tls_key.yml with
-  roll_tls_key_compromised=true. It runs "roll --compromised" here, and publishes what comes after.
+  a mail reports that pillarbox-certificates failed: fix the cause that it names, then run "renew".
+  The timer retries by itself, at most once a day.
+  a key may have been stolen: run the playbook roll_tls_key.yml, which also publishes the keys after
+  the next. It runs "roll --compromised" here.
 
 Examples
-  pillarbox certificates status            # each key: in service, in the DNS since when
-  pillarbox certificates renew             # what is due; a timer does it every six hours
-  pillarbox certificates renew --check     # only say what is due
-  pillarbox certificates renew --force     # new certificates for the keys in use, whatever is due
+  pillarbox certificates status            # each key: whether in service, since when in DNS
+  pillarbox certificates renew             # renew what is due; a timer runs it every six hours
+  pillarbox certificates renew --check     # only report what is due
+  pillarbox certificates renew --force     # renew all certificates, due or not
 
 Exit status
-  0  done, or there was nothing to do; renew and roll print a JSON object
-  1  failed; one sentence on standard error says why, and "status" repeats it
-  3  a key may not be served yet, as senders may still know DNS records without it
+  0  success, or nothing to do; renew and roll print a JSON object
+  1  failure; see the message on standard error, which "status" repeats
+  3  a key may not be served yet, as senders may still have cached DNS records without it
 
 Files
-  /etc/pillarbox/parts/acme_sh.json    what the settings say; site.yml writes it
-  /etc/pillarbox/tls/                  keys, certificates, and ring.json, what is remembered of them
-  pillarbox-certificates.timer         when it is run; journalctl -u pillarbox-certificates
+  /etc/pillarbox/parts/acme_sh.json    the configuration, which site.yml writes
+  /etc/pillarbox/tls/                  keys, certificates, and ring.json, their history
+  pillarbox-certificates.timer         its schedule; log: journalctl -u pillarbox-certificates
 """,
 )
 
 
 def main(arguments: list[str]) -> int:
     parser = MANUAL.parser()
-    # The module acme_certificate brings the settings of a run that only checks.
+    # In check mode, the module acme_certificate passes the settings of the run.
     parser.add_argument("--config", type=argparse.FileType(), help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    renew = commands.add_parser("renew", help="obtain and serve what is due")
-    renew.add_argument("--check", action="store_true", help="only say what is due")
+    renew = commands.add_parser("renew", help="renew the certificates that are due")
+    renew.add_argument("--check", action="store_true", help="only report what is due")
     renew.add_argument(
-        "--scheduled", action="store_true", help="not yet again what failed a while ago"
+        "--scheduled", action="store_true", help="do nothing shortly after a failure"
     )
-    renew.add_argument("--force", action="store_true", help="also what is not due")
-    roll = commands.add_parser("roll", help="serve the next keys")
-    roll.add_argument("--check", action="store_true", help="only say whether it is time")
-    roll.add_argument("--compromised", action="store_true", help="also when it is not")
-    commands.add_parser("status", help="say where each key stands")
+    renew.add_argument("--force", action="store_true", help="also renew what is not due")
+    roll = commands.add_parser("roll", help="put the next keys in service")
+    roll.add_argument("--check", action="store_true", help="only report whether it is safe")
+    roll.add_argument("--compromised", action="store_true", help="do not wait until it is safe")
+    commands.add_parser("status", help="show the state of each key")
     given = parser.parse_args(arguments)
     config = json.load(given.config) if given.config else part("acme_sh")
-    # Whatever is written here is for root alone.
+    # All files written here are for root only.
     os.umask(0o077)
     try:
         if given.command == "status":
@@ -79,11 +79,11 @@ def main(arguments: list[str]) -> int:
         if given.check:
             return change(Host(config), given)
         with Path(config["tls_dir"], ".lock").open("w") as lock:
-            # One at a time; the module tls_key_ring takes it too.
+            # One run at a time; the module tls_key_ring uses the same lock.
             fcntl.flock(lock, fcntl.LOCK_EX)
             host = Host(config)
             if getattr(given, "scheduled", False) and (until := host.due.rests()):
-                print(f"the last run failed, and the next tries again after {until.isoformat()}")
+                print(f"the last run failed; the next retries after {until.isoformat()}")
                 return 0
             return change(host, given)
     except (CertificateError, OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
 
 
 def change(host: Host, given: argparse.Namespace) -> int:
-    """Run renew or roll and remember whether it failed."""
+    """Run renew or roll, and record whether it failed."""
     memory = host.ring.memory
     status = 0
     try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which certificates are to be obtained now, which must wait, and why."""
+"""Decide which certificates are due, which must wait, and why."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from pillarbox.certificates.ring import EPOCH, Ring, now, waited
 
 
 class Due:
-    """What the settings, the clock and the CA want of the certificates of a ring."""
+    """Which certificates of a ring are due, by the settings, the clock and the CA."""
 
     def __init__(self, ring: Ring, config: dict[str, Any]) -> None:
         self.ring = ring
         self.config = config
 
     def role(self, algorithm: str) -> str:
-        """The key that is to be served: a provided one is the next until the gate opens."""
+        """Return the role of the key to serve: a provided key is "next" until the gate opens."""
         provided = self.config["source"] == "files"
         return "next" if provided and self.ring.key_file(algorithm, "next").exists() else "current"
 
     def _is_new(self, algorithm: str) -> bool:
-        """Whether the key to be served is one that nobody was served before."""
+        """Whether the key to serve was never in service."""
         first = self.ring.served(algorithm) is None and bool(self.ring.paired())
         return first or self.role(algorithm) == "next"
 
     def why_waiting(self, gate: Gate, algorithm: str, check: bool) -> str | None:
-        """Say why a new key must wait, or None when it may be served, or when waiting cannot help.
+        """Return why a new key must wait, or None if it may be served or waiting cannot help.
 
-        The key of an algorithm that was added, or one that the user provided.
+        A new key is that of an added algorithm, or one that the user provided.
         """
         role = self.role(algorithm)
         if not self._is_new(algorithm):
@@ -53,20 +53,22 @@ class Due:
         reason = why_due(self.ring.served(algorithm), key_file.read_bytes(), self.config)
         issued = self.ring.memory.issued.get(algorithm)
         if reason is None and issued and issued != self.config["issuer"]:
-            reason = f"the one in service is from {issued}, not from {self.config['issuer']}"
+            reason = (
+                f"the certificate in service is from {issued}, not from {self.config['issuer']}"
+            )
         if reason is None:
             reason = self._why_advised(algorithm)
         chain = self.config["chains"].get(algorithm)
         if reason is None and chain and chain != self._served_chain(algorithm):
             reason = "another chain was provided"
         if reason is None and force:
-            reason = "it was asked for"
+            reason = "renewal was forced"
         return reason
 
     def _why_advised(self, algorithm: str) -> str | None:
-        """Say why the CA wants the certificate in service renewed, or None as long as it does not.
+        """Return why the CA wants the certificate in service renewed, or None if it does not.
 
-        At most once a day: a CA that always says so would be asked for ever new ones.
+        At most once a day, in case the CA always asks for renewal.
         """
         served = self.ring.served(algorithm)
         if self.config["source"] != "acme" or served is None:
@@ -85,18 +87,18 @@ class Due:
         if not waited(advice.get("renewed", EPOCH), 86400):
             return None
         renew = advice.get("renew")
-        return f"its CA wants it renewed from {renew} on" if renew and waited(renew, 0) else None
+        return f"its CA asks to renew it from {renew} on" if renew and waited(renew, 0) else None
 
     def _served_chain(self, algorithm: str) -> str:
-        """Its SHA-256, as the configuration has that of a provided one."""
+        """Return the SHA-256 of the chain in service, to compare it with a provided one."""
         served, key = self.ring.served(algorithm) or b"", self.ring.key(algorithm, "current")
         return hashlib.sha256(served.removeprefix(key.rstrip(b"\n") + b"\n")).hexdigest()
 
     def rests(self) -> datetime | None:
-        """Until when a run by the timer leaves what has failed alone; None if it goes on now.
+        """Return until when the timer does not retry after a failure; None if it may run.
 
-        The CA and the person who is told of each failure have a day, or with certificates that live
-        for days only, a 24th of that life.
+        This spares the CA, and whoever is notified of each failure. It lasts a day, or for
+        short-lived certificates a 24th of their lifetime.
         """
         failure = self.ring.memory.failure
         if failure is None:
@@ -106,7 +108,7 @@ class Due:
         except CertificateError:
             return None
         lives = [end - begin for begin, end in map(validity, leaves)]
-        # The timer may come a little earlier than the day before.
+        # The timer may fire a little earlier than the day before.
         rest = min(timedelta(days=1), *(life / 24 for life in lives)) * 0.9
         until = datetime.fromisoformat(failure["at"]) + rest
         return until if until > now() else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a key may be served: senders must find it in every copy of the TLSA records."""
+"""Decide when a key may be served: all cached TLSA records must include it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 86400
 
 
 class Gate:
-    """What the name servers say at this moment, and what that means for the keys of a ring."""
+    """The TLSA records on the name servers now, and what they mean for the keys of a ring."""
 
     def __init__(self, ring: Ring, config: dict[str, Any]) -> None:
         self.ring = ring
@@ -31,7 +31,7 @@ class Gate:
             ring.observe(self.algorithms, self.answers)
 
     def why_closed(self, algorithm: str, role: str) -> str | None:
-        """Say why the key in a role must not be put in service, or None when it may."""
+        """Return why the key in a role must not go into service, or None if it may."""
         if self.unknown:
             return self.unknown
         spki = self.ring.spki(algorithm, role)
@@ -46,34 +46,34 @@ class Gate:
             )
         if opens > now():
             return (
-                f"senders may still know TLSA records without the {role} {algorithm} key; it may "
-                f"be served from {opens:%Y-%m-%d %H:%M:%S} UTC on, in {opens - now()}"
+                f"senders may still have cached TLSA records without the {role} {algorithm} key; "
+                f"it may be served from {opens:%Y-%m-%d %H:%M:%S} UTC on, in {opens - now()}"
             )
         return None
 
     def _is_no_news(self, algorithm: str, role: str) -> bool:
-        """Whether no sender can know records by which it would refuse the key."""
+        """Whether no sender can have records that would make it refuse the key."""
         return self.ring.serves(algorithm, role) or not self.is_known()
 
     def is_known(self) -> bool:
-        """Whether senders may know records of this host, by which they would refuse other keys."""
+        """Whether senders may have records of this host that make them refuse other keys."""
         published = bool(self.unknown) or any(answer.digests for answer in self.answers)
         return bool(self.ring.paired()) and published
 
     def is_overdue(self, algorithm: str, role: str) -> bool:
-        """Whether a new key's records are still not everywhere when they should have been long.
+        """Whether the records of a new key are missing from a name server for too long.
 
-        As long as it is a matter of time, nobody needs to hear of it.
+        Until then it is only a matter of time, and no failure is reported.
         """
         made = self.ring.key_file(algorithm, role).stat().st_mtime
         missing = self.unknown or self.ring.opens(algorithm, role) is None
         return bool(missing) and now().timestamp() > made + PATIENCE
 
     def is_last_call(self, algorithm: str) -> bool:
-        """Whether the certificate in service, for the same key, is in the last sixth of its life.
+        """Whether the certificate in service, for the same key, is in its last sixth.
 
-        A new certificate for the key that is served anyway cannot make matters worse for DANE, and
-        to let the old one end would lock out all mail programs.
+        A new certificate for a key that is in service anyway cannot make matters worse for DANE,
+        while mail clients would reject an expired one.
         """
         served = self.ring.served(algorithm)
         if served is None or not self.ring.serves(algorithm, "current"):

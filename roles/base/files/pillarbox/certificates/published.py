@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the authoritative name servers say of the keys: the TLSA records that they serve."""
+"""Query the TLSA records on the authoritative name servers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TIMEOUT = 5.0
 class Answer:
     """The TLSA RRset of one name on one server: digests by matching type, and its TTL in seconds.
 
-    Only records 3 1 1 and 3 1 2 can have a key, which are all we publish. There are no matching
-    types where nothing is published.
+    Only the records 3 1 1 and 3 1 2, which we publish, can contain one of our keys. Without
+    records, there are no matching types.
     """
 
     server: str
@@ -37,10 +37,10 @@ class Answer:
     ttl: int
 
     def pins(self, spki: bytes) -> bool:
-        """Whether a sender that sees these records takes the key.
+        """Whether a sender with these records accepts the key.
 
-        It may look at the strongest matching type only, so the key must be under each (RFC 7671
-        sections 8 and 9).
+        It may use the strongest matching type only, so each must include the key (RFC 7671 sections
+        8 and 9).
         """
         return all(
             kind in DIGESTS and digest(spki, kind) in values
@@ -49,9 +49,9 @@ class Answer:
 
 
 def name_servers(host: str) -> dict[str, list[str]]:
-    """The servers of the zone that a host's name is in, with their addresses.
+    """Return the name servers of a host's zone with their addresses.
 
-    Raises CertificateError when the host's own resolver does not find them.
+    Raises CertificateError if the host's own resolver does not find them.
     """
     try:
         zone = dns.resolver.zone_for_name(host)
@@ -66,14 +66,14 @@ def name_servers(host: str) -> dict[str, list[str]]:
         return addresses
     except dns.exception.DNSException as error:
         raise CertificateError(
-            f"the name servers of {host} cannot be found: {error}; look at this host's resolver"
+            f"the name servers of {host} cannot be found: {error}; check this host's resolver"
         ) from error
 
 
 def ask(server: str, addresses: list[str], name: str) -> list[Answer]:
-    """The answer of each address of a server; one that this host cannot reach is left out.
+    """Return the answer from each address of a server, without those that cannot be reached.
 
-    Raises CertificateError when none answers, or when one answers without authority.
+    Raises CertificateError if none answers, or if an answer is not authoritative.
     """
     query = dns.message.make_query(name, dns.rdatatype.TLSA)
     answers: list[Answer] = []
@@ -86,8 +86,8 @@ def ask(server: str, addresses: list[str], name: str) -> list[Answer]:
             continue
         if not response.flags & dns.flags.AA:
             raise CertificateError(
-                f"the name server {server} does not answer for {name} with authority; look at its "
-                "zone, or at the NS records that name it"
+                f"the name server {server} is not authoritative for {name}; check its zone, or the "
+                "NS records that name it"
             )
         answers.append(_answer(server, name, response))
     if not answers:
@@ -98,24 +98,24 @@ def ask(server: str, addresses: list[str], name: str) -> list[Answer]:
 def _answer(server: str, name: str, response: dns.message.Message) -> Answer:
     digests: dict[int, set[str]] = {}
     ttl = 0
-    # Also what a CNAME leads to, as far as this server has it.
+    # Including the target of a CNAME, if this server has it.
     for rrset in response.answer:
         for record in rrset if rrset.rdtype == dns.rdatatype.TLSA else ():
             ttl = rrset.ttl
-            # A type of somebody else's records has no key of ours.
+            # Records with other parameters contain none of our keys.
             values = digests.setdefault(record.mtype, set())
             if (record.usage, record.selector) == (3, 1):
                 values.add(record.cert.hex())
     if response.answer and not digests:
         raise CertificateError(
             f"the name server {server} has a CNAME at {name} that leads to no TLSA records of its "
-            "own; take it away, and run site.yml"
+            "own; remove it, and run site.yml"
         )
     return Answer(server, name, {kind: frozenset(values) for kind, values in digests.items()}, ttl)
 
 
 def published(host: str, ports: Iterable[int]) -> list[Answer]:
-    """The TLSA RRset of each port on each authoritative server. Raises CertificateError."""
+    """Return the TLSA RRset of each port on each name server. Raises CertificateError."""
     ports = list(ports)
     return [
         answer
@@ -126,7 +126,7 @@ def published(host: str, ports: Iterable[int]) -> list[Answer]:
 
 
 def why_unpinned(answers: Iterable[Answer], spki: bytes) -> str | None:
-    """Say which server would have senders refuse the key, or None. No record refuses none."""
+    """Return which server's records would make senders refuse the key, or None."""
     for answer in answers:
         if not answer.pins(spki):
             return (
@@ -138,6 +138,6 @@ def why_unpinned(answers: Iterable[Answer], spki: bytes) -> str | None:
 
 
 def is_everywhere(answers: Iterable[Answer], spki: bytes) -> bool:
-    """Whether each server has records, and each set of them has the key."""
+    """Whether each server has records, and each RRset includes the key."""
     answers = list(answers)
     return bool(answers) and all(answer.digests and answer.pins(spki) for answer in answers)

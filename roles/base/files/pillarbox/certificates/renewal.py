@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renew the mail server's certificates, and roll its keys, without a moment of a wrong pair.
+"""Renew certificates and roll over keys, without ever serving a mismatched pair.
 
-Nothing is put in service that does not fit its key, the names and the time, that the published TLSA
-records do not pin, or that the daemons do not really serve afterwards; in each of these cases the
-former pair stays or comes back. No failure uses up a key.
+A certificate goes into service only if it matches its key and the host names, is valid now, and the
+published TLSA records pin its key. If the daemons do not serve it afterwards, the former pair is
+put back. A failure never uses up a key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pillarbox.certificates.swap import Swap
 
 
 class Host:
-    """The mail host as the configuration and the files in the ring's directory tell."""
+    """The mail host, according to the configuration and the files in the ring's directory."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -38,20 +38,20 @@ class Host:
         self.ring = Ring(config["tls_dir"])
         self.due = Due(self.ring, config)
         self.swap = Swap(self.ring, self.algorithms, config["services"], config["names"][0])
-        # The digests of the keys that this run put out of use and in use, by algorithm.
+        # For each algorithm, the digests of the keys that this run put out of and into service.
         self.rolled: dict[str, dict[str, str]] = {}
 
     def recover(self) -> None:
-        """End what a run began that was killed."""
+        """Complete or undo the swap of a run that was killed."""
         if self.swap.recover():
             self._settle()
 
     def renew(self, check: bool, force: bool) -> dict[str, Any]:
-        """Obtain and serve each certificate that is due; with check only say which are.
+        """Obtain and serve each certificate that is due; with check, only report them.
 
-        A key that senders may not know yet waits, which is no failure: a later run goes on.
+        A key whose records may not be in all caches yet waits for a later run, which is no failure.
 
-        Raises CertificateError for the first that failed, when all others are in service.
+        Raises CertificateError for the first that failed, after all others went into service.
         """
         gate = Gate(self.ring, self.config)
         due: dict[str, str] = {}
@@ -88,17 +88,17 @@ class Host:
         return {**report, "issued": list(pairs)}
 
     def roll(self, check: bool, compromised: bool) -> dict[str, Any]:
-        """Put the next key of each algorithm in service; with check only say whether it would.
+        """Put the next key of each algorithm in service; with check, only report whether it would.
 
-        Raises CertificateError as long as a sender may not know the next keys, unless compromised.
+        Raises CertificateError while senders may have records without them, unless compromised.
         """
         if self.config["source"] == "files":
             raise CertificateError(
-                "with mail_tls_source=files a new key comes from the settings: put it into "
+                "with mail_tls_source=files a new key comes from the settings: add it to "
                 "mail_tls_provided and run site.yml"
             )
         if self.rolled:
-            # By recover(): a roll was killed, and this is the next try.
+            # By recover(): a rollover was killed, and this run completed it.
             return {"rolled": self.rolled, "warnings": []}
         gate = Gate(self.ring, self.config)
         if not check:
@@ -119,7 +119,7 @@ class Host:
         return {role: digest(self.ring.spki(algorithm, role)) for role in ("current", "next")}
 
     def status(self) -> str:
-        """Where each key stands, for people."""
+        """Return the state of each key, as text."""
         lines = []
         for algorithm in self.algorithms:
             for role in ROLES:
@@ -146,7 +146,7 @@ class Host:
         return ", ".join(words)
 
     def _pair(self, algorithm: str, role: str) -> bytes:
-        """The key in a role with a chain that fits it. Raises CertificateError."""
+        """Return the key in a role with a chain for it. Raises CertificateError."""
         key = self.ring.key(algorithm, role)
         chain = obtain(algorithm, key, self.config)
         unfit = why_unfit(chain, key, self.config["names"]) or why_broken(chain)
@@ -168,7 +168,7 @@ class Host:
             self.ring.remember()
 
     def _settle(self) -> None:
-        """Let the ring follow what is served, and make that final."""
+        """Update the ring to match what is served, and make that final."""
         for algorithm in self.algorithms:
             if self.ring.serves(algorithm, "next"):
                 self.rolled[algorithm] = self._digests(algorithm)

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ring of keys on disk, what is served of it, and what is remembered about it.
+"""The ring of keys on disk, the files in service, and their history.
 
 ALGORITHM-current.key    the key in use
 ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
 ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
-ALGORITHM.pem            what is served: the key in use and its chain, so that a rename swaps both
-first.pem                a link to the first of these: Dovecot takes no server without a certificate
+ALGORITHM.pem            in service: the key in use and its chain, so that a rename swaps both
+first.pem                a link to the first of these: Dovecot requires a certificate
 ring.json                Memory, as JSON
 """
 
@@ -33,18 +33,18 @@ ROLES = ("current", "next", "previous")
 
 @dataclass
 class Memory:
-    """What the files do not tell. Times are in ISO 8601 with their zone, keys are named by SHA-256.
+    """What the files do not show. Times are in ISO 8601 with zone, keys are identified by SHA-256.
 
     seen      since when all name servers have been serving the TLSA records of a key
     retired   since when a key is no longer in use
-    ttl       the longest time to live, in seconds, that these records were seen with; it counts
-              until it has passed twice, as caches may still go by it
-    issued    how the certificate of each algorithm came about
-    advice    the CA's, by algorithm: for which certificate, when to renew it, when to ask again;
-              and when there last was a new one
-    answering the ports, with the algorithm, that served when pairs were last swapped in: a run
+    ttl       the longest TTL, in seconds, that these records had; it applies until it has passed
+              twice, since caches may still use it
+    issued    the source of the certificate of each algorithm
+    advice    of the CA, by algorithm: for which certificate, when to renew it, when to ask again;
+              and the time of the last renewal
+    answering the ports, with the algorithm, that were served when pairs were last swapped: a run
               that was killed may have left them without an answer
-    failure   the last run's, None after a good one: when and why
+    failure   of the last run: when and why; None after a success
     """
 
     seen: dict[str, str] = field(default_factory=dict)
@@ -57,13 +57,13 @@ class Memory:
 
 
 class Ring:
-    """The keys in a directory, of which each method reads or changes one thing at once."""
+    """The keys in a directory; each method reads or changes one thing atomically."""
 
     def __init__(self, directory: str) -> None:
         self.directory = Path(directory)
         self.memory_file = self.directory / "ring.json"
         remembered = json.loads(read(self.memory_file) or b"{}")
-        # What a later version may have remembered is no concern of this one.
+        # Ignore what a later version may have stored.
         known = {item.name for item in fields(Memory)}
         self.memory = Memory(**{key: remembered[key] for key in known & remembered.keys()})
 
@@ -71,21 +71,21 @@ class Ring:
         return self.directory / f"{algorithm}-{role}.key"
 
     def key(self, algorithm: str, role: str) -> bytes:
-        """A key in PEM. Raises CertificateError when there is none."""
+        """Return a key in PEM. Raises CertificateError if it is missing."""
         pem = read(self.key_file(algorithm, role))
         if pem is None:
-            raise CertificateError("is missing; run site.yml, which makes it")
+            raise CertificateError("is missing; run site.yml, which generates it")
         return pem
 
     def spki(self, algorithm: str, role: str) -> bytes:
-        """What TLSA records pin of a key. Raises CertificateError when it is not usable."""
+        """Return what TLSA records pin of a key. Raises CertificateError if it is not usable."""
         try:
             return key_spki(self.key(algorithm, role))
         except CertificateError as error:
             raise CertificateError(f"{self.key_file(algorithm, role)}: {error}") from error
 
     def spkis(self) -> set[bytes]:
-        """What TLSA records pin, of each key and each pair that there is and can be read."""
+        """Return what TLSA records pin of each readable key and pair."""
         keys = [read(self.key_file(*slot)) for slot in product(ALGORITHMS, ROLES)]
         found = set()
         for pem in [*keys, *map(self.served, ALGORITHMS)]:
@@ -97,23 +97,23 @@ class Ring:
         return self.directory / f"{algorithm}.pem"
 
     def served(self, algorithm: str) -> bytes | None:
-        """The pair of an algorithm, None while it has none of its own."""
+        """Return the pair of an algorithm, None while it has none of its own."""
         file = self.served_file(algorithm)
         return None if file.is_symlink() else read(file) or None
 
     def paired(self) -> list[str]:
-        """The algorithms with a pair of their own, also those that are not wanted any more."""
+        """Return the algorithms with a pair of their own, even if no longer wanted."""
         return [algorithm for algorithm in ALGORITHMS if self.served(algorithm) is not None]
 
     def place(self, wanted: list[str], paired: list[str]) -> None:
-        """Have each file that the daemons' configuration names, also of algorithms that wait.
+        """Create each file that the daemons' configuration names, even for algorithms that wait.
 
-        Postfix reads its files as one text, so an empty one adds nothing to it, and so it is with
-        Dovecot's second. Where nothing else is wanted, a link to the former pair serves on.
+        Postfix concatenates its files, so an empty one does no harm, nor does it as Dovecot's
+        second. If no wanted algorithm has a pair yet, links keep the former pair in service.
 
         Args:
             wanted: the algorithms in the settings.
-            paired: those with a pair that is to stay. The first of them becomes Dovecot's first.
+            paired: those whose pair stays. The first of them becomes Dovecot's first.
         """
         if not paired:
             (self.directory / "first.pem").unlink(missing_ok=True)
@@ -130,7 +130,7 @@ class Ring:
                 replace(file, b"")
 
     def _link(self, name: str, target: str) -> None:
-        """Let a link point to a file beside it, in one step (rename(2))."""
+        """Point a link to a file in the same directory, atomically (rename(2))."""
         link = self.directory / name
         if link.is_symlink() and os.readlink(link) == target:
             return
@@ -140,12 +140,12 @@ class Ring:
         os.replace(temporary, link)
 
     def missing(self, wanted: list[str]) -> list[str]:
-        """Which of the files that the daemons' configuration names are still to be made."""
+        """Return the files in the daemons' configuration that do not exist yet."""
         names = ["first.pem", *(f"{algorithm}.pem" for algorithm in wanted)]
         return [name for name in names if not (self.directory / name).exists()]
 
     def serves(self, algorithm: str, role: str) -> bool:
-        """Whether the key in a role is the one that is served."""
+        """Whether the key in a role is in service."""
         try:
             return key_spki(self.served(algorithm) or b"") == self.spki(algorithm, role)
         except CertificateError:
@@ -157,19 +157,19 @@ class Ring:
             replace(self.memory_file, content)
 
     def retire(self, algorithm: str, since: str) -> None:
-        """Remember since when the key in use is not to be used, unless that is known."""
+        """Record since when the key in use is retired, unless that is recorded already."""
         name = digest(self.spki(algorithm, "current"))
         self.memory.retired.setdefault(name, since)
         self.remember()
 
     def advance(self, algorithm: str) -> None:
-        """Make the next key the current one. Killed anywhere, there is a current key."""
+        """Make the next key the current one. There is a current key even if killed half-way."""
         self.retire(algorithm, now().isoformat())
         replace(self.key_file(algorithm, "previous"), self.key(algorithm, "current"))
         os.replace(self.key_file(algorithm, "next"), self.key_file(algorithm, "current"))
 
     def observe(self, algorithms: list[str], answers: list[Answer]) -> None:
-        """Remember for each key whether the name servers have its records, and since when."""
+        """Record for each key since when all name servers have its records."""
         longest = max((answer.ttl for answer in answers), default=0)
         known = self.memory.ttl
         if not known or longest >= known["seconds"] or waited(known["since"], 2 * known["seconds"]):
@@ -185,9 +185,9 @@ class Ring:
         self.memory.seen = seen
 
     def opens(self, algorithm: str, role: str) -> datetime | None:
-        """When a key may be served: twice the TTL after all name servers had its records.
+        """Return when a key may be served: two TTL after all name servers had its records.
 
-        RFC 7671 section 8.1. None while not all of them have them.
+        RFC 7671 section 8.1. None until all of them have the records.
         """
         seen = self.memory.seen.get(digest(self.spki(algorithm, role)))
         if seen is None:
@@ -196,10 +196,10 @@ class Ring:
 
 
 def now() -> datetime:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def waited(since: str, seconds: float) -> bool:
-    """Whether so many seconds have passed since a time that was remembered."""
+    """Whether this many seconds have passed since a recorded time."""
     return now() >= datetime.fromisoformat(since) + timedelta(seconds=seconds)

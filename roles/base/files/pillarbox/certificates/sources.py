@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where certificates come from: an ACME server by acme.sh, the user, or the key itself."""
+"""Where certificates come from: an ACME server by acme.sh, the settings, or the key itself."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from pillarbox.files import read
 
 
 def obtain(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
-    """A chain in PEM for this key, leaf first. Raises CertificateError."""
+    """Return a chain in PEM for this key, leaf first. Raises CertificateError."""
     sources = {"acme": _acme, "files": _provided, "self_signed": _self_signed}
     return sources[config["source"]](algorithm, key, config)
 
 
 def _names(config: dict[str, Any]) -> tuple[x509.Name, x509.SubjectAlternativeName]:
-    # X.520 allows a common name of 64 characters (RFC 5280 appendix A.1); an empty subject is fine.
+    # A common name has at most 64 characters (RFC 5280 appendix A.1); an empty subject is valid.
     common = [name for name in config["names"][:1] if len(name) <= 64]
     return (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in common]),
@@ -40,7 +40,7 @@ def _names(config: dict[str, Any]) -> tuple[x509.Name, x509.SubjectAlternativeNa
 
 
 def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
-    """Have the CA sign a request for the key, which acme.sh never sees.
+    """Have the CA sign a CSR for the key, which acme.sh never sees.
 
     In an empty certificate home and with an empty account.conf, so that no request, credential or
     option of an earlier run is reused, mixed up or left behind. The account itself is in acme_home.
@@ -55,13 +55,13 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
                    "--accountconf", f"{home}/account.conf", "--server", config["server"],
                    "--sign-csr", "--csr", str(csr), *config["challenge"], "--force"]  # fmt: skip
         if "--standalone" in command and Path("/proc/net/if_inet6").exists():
-            # On both protocols; alone it would not hear a CA that comes by IPv6.
+            # On both protocols; by default it does not listen on IPv6.
             command.append("--listen-v6")
         try:
             printed = run(
                 *command,
                 merge=True,
-                # acme.sh looks below $HOME, which a systemd service has not.
+                # acme.sh needs $HOME, which a systemd service lacks.
                 env={"HOME": "/root", **os.environ, **config["environment"]},
                 umask=0o077,
                 timeout=config["patience"],
@@ -69,7 +69,7 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
         except subprocess.TimeoutExpired as error:
             raise CertificateError(
                 f"{config['server']} issued no {algorithm} certificate in {config['patience']} s; "
-                "it or a name server hangs, and the next run tries again"
+                "it or a name server does not respond; the next run retries"
             ) from error
         except CommandError as error:
             raise CertificateError(_why_none(algorithm, config, error.output)) from error
@@ -95,7 +95,7 @@ def _provided(algorithm: str, _key: bytes, config: dict[str, Any]) -> bytes:
 
 
 def _self_signed(_algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
-    """Fine for DANE, which asks neither for an issuer nor for a date (RFC 7672 section 3.1.1)."""
+    """Good for DANE-EE, which ignores issuer and dates (RFC 7672 section 3.1.1)."""
     subject, san = _names(config)
     private_key: Any = load_pem_private_key(key, None)
     certificate = (

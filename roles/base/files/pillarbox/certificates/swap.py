@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put keys and certificates to work as one transaction, and see that they are what is served.
+"""Put keys and certificates in service as one transaction, and verify that they are served.
 
-ALGORITHM.pem.new is a pair that waits to be swapped in, ALGORITHM.pem.old what was served before.
-An old one that is still there is a transaction that has not ended: recover() ends it.
+ALGORITHM.pem.new is a pair to be swapped in, ALGORITHM.pem.old the one that was in service before.
+If an old one exists, the transaction is not complete: recover() completes or undoes it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Ports = dict[str, list[int]]
 
 
 class Swap:
-    """The swap of the pairs of some algorithms in a ring."""
+    """The swap of pairs in a ring."""
 
     def __init__(self, ring: Ring, algorithms: list[str], services: Ports, hostname: str) -> None:
         self.ring = ring
@@ -48,7 +48,7 @@ class Swap:
         self.hostname = hostname
 
     def run(self, pairs: Pairs) -> None:
-        """Serve these pairs, or go on with the former. Raises CertificateError, OSError."""
+        """Put these pairs in service, or keep the former. Raises CertificateError, OSError."""
         self.ring.memory.answering = self._answering(pairs)
         self.ring.remember()
         for algorithm, pair in pairs.items():
@@ -60,12 +60,12 @@ class Swap:
         self._load()
 
     def commit(self) -> None:
-        """Forget what was served before; from here on there is no way back."""
+        """Delete the former pairs; after that they cannot be put back."""
         for old in self.ring.directory.glob("*.pem.old"):
             old.unlink()
 
     def recover(self) -> bool:
-        """End what a run began that was killed; return whether there was such a thing.
+        """Complete or undo the swap of a run that was killed; return whether there was one.
 
         If all pairs were swapped, they only have to be loaded; else the former are put back. The
         caller commits. Raises CertificateError, OSError.
@@ -91,11 +91,11 @@ class Swap:
         return [old.name.removesuffix(".pem.old") for old in self.ring.directory.glob("*.pem.old")]
 
     def _keep_old(self, algorithm: str) -> None:
-        """An empty file stands for none."""
+        """Keep the pair in service, as an empty file if there is none."""
         replace(self._old(algorithm), self.ring.served(algorithm) or b"")
 
     def _put_back(self) -> None:
-        """Serve the former pairs, which stay until the daemons have loaded them."""
+        """Put the former pairs back; the copies stay until the daemons have loaded them."""
         unfinished = self._unfinished()
         new = [name for name in unfinished if not self._old(name).stat().st_size]
         stay = [name for name in self.ring.paired() if name not in new]
@@ -104,10 +104,10 @@ class Swap:
             waiting = self._new(algorithm)
             waiting.unlink(missing_ok=True)
             if algorithm not in new:
-                # A link has room on a full disk too.
+                # A link works on a full disk too.
                 os.link(self._old(algorithm), waiting)
                 os.replace(waiting, self.ring.served_file(algorithm))
-                # rename(2) leaves it where both were one file, as after a kill right here.
+                # rename(2) does nothing if both are the same file, as after a kill right here.
                 waiting.unlink(missing_ok=True)
             elif not stay:
                 self.ring.served_file(algorithm).unlink(missing_ok=True)
@@ -121,26 +121,26 @@ class Swap:
             self._see()
         except CertificateError as error:
             self._put_back()
-            raise CertificateError(f"{error}; the former pair is back in service") from error
+            raise CertificateError(f"{error}; the former certificate is back in service") from error
 
     def _reload(self) -> None:
         try:
             run("systemctl", "try-reload-or-restart", *self.services)
         except CommandError as error:
             raise CertificateError(
-                f"{' or '.join(self.services)} could not be reloaded; systemctl status tells why"
+                f"{' or '.join(self.services)} could not be reloaded; see systemctl status"
             ) from error
 
     def _answering(self, algorithms: Iterable[str]) -> list[tuple[int, str]]:
-        """The ports that serve a key of the ring now, of which a new pair can be expected.
+        """Return the ports that serve a key of the ring now, and so must serve the new pair.
 
-        One that does not has nothing to lose: as on a new host, while a daemon is down, or as long
-        as it has Debian's configuration.
+        The others need not: on a new host, while a daemon is down, or while it still has Debian's
+        configuration.
         """
         found, ours = [], self.ring.spkis()
         for port in (port for ports in self.services.values() for port in ports):
             for algorithm in algorithms:
-                # A foreign certificate may be of a kind that cannot be read.
+                # A foreign certificate may be of an unsupported kind.
                 with suppress(OSError, smtplib.SMTPException, ValueError, UnsupportedAlgorithm):
                     der = certificate_at(port, algorithm, self.hostname)
                     if spki(x509.load_der_x509_certificate(der).public_key()) in ours:
@@ -148,11 +148,11 @@ class Swap:
         return found
 
     def _see(self) -> None:
-        """Compare what each port serves with the file. Raises CertificateError."""
+        """Verify that each port serves the pair in its file. Raises CertificateError."""
         deadline = time.monotonic() + RELOADED_WITHIN
         for port, algorithm in self.ring.memory.answering:
             pair = self.ring.served(algorithm)
-            if pair is None:  # Put back, and there was none.
+            if pair is None:  # put back to none
                 continue
             wanted = leaf_of(pair).public_bytes(Encoding.DER)
             while True:
@@ -170,12 +170,12 @@ class Swap:
 
 
 def certificate_at(port: int, algorithm: str, hostname: str) -> bytes:
-    """The certificate in DER that a client of this host gets for an algorithm.
+    """Return the certificate in DER that a client of this host gets for an algorithm.
 
-    Raises OSError (as ssl.SSLError) or SMTPException when it gets none.
+    Raises OSError (such as ssl.SSLError) or SMTPException if it gets none.
     """
     context: Any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # It is compared, not trusted.
+    # The certificate is compared, not trusted.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2

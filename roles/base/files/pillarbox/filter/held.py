@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verb ``held``: the mail of accounts that wrote to more recipients than they may."""
+"""The verb ``held``: mail of accounts that exceeded their limit of recipients."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from pillarbox.parts import part
 MANUAL = Manual(
     "held",
     """\
-Show, release or delete the mail of accounts that wrote to more recipients than they may.
+Show, release or delete the mail of accounts that exceeded their limit of recipients.
 
 An account or a domain that exceeds its limit can go on sending, but its mail is held in Postfix's
-queue until you decide. Without a command, this prints whose mail is held and to whom it is.
+queue until you decide. Without a command, this lists the held mail by account, with recipients.
 """,
     """\
-Use it when a mail tells the postmaster that an account is held. Look at what it sends (postcat -q
-with an identifier of the list). If it is honest, release it. If somebody else has the password, set
-another one, then delete the mail; that account stays held until you release it.
+Use it when the postmaster gets a notice that the mail of an account is held. Read the mail (postcat
+-q with a queue ID from the list). If it is legitimate, release it. If the password was stolen,
+change it, then delete the mail; the account stays held until you release it.
 
 Examples
-  pillarbox held                                   # whose mail is held
-  pillarbox held release invoices@example.org      # send it on, and count anew
+  pillarbox held                                   # list the held mail
+  pillarbox held release invoices@example.org      # send it, and reset the count
   pillarbox held release example.org               # the same for a domain's limit
   pillarbox held delete invoices@example.org       # delete it; the account stays held
 
 Exit status
-  0  done
-  1  nothing of that name is held, or a command failed; a sentence on standard error says which
+  0  success
+  1  no mail of that name is held, or a command failed; see the message on standard error
 
 Files
-  /etc/pillarbox/parts/rspamd.json    how the database with the counts is reached
+  /etc/pillarbox/parts/rspamd.json    how to reach the database with the counts
 The limits are settings: rspamd_account_limit, rspamd_domain_limit, rspamd_limits.
 """,
 )
@@ -49,8 +49,8 @@ COUNTS = "sent/"
 
 
 def author_of(queue_id: str) -> str:
-    """Who has logged in to send a message."""
-    # It may be gone by now.
+    """Return the login that submitted a message."""
+    # The message may be gone by now.
     with suppress(CommandError):
         envelope = run("postcat", "-qe", queue_id).decode(errors="replace")
         if found := re.search(r"^named_attribute: sasl_username=(.+)$", envelope, re.MULTILINE):
@@ -63,7 +63,7 @@ Message = dict[str, Any]
 
 
 def held() -> dict[str, list[Message]]:
-    """What is held, by account."""
+    """Return the held messages by account."""
     found: dict[str, list[Message]] = defaultdict(list)
     for line in run("postqueue", "-j").splitlines():
         message = json.loads(line)
@@ -73,14 +73,14 @@ def held() -> dict[str, list[Message]]:
 
 
 def beyond(redis: list[str]) -> set[str]:
-    """The accounts and domains beyond their limit: their counts do not end by themselves."""
+    """Return the accounts and domains beyond their limit: their counts do not expire."""
     keys = run(*redis, "--scan", "--pattern", f"{COUNTS}*").decode().split()
     counts = [key for key in keys if not key.endswith("/told")]
     return {key.removeprefix(COUNTS) for key in counts if run(*redis, "ttl", key) == b"-1\n"}
 
 
 def of(name: str, found: dict[str, list[Message]]) -> list[Message]:
-    """The messages of an account, or of all accounts of a domain."""
+    """Return the messages of an account, or of all accounts in a domain."""
     return [
         message
         for account, messages in found.items()
@@ -90,7 +90,7 @@ def of(name: str, found: dict[str, list[Message]]) -> list[Message]:
 
 
 def show(redis: list[str]) -> None:
-    """Print whose mail is held, and to whom it is."""
+    """Print the held mail by account, with its recipients."""
     found = held()
     for name in sorted(beyond(redis) | found.keys()):
         print(f"{name}: {len(of(name, found))} held")
@@ -101,7 +101,7 @@ def show(redis: list[str]) -> None:
 
 
 def postsuper(option: str, queue_ids: list[str]) -> None:
-    """Release or delete messages; it says itself how many there were."""
+    """Release or delete messages; postsuper prints how many."""
     if queue_ids:
         given = "\n".join(queue_ids).encode()
         print(run("postsuper", option, "-", given=given, merge=True).decode(), end="")
@@ -111,8 +111,8 @@ def main(arguments: list[str]) -> int:
     parser = MANUAL.parser()
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command, what in (
-        ("release", "send on what is held, and count anew"),
-        ("delete", "delete what is held; what comes is held as before"),
+        ("release", "send held mail, and reset the count"),
+        ("delete", "delete held mail; further mail is still held"),
     ):
         subparser = commands.add_parser(command, help=what, description=what.capitalize() + ".")
         subparser.add_argument("name", help="an account or a domain")
@@ -124,14 +124,14 @@ def main(arguments: list[str]) -> int:
     name = given.name.lower()
     known = name in beyond(redis)
     if given.command == "release":
-        # First, so that nothing comes to be held behind the list.
+        # First, so that no more mail is held after the list was made.
         run(*redis, "del", f"{COUNTS}{name}", f"{COUNTS}{name}/told")
     queue_ids = [message["queue_id"] for message in of(name, held())]
     if not known and not queue_ids:
-        raise Failure(f"nothing of {name} is held")
+        raise Failure(f"no mail of {name} is held")
     postsuper("-H" if given.command == "release" else "-d", queue_ids)
     if given.command == "release":
-        # Otherwise they would wait for the next run of the queue.
+        # Otherwise they would wait for the next queue run.
         for queue_id in queue_ids:
             with suppress(CommandError):
                 run("postqueue", "-i", queue_id)

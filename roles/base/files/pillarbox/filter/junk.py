@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verb ``junk``: teach Rspamd from mail sorted elsewhere, or from users' folders."""
+"""The verb ``junk``: train Rspamd with mail sorted elsewhere, or from users' folders."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from pillarbox.parts import part
 MANUAL = Manual(
     "junk",
     """\
-Teach the spam filter what is spam and what is ham.
+Train the spam filter with spam and ham.
 
-"train" learns the messages of archives that somebody has sorted; "learn" learns one message from
-standard input; "nightly" learns what users have put into their folder Junk, or taken out of it,
-since it last ran. No message is learned twice.
+"train" learns from archives of sorted mail; "learn" learns one message from standard input;
+"nightly" learns what users have moved into Junk, or out of it, since its last run. No message is
+learned twice.
 """,
     """\
-Use it when the server is new and has seen too little mail to judge by (200 of both kinds), and to
-learn what was sorted elsewhere. What users sort is learned by itself.
+Use it when the server is new, and to learn from mail that was sorted elsewhere: the filter needs
+200 messages of both kinds. What users sort is learned automatically.
 
 Examples
   pillarbox junk train spam /root/spam.mbox           # from an mbox file
   pillarbox junk train ham /var/mail/old/Maildir      # from a Maildir
   pillarbox junk learn spam <message.eml              # one message
-  pillarbox junk nightly                              # what pillarbox-junk.timer runs
+  pillarbox junk nightly                              # run by pillarbox-junk.timer
 
 Exit status
-  0  done; for each archive a line with the counts of what was learned, and what was not and why
-  1  failed; a sentence on standard error says why
+  0  success; a line for each archive counts what was learned, and what was not and why
+  1  failure; see the message on standard error
 
 Files
   /etc/pillarbox/parts/rspamd.json    after how many days mail counts as sorted
-  /var/lib/pillarbox/junk-learned     its time is that of the last nightly run
-  pillarbox-junk.timer                when that is; journalctl -u pillarbox-junk
+  /var/lib/pillarbox/junk-learned     its timestamp is that of the last nightly run
+  pillarbox-junk.timer                the schedule; log: journalctl -u pillarbox-junk
 """,
 )
 CONTROLLER = "/run/rspamd/controller.sock"
@@ -75,8 +75,8 @@ REASONS = {
 
 
 def rspamc(kind: str, directory: str, *options: str) -> list[str]:
-    """What Rspamd says of each message in a directory, in JSON."""
-    # One at a time: several at once make Rspamd 3.12 crash when its database has just started.
+    """Have Rspamd learn the messages in a directory; return its answers in JSON."""
+    # One at a time: parallel requests crash Rspamd 3.12 when its database has just started.
     command = ["rspamc", "--connect", CONTROLLER, "--compact", "--max-requests", "1", *options]
     try:
         lines = run(*command, f"learn_{kind}", directory, merge=True).decode().splitlines()
@@ -89,7 +89,7 @@ def rspamc(kind: str, directory: str, *options: str) -> list[str]:
 
 
 def outcome(line: str) -> str:
-    """What became of a message, by Rspamd's answer."""
+    """Return the outcome for a message from Rspamd's answer."""
     answer = json.loads(line)
     if answer.get("success"):
         return "learned"
@@ -101,7 +101,7 @@ def outcome(line: str) -> str:
 
 
 def learn(kind: str, messages: Iterable[bytes], *options: str) -> Counter[str]:
-    """Have Rspamd learn messages, and count what became of them."""
+    """Have Rspamd learn messages, and count the outcomes."""
     remaining = iter(messages)
     outcomes: Counter[str] = Counter()
     while batch := list(islice(remaining, BATCH)):
@@ -118,7 +118,7 @@ def learn(kind: str, messages: Iterable[bytes], *options: str) -> Counter[str]:
 
 
 def told(kind: str, outcomes: Counter[str]) -> str:
-    """The counts in words."""
+    """Return the counts as text."""
     others = [f"{count} {reason}" for reason, count in outcomes.items() if reason != "learned"]
     return ", ".join([f"{kind}: {outcomes['learned']} learned", *sorted(others)])
 
@@ -129,7 +129,7 @@ def told(kind: str, outcomes: Counter[str]) -> str:
 def archive(
     path: str,
 ) -> mailbox.Mailbox[mailbox.mboxMessage] | mailbox.Mailbox[mailbox.MaildirMessage]:
-    """The messages in a Maildir or an mbox file."""
+    """Open a Maildir or an mbox file."""
     if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
         return mailbox.Maildir(path, create=False)
     try:
@@ -148,7 +148,7 @@ def archive(
 
 def train(kind: str, paths: list[str]) -> None:
     """Learn all messages of archives."""
-    # Look at all before the first is learned.
+    # Check all before learning the first.
     for path in paths:
         archive(path).close()
     for path in paths:
@@ -168,7 +168,7 @@ APART = " ".join(
 
 
 class Search(NamedTuple):
-    """Where messages of a kind are, and whether they are those that Sieve has filed into Junk."""
+    """A search for messages of a kind, optionally only those that Sieve did or did not file."""
 
     kind: str
     query: str
@@ -176,12 +176,12 @@ class Search(NamedTuple):
 
 
 def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
-    """Searches in all mailboxes, the surest first."""
-    # What users have put into Junk themselves, or taken out of it.
+    """Yield searches in all mailboxes, the most reliable first."""
+    # What users have moved into Junk, or out of it.
     yield Search("spam", f"mailbox Junk savedsince {last}", filed=False)
     yield Search("ham", f"{APART} savedsince {last}", filed=True)
     if after_days:
-        # What nobody has moved for days is where it belongs. Each message comes to that age once.
+        # Mail not moved for days is where it belongs. Each message reaches that age once.
         age = after_days * DAY
         aged = f"savedsince {last - age} savedbefore {now - age}"
         yield Search("spam", f"mailbox Junk {aged}")
@@ -189,7 +189,7 @@ def searches(last: int, now: int, after_days: int) -> Iterator[Search]:
 
 
 def filed(header: str) -> bool:
-    """Whether Sieve files a message into Junk, which it does by what Rspamd's milter says."""
+    """Whether Sieve filed a message into Junk, by the header of Rspamd's milter."""
     return any(line.strip().casefold() == "yes" for line in header.split("\n"))
 
 
@@ -198,8 +198,8 @@ Place = tuple[str, str, str]
 
 
 def found(search: Search) -> list[Place]:
-    """The messages of all users that a search finds."""
-    # Not by a search for the header, of which a full-text index knows nothing.
+    """Return the messages of all users that a search finds."""
+    # Not by searching for the header, which is not in a full-text index.
     fields = "user mailbox-guid uid hdr.x-spam"
     messages = json.loads(
         run("doveadm", "-f", "json", "fetch", "-A", fields, *search.query.split())
@@ -212,23 +212,23 @@ def found(search: Search) -> list[Place]:
 
 
 def fetched(places: Iterable[Place]) -> Iterator[bytes]:
-    """The messages at places."""
+    """Yield the messages at these places."""
     for user, folder, uid in places:
         text = run("doveadm", "fetch", "-u", user, "text", "mailbox-guid", folder, "uid", uid)
-        # Nothing when it was removed meanwhile.
+        # Empty if it was removed meanwhile.
         if text:
             yield text.removeprefix(b"text:\n")
 
 
 def nightly(after_days: int) -> None:
-    """Learn what users have sorted since the last time."""
+    """Learn what users have sorted since the last run."""
     now = int(time.time())
     last = int(LAST.stat().st_mtime) if LAST.exists() else now - DAY
     last = max(last, now - MOST_DAYS * DAY)
     places: dict[str, dict[Place, None]] = {"spam": {}, "ham": {}}
     for search in searches(last, now, after_days):
         of_search = found(search)
-        # Of too many, any are as good as the first user's.
+        # If there are too many, do not favour the first users.
         random.shuffle(of_search)
         places[search.kind].update(dict.fromkeys(of_search))
     for kind, of_kind in places.items():

@@ -1,4 +1,4 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What daemons and timers start or ask. Each of them imports only what it needs."""
+"""Services that daemons and timers start or query. Each imports only what it needs."""

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell Postfix what users may do by their certificates, as SMTPD_POLICY_README has it.
+"""Tell Postfix what users may do with their certificates, by its policy protocol.
 
-Every answer is by the tables as they are now, so a certificate that was revoked is void at once.
+See SMTPD_POLICY_README. The tables are read for each request, so revocation has immediate effect.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ NO_OBJECTION = "DUNNO"
 
 
 class Tables(NamedTuple):
-    """What is asked, beside the request."""
+    """The tables and settings that decide a request."""
 
     required: bool
     delimiters: str
-    # By fingerprint, the account of each certificate that is good.
+    # The account of each valid certificate, by fingerprint.
     owners: dict[str, str]
-    # By sender, the accounts that may write as it; "@domain" is any other in it.
+    # The accounts that may send as an address; "@domain" is any other address in it.
     senders: dict[str, str]
-    # By account that may not send, what it is told.
+    # The SMTP answer for each account that may not send.
     refused: dict[str, str]
 
 
 def certificates(file: Path) -> dict[str, str]:
-    """Read the list that the module client_certificate keeps."""
+    """Read the list that the module client_certificate maintains."""
     return {
         fingerprint: entry["account"]
         for fingerprint, entry in json.loads(file.read_text()).items()
@@ -43,14 +43,14 @@ def certificates(file: Path) -> dict[str, str]:
 
 
 def table(*files: Path) -> dict[str, str]:
-    """Read tables such as texthash, in which some lines have a key only."""
+    """Read tables in texthash format, in which some lines have only a key."""
     lines = [line for file in files for line in file.read_text().splitlines()]
     fields = [line.partition(" ") for line in lines if line and not line.startswith("#")]
     return {key: value for key, _blank, value in fields}
 
 
 def may_write_as(account: str, sender: str, tables: Tables) -> bool:
-    """Whether a sender is an account's own, by the order in postconf(5)."""
+    """Whether an account may send as an address, by the lookup order in postconf(5)."""
     local, _at, domain = sender.lower().rpartition("@")
     delimiters = f"[{re.escape(tables.delimiters)}]" if tables.delimiters else "(?!)"
     for key in (f"{local}@{domain}", f"{re.split(delimiters, local)[0]}@{domain}", f"@{domain}"):
@@ -65,15 +65,15 @@ def answer(request: dict[str, str], tables: Tables) -> str:
     owner = tables.owners.get(request.get("ccert_fingerprint", ""))
     if tables.required:
         if not owner:
-            return "REJECT Your certificate was revoked, or is not of this server"
-        # A device has the name of its account and its own behind a "+".
+            return "REJECT Your certificate was revoked, or was not issued by this server"
+        # The login of a device has "+" and its name after the local part of the account.
         account = re.sub(r"\+[^@]*@", "@", login)
         return (
             f"REJECT Your certificate is not one of {account}"
             if login and account != owner
             else NO_OBJECTION
         )
-    # Postfix names the subject of a certificate only if it could verify it.
+    # Postfix sends the subject of a certificate only if it verified the certificate.
     if login or not owner or not request.get("ccert_subject"):
         return NO_OBJECTION
     if owner in tables.refused:

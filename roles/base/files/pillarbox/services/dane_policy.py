@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tell Postfix which destinations DANE verifies (RFC 7672), by socketmap_table(5).
 
-For these the answer is a level of smtp_tls_policy_maps, for all others there is none, so that
-Postfix goes on to its next table. Where the DNS does not answer, mail has to wait.
+For these it returns a level of smtp_tls_policy_maps. For others it returns none, so that Postfix
+tries its next table. If DNS does not answer, mail has to wait.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ LONGEST = 10_000
 
 
 class Unknown(Exception):
-    """The DNS gave no answer."""
+    """DNS gave no answer."""
 
 
 class Answer(NamedTuple):
-    """An RRset, empty if there is none, and the name that it was found at."""
+    """An RRset, empty if there is none, and the name at which it was found."""
 
     name: dns.name.Name
     records: list[Any]
@@ -67,7 +67,7 @@ def ask(name: dns.name.Name, rdtype: str) -> Answer:
 
 
 def servers(destination: str) -> Iterator[tuple[dns.name.Name, int]]:
-    """Yield the servers of a next hop whose names an attacker cannot have made up."""
+    """Yield the servers of a next hop whose names an attacker cannot have forged."""
     server = SERVER.fullmatch(destination)
     if server:
         try:
@@ -81,13 +81,13 @@ def servers(destination: str) -> Iterator[tuple[dns.name.Name, int]]:
         yield domain, SMTP
     elif found.secure:
         for record in found.records:
-            # The root is for a domain that takes no mail (RFC 7505).
+            # The root means that a domain accepts no mail (RFC 7505).
             if record.exchange != dns.name.root:
                 yield record.exchange, SMTP
 
 
 def has_tlsa(host: dns.name.Name, port: int) -> bool:
-    """Whether a server must match TLSA records that can be used, RFC 7672 section 2.2."""
+    """Whether a server has usable TLSA records, RFC 7672 section 2.2."""
     for rdtype in ("A", "AAAA"):
         address = ask(host, rdtype)
         if not address.records or not address.secure:
@@ -106,7 +106,7 @@ def has_tlsa(host: dns.name.Name, port: int) -> bool:
 
 
 def is_verified(destination: str) -> bool:
-    """Whether one of the servers at least has TLSA records. Raises Unknown."""
+    """Whether at least one of the servers has TLSA records. Raises Unknown."""
     if destination.startswith("."):
         return False
     unknown = None
@@ -118,7 +118,7 @@ def is_verified(destination: str) -> bool:
             except Unknown as error:
                 unknown = error
     except dns.exception.DNSException:
-        # What is no name has no records.
+        # An invalid name has no records.
         return False
     if unknown:
         raise unknown
@@ -134,7 +134,7 @@ def answer(request: str, level: str) -> str:
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """Netstrings of a Postfix process, which asks again over the same connection."""
+    """Netstrings from a Postfix process, which sends several requests over a connection."""
 
     level = "dane"
 
@@ -155,8 +155,8 @@ class Connection(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
-    # As many as may come at once: the processes of the four services in master.cf that send mail
-    # to other servers.
+    # As many as may connect at once: the processes of the four services in master.cf that send
+    # mail to other servers.
     request_queue_size = 400
 
 
@@ -165,13 +165,13 @@ def ready() -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            # "@" is for an address without a file.
+            # "@" denotes an abstract socket address.
             notify.sendto(b"READY=1", address.replace("@", "\0", 1))
 
 
 def main() -> int:
     config = part("tls_policy")
-    # Of destinations that DANE verifies.
+    # For destinations that DANE verifies.
     Connection.level = config["level"]
     with Server(("127.0.0.1", config["port"]), Connection) as server:
         ready()

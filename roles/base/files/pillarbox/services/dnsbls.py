@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that each DNS list that Postfix asks is in service (RFC 5782 section 5).
+"""Check that each DNS list that Postfix queries is in operation (RFC 5782 section 5).
 
-It must list 127.0.0.2 and not 127.0.0.1. A list that was shut down answers for nobody or for
-everybody; one that refuses this host's queries says so in its answers.
+It must list 127.0.0.2 and not 127.0.0.1. A list that was shut down lists no address or every one;
+a list that refuses this host's queries returns error codes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ERRORS = ("127.0.0.1", "127.255.255.")
 
 
 def answers(address: str, dnsbl: str) -> list[str]:
-    """Return what a list says of an address; nothing if it does not list it."""
+    """Return the answers of a list for an address; empty if it is not listed."""
     name = ".".join(reversed(address.split("."))) + f".{dnsbl}."
     try:
         return [str(answer) for answer in dns.resolver.resolve(name, "A", lifetime=10)]
@@ -28,7 +28,7 @@ def answers(address: str, dnsbl: str) -> list[str]:
 
 
 def trouble(dnsbl: str) -> str:
-    """Return what is wrong with a list, nothing if all is well."""
+    """Return what is wrong with a list, empty if nothing is."""
     try:
         listed, others = answers("127.0.0.2", dnsbl), answers("127.0.0.1", dnsbl)
     except dns.exception.Timeout:
@@ -41,13 +41,10 @@ def trouble(dnsbl: str) -> str:
         if answer.startswith(ERRORS) or not answer.startswith("127.")
     ]
     if strange:
-        return (
-            f"answers {', '.join(strange)}, which means that it refuses this host's queries"
-            " or is gone"
-        )
+        return f"answers {', '.join(strange)}, so it refuses this host's queries or was shut down"
     if others:
-        return f"lists 127.0.0.1, and so perhaps everybody ({', '.join(others)})"
-    return "" if listed else "does not list 127.0.0.2, and so perhaps nobody"
+        return f"lists 127.0.0.1, so it may list every address ({', '.join(others)})"
+    return "" if listed else "does not list 127.0.0.2, so it may list no address"
 
 
 def main() -> int:
@@ -56,5 +53,5 @@ def main() -> int:
     found = {dnsbl: trouble(dnsbl) for dnsbl in dnsbls}
     for dnsbl, what in found.items():
         if what:
-            print(f"{dnsbl} {what}. Look at its web site, or take it from postfix_dnsbls.")
+            print(f"{dnsbl} {what}. See its web site, or remove it from postfix_dnsbls.")
     return int(any(found.values()))

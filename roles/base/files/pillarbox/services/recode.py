@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A milter that encodes what would not pass unchanged through every server, before it is signed.
+"""A milter that recodes what some servers would alter, before the message is signed.
 
-Lines of more than 998 octets, octets beyond ASCII and NUL are changed or refused on the way, and a
-changed message has no valid signature any more. RFC 6376 section 5.3 asks signers to encode such
-parts first, and RFC 6409 section 8.4 allows it for what users hand in. The reader sees the same.
+Lines of more than 998 octets, non-ASCII octets and NUL may be changed or refused on the way, which
+breaks the signature. RFC 6376 section 5.3 asks signers to encode such parts first, and RFC 6409
+section 8.4 allows it for submitted mail. Recipients see no difference.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ AS_WRITTEN = policy.compat32.clone(linesep="\r\n", max_line_length=0, mangle_fro
 
 
 class BrokenError(Exception):
-    """Something in the message makes it impossible to write it again as it was."""
+    """The message cannot be serialized again unchanged."""
 
 
 def is_fragile(data: bytes) -> bool:
-    """Whether a server on the way may change the text, or refuse it."""
+    """Whether a server on the way may change or refuse the text."""
     return not data.isascii() or b"\0" in data or has_long_line(data)
 
 
 def has_long_line(data: bytes) -> bool:
     start, with_line_end = 0, LONGEST_LINE + len("\r\n")
     while len(data) - start > LONGEST_LINE:
-        # Lines that are short enough are passed over several at a time.
+        # Skip several short lines at a time.
         end = data.rfind(b"\n", start, start + with_line_end)
         if end < 0:
             return True
@@ -57,9 +57,9 @@ def has_long_line(data: bytes) -> bool:
 
 
 def fold(name: str, value: str) -> str:
-    """Break the long lines of a header field at white space, where they have any.
+    """Fold the long lines of a header field at white space, where they have any.
 
-    The signature is a relaxed one, to which it makes no difference how a field is folded.
+    The signature uses relaxed canonicalization, to which folding makes no difference.
     """
     prefix = f"{name}: "
     lines: list[str] = []
@@ -76,7 +76,7 @@ def fold(name: str, value: str) -> str:
 
 
 def encode(part: Message, body: bytes) -> None:
-    """Encode a text so that it can still be read, if base64 is not shorter."""
+    """Encode a body: text as quoted-printable unless base64 is shorter, all else as base64."""
     special = len(body) - len(re.sub(rb"[^\t\r\n -<>-~]", b"", body))
     if part.get_content_maintype() == "text" and special * 6 <= len(body):
         name, text = "quoted-printable", binascii.b2a_qp(body, istext=True)
@@ -98,25 +98,25 @@ def is_utf8(body: bytes) -> bool:
 
 
 def body_of(part: Message) -> bytes:
-    """What follows the header, as it is sent."""
+    """Return what follows the header, as it is sent."""
     return (b"\r\n" + part.as_bytes(policy=AS_WRITTEN)).partition(b"\r\n\r\n")[2]
 
 
 def recode(part: Message) -> bool:
-    """Encode what is fragile in a message or a part of one. Returns whether nothing is any more."""
+    """Encode the fragile parts of a message. Return whether none is left."""
     encoding = str(part.get(ENCODING, "7bit")).strip().lower()
     content: Any = part.get_payload()
     if part.get_content_type() == "multipart/signed":
-        # By somebody else, as it is encoded (RFC 1847 section 2.1).
+        # Signed by the author in its present encoding (RFC 1847 section 2.1).
         return not is_fragile(body_of(part))
     if part.is_multipart():
-        # Each of them, whatever became of the one before.
+        # All of them, even if one failed.
         done = False not in [recode(inner) for inner in content]
         if done and encoding in ("8bit", "binary"):
             part.replace_header(ENCODING, "7bit")
         return done
     if part.get_content_maintype() == "multipart":
-        # Without its boundaries. It must not be encoded as a whole (RFC 2045 section 6.4).
+        # No valid parts. It must not be encoded as a whole (RFC 2045 section 6.4).
         if not content.isascii():
             raise BrokenError
         return not has_long_line(content.encode())
@@ -132,7 +132,7 @@ def recode(part: Message) -> bool:
 
 
 def recoded(fields: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
-    """The fields that say how a body is encoded, and the body, with nothing fragile in it."""
+    """Return the encoding fields and the body, recoded so that nothing in it is fragile."""
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     text = head.encode("ascii", "surrogateescape") + b"\r\n" + body
     message = BytesParser(policy=policy.compat32).parsebytes(text)
@@ -146,7 +146,7 @@ def recoded(fields: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]
 
 
 class Recoder(Milter.Base):
-    """A session with Postfix, which brings one message or several."""
+    """A session with Postfix, of one or more messages."""
 
     @Milter.noreply  # type: ignore[untyped-decorator]
     def envfrom(self, sender: str, *options: str) -> int:
@@ -193,7 +193,7 @@ class Recoder(Milter.Base):
 def main() -> int:
     Milter.factory = Recoder
     Milter.set_flags(Milter.CHGBODY | Milter.CHGHDRS | Milter.ADDHDRS)
-    # What it fails at goes on as it is; the log has the reason.
+    # On an error, the message passes unchanged; the log has the reason.
     Milter.set_exception_policy(Milter.CONTINUE)
     Milter.runmilter("recode", f"inet:{part('recode')['port']}@127.0.0.1", timeout=300)
     return 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands that only look, within a bounded time."""
+"""Run commands that only read, with a time limit."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 class Unanswered(Exception):
-    """A command that could not be run, failed or took too long; the text says which."""
+    """A command that could not be run, failed or took too long; the message says which."""
 
 
 class Cut(Unanswered):
-    """A command whose lines were read until the time was up."""
+    """A command that was stopped at the time limit; its lines so far were read."""
 
 
 def output_of(*command: str, patience: float = PATIENCE) -> str:
-    """What a command prints. Raises Unanswered."""
+    """Return the output of a command. Raises Unanswered."""
     return b"".join(lines_of(*command, patience=patience)).decode(errors="replace")
 
 
 def lines_of(*command: str, patience: float = PATIENCE) -> Iterator[bytes]:
-    """The lines that a command prints, while it prints them. Raises Cut, Unanswered."""
+    """Yield the lines of a command's output as they come. Raises Cut, Unanswered."""
     try:
         process = subprocess.Popen(
             command,
@@ -55,6 +55,6 @@ def lines_of(*command: str, patience: float = PATIENCE) -> Iterator[bytes]:
         said = process.stderr.read().decode(errors="replace").strip()
     timer.cancel()
     if late.is_set():
-        raise Cut(f"{command[0]} was not ready in {patience:.0f} s")
+        raise Cut(f"{command[0]} did not finish within {patience:.0f} s")
     if process.returncode != 0:
         raise Unanswered(f"{command[0]}: {said or f'exit status {process.returncode}'}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates that are served, and the ring of their keys."""
+"""The certificates in service, and the ring of their keys."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, day, q
 from pillarbox.status.parts import Parts
 
 DAY = 86400
-# Seconds within which all name servers have the records of a new key, and a renewal that is due
-# comes about: the timer looks every six hours, and again a day after a failure.
+# Seconds after which all name servers should have the records of a new key, and a due renewal
+# should have succeeded: the timer runs every six hours, and retries a day after a failure.
 PATIENCE = DAY
 RENEW = "pillarbox certificates renew"
 
 
 class Leaf(NamedTuple):
-    """A certificate that is served."""
+    """A certificate in service."""
 
     begin: float
     end: float
@@ -30,7 +30,7 @@ class Leaf(NamedTuple):
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
-    """The certificate of each algorithm."""
+    """Check the certificate of each algorithm."""
     config = parts.get("acme_sh")
     if not config:
         return []
@@ -40,7 +40,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
     found = []
     for algorithm in config["algorithms"]:
         file = ring / f"{algorithm}.pem"
-        # Empty, or a link to that of another algorithm, until there is one.
+        # Until there is one, the file is empty, or a link to that of another algorithm.
         if file.exists() and not file.is_symlink() and file.stat().st_size:
             leaf = read(output_of("openssl", "x509", "-in", str(file), "-noout", *ASKED))
             advice = remembered.get("advice", {}).get(algorithm, {})
@@ -56,7 +56,7 @@ ASKED = ("-startdate", "-enddate", "-dateopt", "iso_8601", "-issuer", "-nameopt"
 
 
 def read(printed: str) -> Leaf:
-    """A certificate, as "openssl x509" tells of it."""
+    """Parse the output of "openssl x509"."""
     fields = {}
     for line in printed.splitlines():
         name, _sign, value = line.partition("=")
@@ -67,12 +67,12 @@ def read(printed: str) -> Leaf:
 
 
 def moment(text: str) -> float:
-    """A time in ISO 8601 with its zone."""
+    """Parse a time in ISO 8601 with its zone."""
     return datetime.fromisoformat(text).astimezone(UTC).timestamp()
 
 
 def due(leaf: Leaf, advice: dict[str, str], renew_days: int) -> float:
-    """When a certificate will be renewed, as the renewal program has it."""
+    """Return when a certificate is due for renewal, as "pillarbox certificates" decides it."""
     margin = min(renew_days * DAY, (leaf.end - leaf.begin) / 3)
     advised = moment(advice["renew"]) if "renew" in advice else leaf.end
     return min(leaf.end - margin, advised)
@@ -81,48 +81,50 @@ def due(leaf: Leaf, advice: dict[str, str], renew_days: int) -> float:
 def served(
     algorithm: str, leaf: Leaf, advice: dict[str, str], config: dict[str, Any], now: float
 ) -> Finding:
-    """A certificate that is in service."""
+    """Check a certificate in service."""
     renewal = due(leaf, advice, config["renew_days"])
     if config["source"] == "files":
-        remedy = "put a new one into mail_tls_provided, and run site.yml"
+        remedy = "put a new certificate into mail_tls_provided, and run site.yml"
     else:
         remedy = RENEW
     if now >= leaf.end:
-        text = f"ended {at(leaf.end, now)}, from {leaf.issuer}"
+        text = f"expired {at(leaf.end, now)}, from {leaf.issuer}"
         return Finding("certificates", algorithm, ATTENTION, text, remedy)
     text = f"{counted(int((leaf.end - now) // DAY), 'day')} left, "
     if now < renewal + PATIENCE:
         text += f"renewal {day(renewal)}, from {leaf.issuer}"
         return Finding("certificates", algorithm, OK, text)
-    text += f"to be renewed {since(renewal, now)}, from {leaf.issuer}"
+    text += f"renewal overdue {since(renewal, now)}, from {leaf.issuer}"
     return Finding("certificates", algorithm, ATTENTION, text, remedy)
 
 
 def waiting(algorithm: str, remembered: dict[str, Any], made: float, now: float) -> Finding:
-    """A key without a certificate: senders must know its TLSA records first."""
+    """Check a key without a certificate, which waits until senders can have its TLSA records."""
     opens = known_from(remembered)
     if opens is None:
-        text = "no certificate yet; not all name servers have its key's TLSA records"
+        text = "no certificate yet; not all name servers have the TLSA records of its key"
     elif opens > now:
-        text = f"its key waits until {clock(opens)}, when all caches know its TLSA records"
+        text = f"its key waits until {clock(opens)}, when all caches have its TLSA records"
     else:
         text = f"no certificate yet; its key may be served {since(opens, now)}"
     if now < max(made, opens or 0) + PATIENCE:
         return Finding("certificates", algorithm, OK, text)
-    return Finding("certificates", algorithm, ATTENTION, text, "run site.yml, which says why")
+    return Finding(
+        "certificates", algorithm, ATTENTION, text, "run site.yml, which reports the cause"
+    )
 
 
 def coming(remembered: dict[str, Any], now: float) -> list[Finding]:
-    """The keys that are next, as long as a rollover has to wait for them."""
+    """Report the next keys as long as a rollover has to wait for their records."""
     opens = known_from(remembered)
     if opens is None or opens <= now:
         return []
-    text = f"may be served from {clock(opens)} on, when all caches know their TLSA records"
+    text = f"may be served from {clock(opens)} on, when all caches have their TLSA records"
     return [Finding("certificates", "next keys", OK, text)]
 
 
 def known_from(remembered: dict[str, Any]) -> float | None:
-    """When the newest keys may be served: when all name servers had them for two TTL."""
+    """Return when the newest keys may be served: two TTL after all name servers have them."""
     seen = remembered.get("seen", {}).values()
     if not seen:
         return None
@@ -135,10 +137,10 @@ def clock(when: float) -> str:
 
 
 def failures(remembered: dict[str, Any], now: float) -> list[Finding]:
-    """The last run's failure."""
+    """Report the failure of the last run."""
     failure = remembered.get("failure")
     if not failure:
         return []
     text = f"failed {at(moment(failure['at']), now)}: {quoted(failure['why'], 400)}"
-    remedy = f"mend what it names, then: {RENEW}"
+    remedy = f"fix the cause named above, then: {RENEW}"
     return [Finding("certificates", "renewal", ATTENTION, text, remedy)]

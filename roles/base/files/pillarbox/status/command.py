@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verb ``status``: how this mail host is, on one screen."""
+"""The verb ``status``: the state of this mail host on one screen."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from pillarbox.status.screen import as_json, needing, screen
 MANUAL = Manual(
     "status",
     """\
-Say how this mail host is, on one screen: what runs, what waits, and what needs a hand.
+Show the state of this mail host on one screen: what runs, what waits, and what needs attention.
 
-It changes nothing, and sends nothing but one question to the host's own resolver. A line is "ok",
-or "attention" if somebody has to act; what to do is then at the end. What could not be looked at is
-"unknown". It takes ten seconds at most, and less than one on a host that is well.
+It changes nothing, and sends only one query, to the host's own resolver. Each line is "ok",
+"attention" if somebody has to act (the remedy is at the end), or "unknown" if the state could not
+be determined. It takes at most ten seconds, and less than one on a healthy host.
 """,
     """\
 Use it when something seems wrong, and after each change.
@@ -34,25 +34,25 @@ Examples
   pillarbox status --json     # the same for programs
 
 Exit status
-  0  nothing needs a hand
-  1  something does, or this could not look
+  0  nothing needs attention
+  1  something needs attention, or this command failed
 
 Files
-  /etc/pillarbox/parts/    what each role runs here, which is what is looked at
+  /etc/pillarbox/parts/    what each role runs on this host
 """,
 )
 
 
 def main(arguments: list[str]) -> int:
     parser = MANUAL.parser()
-    parser.add_argument("--json", action="store_true", help="the findings as a JSON object")
+    parser.add_argument("--json", action="store_true", help="print the findings as a JSON object")
     given = parser.parse_args(arguments)
     if os.geteuid() != 0:
-        raise Failure("only root may look at all of it; run this as root")
+        raise Failure("only root can read the state of all parts; run this as root")
     parts = all_parts()
     if not parts:
-        raise Failure("no role has configured anything on this host; run site.yml")
-    # Words of others may not be in the character set of the terminal.
+        raise Failure("no role is set up on this host; run site.yml")
+    # Quoted log messages may have characters that the terminal's character set lacks.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     now, host = time.time(), socket.gethostname()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The DKIM keys, by their ledger."""
+"""The DKIM keys, according to their ledger."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Key(NamedTuple):
     selector: str
     state: str
     since: float
-    # The settings hold it in its state.
+    # Whether the settings fix its state.
     held: bool
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
-    """The keys of all domains."""
+    """Check the keys of all domains."""
     if "rspamd" not in parts:
         return []
     config = parts["rspamd"]["dkim"]
@@ -40,7 +40,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
 
 
 def read(ledger: dict[str, dict[str, dict[str, Any]]], held: list[str]) -> list[Key]:
-    """The keys of a ledger; those are held whose records have these names."""
+    """Return the keys of a ledger; those with these record names are held in their state."""
     return [
         Key(
             domain,
@@ -55,7 +55,7 @@ def read(ledger: dict[str, dict[str, dict[str, Any]]], held: list[str]) -> list[
 
 
 def findings(keys: list[Key], config: dict[str, Any], now: float) -> list[Finding]:
-    """What needs a run of site.yml, and how many keys there are in which state."""
+    """Report what needs a run of site.yml, and the number of keys in each state."""
     found = [*unsigned(keys), *late(keys, config, now)]
     states = Counter(key.state for key in keys)
     domains = len({key.domain for key in keys})
@@ -68,18 +68,18 @@ def findings(keys: list[Key], config: dict[str, Any], now: float) -> list[Findin
 
 
 def unsigned(keys: list[Key]) -> list[Finding]:
-    """Domains whose mail has no signature."""
+    """Report domains whose mail is not signed."""
     active = {key.domain for key in keys if key.state == "active"}
     without = sorted({key.domain for key in keys} - active)
     if not without:
         return []
     others = f" and of {counted(len(without) - 1, 'other')}" if len(without) > 1 else ""
-    text = f"mail is not signed{others}, as no key is active"
-    return [Finding("dkim", without[0], ATTENTION, text, "run site.yml, which says why")]
+    text = f"mail is not signed{others}, because no key is active"
+    return [Finding("dkim", without[0], ATTENTION, text, "run site.yml, which reports the cause")]
 
 
 def late(keys: list[Key], config: dict[str, Any], now: float) -> list[Finding]:
-    """Keys that should sign by now, or should no longer."""
+    """Report keys that should sign by now, and keys that should have been replaced."""
     free = [key for key in keys if not key.held]
     new = [key for key in free if key.state == "future" and now > key.since + PATIENCE]
     most = config["max_age_days"] * DAY
@@ -87,10 +87,10 @@ def late(keys: list[Key], config: dict[str, Any], now: float) -> list[Finding]:
     found = []
     if new:
         text = f"not all name servers have its record {since(first(new).since, now)}"
-        found.append(_late(new, text, "run site.yml, which says which of them"))
+        found.append(_late(new, text, "run site.yml, which reports which do not"))
     if old and most:
-        text = f"was to be replaced {since(first(old).since + most, now)}"
-        found.append(_late(old, text, "run site.yml, which does it"))
+        text = f"overdue for replacement {since(first(old).since + most, now)}"
+        found.append(_late(old, text, "run site.yml, which replaces it"))
     return found
 
 
@@ -101,12 +101,12 @@ def first(keys: list[Key]) -> Key:
 def _late(keys: list[Key], text: str, remedy: str) -> Finding:
     oldest = first(keys)
     if len(keys) > 1:
-        text += f"; so with {counted(len(keys) - 1, 'other key')}"
+        text += f"; the same for {counted(len(keys) - 1, 'other key')}"
     return Finding("dkim", f"{oldest.selector} of {oldest.domain}", ATTENTION, text, remedy)
 
 
 def move(key: Key, config: dict[str, Any]) -> tuple[float, str] | None:
-    """When site.yml will bring a key into its next state, and by which word."""
+    """Return when site.yml will move a key to its next state, and the words for it."""
     days = {
         "active": (config["max_age_days"], "replaces"),
         "retired": (config["keep_days"], "revokes"),

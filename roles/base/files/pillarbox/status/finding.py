@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was found out about one thing, and the words for times."""
+"""Findings of ``status``, and how times are written in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUOTE = 150
 
 
 class Finding(NamedTuple):
-    """One fact: what it is about, whether somebody has to act, and what to do."""
+    """One fact: its subject, whether somebody has to act, and what to do."""
 
     part: str
     subject: str
@@ -24,19 +24,19 @@ class Finding(NamedTuple):
 
 
 def quoted(text: str, longest: int = QUOTE) -> str:
-    """Words of others, short, and without characters that a terminal would obey."""
+    """Quote foreign text, shortened and without control characters for the terminal."""
     plain = "".join(c if c.isprintable() else " " for c in text).strip()
     shorter = plain[: longest - 1] + "…"
     return f'"{plain if len(plain) <= longest else shorter}"'
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun, as in "1 domain" and "1,200 domains"."""
+    """Return a number with its noun, as in "1 domain" and "1,200 domains"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def span(seconds: float) -> str:
-    """How long, in its largest unit."""
+    """Return a duration in its largest unit."""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             return counted(int(seconds // size), unit)
@@ -44,7 +44,7 @@ def span(seconds: float) -> str:
 
 
 def since(moment: float, now: float) -> str:
-    """When something began, and how long that has been."""
+    """Return when something began, and how long ago that was."""
     return f"since {_clock(moment, now)} ({span(now - moment)})"
 
 
@@ -55,10 +55,10 @@ def _clock(moment: float, now: float) -> str:
 
 
 def at(moment: float, now: float) -> str:
-    """When something happened, and how long ago that is."""
+    """Return when something happened, and how long ago that was."""
     return f"at {_clock(moment, now)} ({span(now - moment)} ago)"
 
 
 def day(moment: float) -> str:
-    """A day in the future or the past."""
+    """Return the date of a moment."""
     return time.strftime("%Y-%m-%d", time.localtime(moment))

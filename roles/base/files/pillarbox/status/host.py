@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the daemons need of the host: room, memory, the right time; and what they have to load."""
+"""What the daemons need: disk space, memory, a synchronized clock; and pending configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_SET = 16_000_000
 
 
 def disk(parts: Parts, now: float) -> list[Finding]:
-    """How full the file systems are that take mail."""
+    """Check the space on the file systems that store mail."""
     return [
         room(name, directory, os.statvfs(directory))
         for part in parts.values()
@@ -35,7 +35,7 @@ def disk(parts: Parts, now: float) -> list[Finding]:
 
 
 def room(name: str, directory: str, found: os.statvfs_result) -> Finding:
-    """What is used of a file system, in blocks and inodes."""
+    """Report the used space and inodes of a file system."""
     used = {
         "of space": share(found.f_blocks - found.f_bfree, found.f_bavail),
         "of inodes": share(found.f_files - found.f_ffree, found.f_favail),
@@ -43,32 +43,32 @@ def room(name: str, directory: str, found: os.statvfs_result) -> Finding:
     text = ", ".join(f"{percent} % {what}" for what, percent in used.items()) + " in use"
     if max(used.values()) < FULL:
         return Finding("disk", name, OK, text)
-    remedy = f"make room in {directory}, or give it more"
+    remedy = f"free space in {directory}, or enlarge its file system"
     return Finding("disk", name, ATTENTION, text, remedy)
 
 
 def share(used: int, free: int) -> int:
-    """What is used, in per cent of what can be; nothing where there is no limit."""
+    """Return the used share in per cent; 0 if there is no limit."""
     return -(-100 * used // (used + free)) if used + free else 0
 
 
 def memory(parts: Parts, now: float) -> list[Finding]:
-    """Whether memory is short."""
+    """Check whether memory is short."""
     return shortage(Path("/proc/meminfo").read_text(encoding="ascii"))
 
 
 def shortage(meminfo: str) -> list[Finding]:
-    """What proc_meminfo(5) says, if that is worth a line."""
+    """Report the values of proc_meminfo(5) if memory is short."""
     sizes = dict(re.findall(r"^(\w+): +(\d+) kB$", meminfo, re.MULTILINE))
     available, total = int(sizes["MemAvailable"]), int(sizes["MemTotal"])
     if available * 100 >= total * SHORT:
         return []
     text = f"{available // 1024:,} of {total // 1024:,} MB available"
-    return [Finding("memory", "", ATTENTION, text, "systemd-cgtop -m -n 1 tells who has it")]
+    return [Finding("memory", "", ATTENTION, text, "see systemd-cgtop -m -n 1 for what uses it")]
 
 
 def clock(parts: Parts, now: float) -> list[Finding]:
-    """Whether something keeps the clock right, as the kernel knows by adjtimex(2)."""
+    """Check whether the clock is synchronized, according to adjtimex(2)."""
     state = ctypes.create_string_buffer(512)
     failed = ctypes.CDLL(None).adjtimex(state) < 0
     # struct timex begins with modes, offset, freq and maxerror.
@@ -77,29 +77,29 @@ def clock(parts: Parts, now: float) -> list[Finding]:
 
 
 def accuracy(error: int | None, in_container: bool) -> Finding:
-    """What the kernel's estimate of the clock's error means."""
+    """Report what the kernel's estimate of the clock error means."""
     if error is not None and error < NOT_SET:
         return Finding("clock", "", OK, "synchronized")
     if error is None:
-        return Finding("clock", "", UNKNOWN, "the kernel does not tell")
+        return Finding("clock", "", UNKNOWN, "the kernel does not report its state")
     if in_container:
-        return Finding("clock", "", UNKNOWN, "a container has that of the machine under it")
-    remedy = "timedatectl; then see to systemd-timesyncd, or what keeps the time here"
+        return Finding("clock", "", UNKNOWN, "a container uses the clock of its host")
+    remedy = "see timedatectl; then check systemd-timesyncd, or whatever synchronizes the clock"
     return Finding("clock", "", ATTENTION, "is not synchronized", remedy)
 
 
 def configuration(parts: Parts, now: float) -> list[Finding]:
-    """What was changed and is not loaded."""
+    """Check for changed configuration that is not loaded."""
     files = [PENDING / f"{tree}.pending" for tree in every(parts, "trees")]
     found = [not_loaded(file, now) for file in files if file.exists()]
     return found or [Finding("configuration", "", OK, "loaded by all daemons")]
 
 
 def not_loaded(file: Path, now: float) -> Finding:
-    """A configuration that its daemon has not loaded: a run of site.yml ended too soon."""
+    """Report a configuration that its daemon has not loaded, because site.yml was interrupted."""
     paths = json.loads(file.read_bytes())
     text = f"{counted(len(paths), 'change')} not loaded {since(file.stat().st_mtime, now)}"
     if paths:
         text += f": {paths[0]}"
-    remedy = "run site.yml, unless it is running; it loads them"
+    remedy = "run site.yml, unless it is running; it loads the changes"
     return Finding("configuration", file.stem, ATTENTION, text, remedy)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All looks at the host, at the same time, each within a bounded time."""
+"""Run all checks of the host in parallel, each with a time limit."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ LOOKS: dict[str, Look] = {
 def look(
     parts: Parts, now: float, looks: dict[str, Look] | None = None, patience: float = PATIENCE
 ) -> list[Finding]:
-    """What all looks find, in their order; what one could not find out is unknown."""
+    """Return the findings of all checks in order; one that fails or hangs is "unknown"."""
     looks = LOOKS if looks is None else looks
     found: dict[str, list[Finding]] = {}
 
     def run(name: str) -> None:
         try:
             found[name] = looks[name](parts, now)
-        # One that fails, whatever on this host is the cause, says nothing of the others.
+        # A failed check, whatever the cause, must not hide the others.
         except Exception as error:
             found[name] = [Finding(name, "", UNKNOWN, f"{error}" or type(error).__name__)]
 
-    # As daemons, they do not keep the program from ending.
+    # Daemon threads do not keep the program from exiting.
     threads = {name: threading.Thread(target=run, args=[name], daemon=True) for name in looks}
     deadline = time.monotonic() + patience
     for thread in threads.values():
         thread.start()
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    silent = f"nothing found out in {patience:.0f} s"
+    silent = f"no result within {patience:.0f} s"
     return [
         finding
         for name in looks

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mail that waits, and the mail that is held, by what postqueue(1) says of each message."""
+"""Queued and held mail, according to postqueue(1)."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ PARTICULARS = re.compile(r"<[^>]*>|\[[^]]*\]|\d+")
 
 
 class Tally:
-    """What waits, in numbers."""
+    """The counts of queued messages."""
 
     def __init__(self) -> None:
         self.queues: Counter[str] = Counter()
-        # When the oldest message of a queue came.
+        # The arrival time of the oldest message in each queue.
         self.oldest: dict[str, float] = {}
         self.senders: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        # A reason as it was first seen, with the particulars.
+        # For each kind of reason, the first one in full.
         self.samples: dict[str, str] = {}
-        # When the oldest message came that could not be delivered on this host.
+        # The arrival time of the oldest message that a local daemon did not accept.
         self.own = float("inf")
         self.cut = False
 
     def add(self, line: bytes) -> None:
-        """Count a message, as postqueue prints it."""
+        """Count a message in the output of postqueue."""
         message = json.loads(line)
         queue, arrived = message["queue_name"], message["arrival_time"]
         self.queues[queue] += 1
@@ -61,18 +61,18 @@ class Tally:
                     self.own = min(arrived, self.own)
 
     def size(self, queue: str, now: float) -> str:
-        """How many messages a queue has, and how old they are."""
+        """Return the number of messages in a queue, and the age of the oldest."""
         least = "at least " if self.cut else ""
         number = counted(self.queues[queue], "message")
         return f"{least}{number}, the oldest for {span(now - self.oldest[queue])}"
 
     def share(self, number: int, queue: str) -> str:
-        """How many of the messages of a queue these are."""
+        """Return a number as a share of the messages in a queue."""
         return f"{'all' if number == self.queues[queue] else f'{number:,}'} of them"
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
-    """All queues of Postfix."""
+    """Check the queues of Postfix."""
     if "postfix" not in parts:
         return []
     tally = Tally()
@@ -85,7 +85,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
 
 
 def waiting(tally: Tally, now: float) -> list[Finding]:
-    """What is on its way."""
+    """Report queued mail."""
     found = [
         Finding("queue", queue, OK, tally.size(queue, now))
         for queue in sorted(tally.queues)
@@ -97,19 +97,19 @@ def waiting(tally: Tally, now: float) -> list[Finding]:
 
 
 def deferred(tally: Tally, now: float) -> Finding:
-    """What is tried again later."""
+    """Report mail that is retried later."""
     text = tally.size("deferred", now)
     for kind, number in tally.reasons.most_common(1):
         text += f"; {tally.share(number, 'deferred')}: {quoted(tally.samples[kind])}"
     stuck = now - tally.own > OWN_PATIENCE
     if tally.queues["deferred"] < MANY and not stuck:
         return Finding("queue", "deferred", OK, text)
-    remedy = "postqueue -p gives all reasons; mend the cause, then: postqueue -f"
+    remedy = "postqueue -p lists all reasons; fix the cause, then: postqueue -f"
     return Finding("queue", "deferred", ATTENTION, text, remedy)
 
 
 def held(tally: Tally, now: float) -> Finding:
-    """What waits for somebody to release it."""
+    """Report mail that waits until somebody releases it."""
     if not tally.queues["hold"]:
         return Finding("held mail", "", OK, "none")
     text = tally.size("hold", now)
@@ -118,7 +118,7 @@ def held(tally: Tally, now: float) -> Finding:
     if others := len(tally.senders) - 1:
         text += f", the others from {counted(others, 'sender')}"
     remedy = (
-        "pillarbox held shows whose it is; then: pillarbox held release, or delete."
-        " What somebody held by postsuper -h is released by postsuper -H"
+        "pillarbox held lists the accounts; then: pillarbox held release, or delete."
+        " Release mail that was held by postsuper -h with postsuper -H"
     )
     return Finding("held mail", "", ATTENTION, text, remedy)

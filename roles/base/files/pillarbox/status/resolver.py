@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The resolver, asked one question."""
+"""The resolver, checked with one query."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RCODES = {0: "NOERROR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
-    """Whether it answers, and validates by DNSSEC."""
+    """Check whether it answers, and validates DNSSEC."""
     if "resolver" not in parts:
         return []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -31,16 +31,16 @@ def look(parts: Parts, now: float) -> list[Finding]:
             asking.send(QUESTION)
             answer = asking.recv(4096)
         except ConnectionRefusedError:
-            # That it does not run is said of the daemon.
-            return [Finding("resolver", "", UNKNOWN, "does not run")]
+            # That it does not run is reported for its daemon.
+            return [Finding("resolver", "", UNKNOWN, "not running")]
         except TimeoutError:
             answer = b""
     return [verdict(answer)]
 
 
 def verdict(answer: bytes) -> Finding:
-    """What an answer means; an empty one is none."""
-    why = "dig . SOA, and dig +cd . SOA without validation, tell which side fails"
+    """Return the finding for an answer; an empty one means no answer."""
+    why = "compare dig . SOA with dig +cd . SOA, which does not validate, to find which side fails"
     if len(answer) < 12 or not answer.startswith(NUMBER):
         return Finding("resolver", "", ATTENTION, f"no answer in {PATIENCE:.0f} s", why)
     rcode = answer[3] & RCODE
@@ -48,6 +48,6 @@ def verdict(answer: bytes) -> Finding:
         text = f"cannot look up the root: {RCODES.get(rcode, f'RCODE {rcode}')}"
         return Finding("resolver", "", ATTENTION, text, why)
     if not answer[3] & AUTHENTIC:
-        remedy = "run site.yml; then look for a resolver_extra that turns validation off"
+        remedy = "run site.yml; then check whether resolver_extra turns validation off"
         return Finding("resolver", "", ATTENTION, "answers, but does not validate DNSSEC", remedy)
     return Finding("resolver", "", OK, "answers, and validates DNSSEC")

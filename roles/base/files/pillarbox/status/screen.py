@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings as people and programs read them."""
+"""Print findings for people and for programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLOURS = {OK: "32", ATTENTION: "1;31", UNKNOWN: "33"}
 
 
 def as_json(findings: list[Finding], host: str, now: float) -> str:
-    """The findings for programs."""
+    """Return the findings as JSON."""
     whole = {
         "host": host,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
@@ -44,12 +44,12 @@ def as_json(findings: list[Finding], host: str, now: float) -> str:
 
 
 def needing(findings: Iterable[Finding]) -> list[Finding]:
-    """What needs a hand."""
+    """Return the findings that need attention."""
     return [finding for finding in findings if finding.state == ATTENTION]
 
 
 def screen(findings: list[Finding], host: str, now: float, colours: bool) -> str:
-    """The findings for people: a line for each, and then what to do."""
+    """Return the findings as text: a line for each, then the remedies."""
     lines = [f"{host}, {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(now))}", ""]
     former = ""
     for finding in sorted(findings, key=_place):
@@ -59,7 +59,7 @@ def screen(findings: list[Finding], host: str, now: float, colours: bool) -> str
 
 
 def _place(finding: Finding) -> tuple[int, bool]:
-    """Parts in their order, and in each of them first what needs a hand."""
+    """Return the sort key: parts in their order, and in each first what needs attention."""
     known = finding.part in ORDER
     return ORDER.index(finding.part) if known else len(ORDER), finding.state == OK
 
@@ -78,10 +78,10 @@ def _row(finding: Finding, label: str, colours: bool) -> list[str]:
 
 
 def _remedies(findings: list[Finding]) -> list[str]:
-    """What to do, each thing once for a part."""
+    """Return the remedies, each once per part."""
     if not findings:
-        return ["Nothing needs a hand."]
-    lines = ["Needs a hand:"]
+        return ["Nothing needs attention."]
+    lines = ["Needs attention:"]
     remedies = [(finding.part, finding.remedy) for finding in sorted(findings, key=_place)]
     for part, remedy in dict.fromkeys(remedies):
         lines += textwrap.wrap(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Daemons and jobs, by what systemd says of their units."""
+"""Daemons and jobs, according to systemd."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Unit = dict[str, str]
 
 
 def look(parts: Parts, now: float) -> list[Finding]:
-    """The state of all units of the roles."""
+    """Check the state of all units of the roles."""
     names = every(parts, "units")
     command = ["systemctl", "show", "--timestamp=unix", f"--property={PROPERTIES}"]
     units = read(output_of(*command, "--", *names)) if names else []
@@ -34,7 +34,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
 
 
 def read(shown: str) -> list[Unit]:
-    """The units that "systemctl show" prints, each once."""
+    """Return the units in the output of "systemctl show", each once."""
     found: dict[str, Unit] = {}
     for block in shown.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -44,12 +44,12 @@ def read(shown: str) -> list[Unit]:
 
 
 def ends(unit: Unit) -> bool:
-    """Whether it is not active any more when its work is done."""
+    """Whether a unit becomes inactive when its work is done."""
     return unit.get("Type") == "oneshot" and unit.get("RemainAfterExit") == "no"
 
 
 def fault(unit: Unit) -> str:
-    """What is wrong with a unit; nothing when it is as it should be."""
+    """Return what is wrong with a unit; empty if nothing is."""
     load, active = unit.get("LoadState", ""), unit.get("ActiveState", "")
     if load != "loaded":
         return "not installed" if load == "not-found" else load
@@ -61,7 +61,7 @@ def fault(unit: Unit) -> str:
 
 
 def remedy(unit: Unit) -> str:
-    """What to do about a unit that has a fault."""
+    """Return what to do about a faulty unit."""
     name, load = unit["Id"], unit.get("LoadState")
     if load == "not-found":
         return f"run site.yml, which installs {name}"
@@ -69,11 +69,11 @@ def remedy(unit: Unit) -> str:
         return f"systemctl unmask {name}; systemctl start {name}"
     if unit.get("ActiveState") == "inactive":
         return f"systemctl start {name}"
-    return f"journalctl -eu {name} tells why; mend that, then: systemctl start {name}"
+    return f"see journalctl -eu {name} for the cause; fix it, then: systemctl start {name}"
 
 
 def last_words(name: str, deadline: float) -> str:
-    """The last line that a unit itself wrote into the journal; nothing when there is none."""
+    """Return the last line that a unit wrote to the journal; empty if there is none."""
     patience = deadline - time.monotonic()
     if patience <= 0:
         return ""
@@ -85,7 +85,7 @@ def last_words(name: str, deadline: float) -> str:
 
 
 def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Finding]:
-    """What the units come to, given the last line of the log of each that has a fault."""
+    """Return the findings, given the last log line of each faulty unit."""
     broken = [_broken(unit, logs.get(unit["Id"], ""), now) for unit in units if fault(unit)]
     old = [_old(unit["Id"]) for unit in units if unit.get("NeedDaemonReload") == "yes"]
     well = Counter(_part(unit) for unit in units if not fault(unit))
