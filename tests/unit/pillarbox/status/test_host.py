@@ -35,9 +35,16 @@ def disk(blocks: tuple[int, int, int], inodes: tuple[int, int, int]) -> os.statv
 def test_a_disk_that_is_nearly_full_needs_attention(
     blocks: tuple[int, int, int], inodes: tuple[int, int, int], state: str, text: str
 ) -> None:
-    found = host.room("queue", "/var/spool/postfix", disk(blocks, inodes))
+    found = host.usage("queue", "/var/spool/postfix", disk(blocks, inodes))
     assert (found.subject, found.state, found.text) == ("queue", state, text)
     assert ("/var/spool/postfix" in found.remedy) is (state == ATTENTION)
+
+
+def test_a_directory_that_is_missing_hides_no_other() -> None:
+    parts = {"a": {"directories": {"mailboxes": "/no/such/place", "queue": "/"}}}
+    missing, queue = host.disk(parts, 0)
+    assert (missing.state, missing.text) == (ATTENTION, "/no/such/place: No such file or directory")
+    assert queue.subject == "queue" and "of space" in queue.text
 
 
 def test_memory_has_a_line_only_when_it_is_short() -> None:

@@ -19,6 +19,7 @@ from pillarbox.status.ask import Cut, Unanswered, lines_of, output_of
 from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding
 from pillarbox.status.looks import LOOKS, look
 from pillarbox.status.parts import Parts, all_parts
+from pillarbox.status.screen import needing
 
 
 def test_what_cannot_be_looked_at_is_unknown_and_the_rest_is_told() -> None:
@@ -36,11 +37,12 @@ def test_what_cannot_be_looked_at_is_unknown_and_the_rest_is_told() -> None:
 
     found = look({}, 0, {"a": hangs, "b": fails, "c": works}, patience=0.2)
     ended.set()
-    assert found == [
-        Finding("a", "", UNKNOWN, "no result within 0 s"),
-        Finding("b", "", UNKNOWN, "no way"),
-        Finding("c", "", OK, "well"),
+    assert [finding[:4] for finding in found] == [
+        ("a", "", UNKNOWN, "no result within 0 s"),
+        ("b", "", UNKNOWN, "no way"),
+        ("c", "", OK, "well"),
     ]
+    assert [finding.part for finding in needing(found)] == ["a", "b"], "it may hide a problem"
 
 
 def test_a_host_without_any_part_has_only_what_every_host_has() -> None:
@@ -56,6 +58,14 @@ def test_a_command_that_hangs_is_ended() -> None:
             found.append(line)
     assert found == [b"1\n"]
     assert time.monotonic() - begin < 30
+
+
+def test_of_a_command_that_is_ended_no_half_line_is_left() -> None:
+    found = []
+    with pytest.raises(Cut):
+        for line in lines_of("sh", "-c", "printf '1\\n2'; exec sleep 60", patience=0.3):
+            found.append(line)
+    assert found == [b"1\n"]
 
 
 def test_a_command_that_fails_says_why() -> None:
@@ -74,16 +84,20 @@ def test_the_parts_of_roles_that_are_off_do_not_count(
     assert sorted(all_parts()) == ["base", "recode"]
 
 
-@pytest.mark.parametrize(("state", "status"), [(OK, 0), (UNKNOWN, 0), (ATTENTION, 1)])
+@pytest.mark.parametrize(
+    ("state", "remedy", "status"),
+    [(OK, "", 0), (UNKNOWN, "", 0), (UNKNOWN, "c", 1), (ATTENTION, "c", 1)],
+)
 def test_the_exit_status_says_whether_something_needs_attention(
     state: str,
+    remedy: str,
     status: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(command, "all_parts", lambda: {"base": {}})
-    monkeypatch.setattr(command, "look", lambda parts, now: [Finding("a", "", state, "b", "c")])
+    monkeypatch.setattr(command, "look", lambda parts, now: [Finding("a", "", state, "b", remedy)])
     assert cli.main(["status"]) == status
     assert "a              " in capsys.readouterr().out
     assert cli.main(["status", "--json"]) == status

@@ -58,6 +58,11 @@ def test_what_is_on_its_way_is_told_by_queue() -> None:
     ]
 
 
+def test_mail_that_does_not_move_needs_attention() -> None:
+    found = only(waiting(tally(message("incoming", 7300)), NOW))
+    assert found.state == ATTENTION and "postqueue -p" in found.remedy
+
+
 def test_a_few_messages_that_servers_elsewhere_do_not_take_are_no_fault() -> None:
     busy = "host mx{0}.example.com[198.51.100.{0}] said: 450 4.2.1 <a{0}@example.com> later, please"
     found = only(

@@ -51,7 +51,10 @@ def lines_of(*command: str, patience: float = PATIENCE) -> Iterator[bytes]:
     timer.start()
     with process:
         assert process.stdout and process.stderr
-        yield from process.stdout
+        for line in process.stdout:
+            # A command that was killed leaves the beginning of a line.
+            if not late.is_set() or line.endswith(b"\n"):
+                yield line
         said = process.stderr.read().decode(errors="replace").strip()
     timer.cancel()
     if late.is_set():

@@ -28,13 +28,22 @@ NOT_SET = 16_000_000
 def disk(parts: Parts, now: float) -> list[Finding]:
     """Check the space on the file systems that store mail."""
     return [
-        room(name, directory, os.statvfs(directory))
+        room(name, directory)
         for part in parts.values()
         for name, directory in part.get("directories", {}).items()
     ]
 
 
-def room(name: str, directory: str, found: os.statvfs_result) -> Finding:
+def room(name: str, directory: str) -> Finding:
+    """Report the used space and inodes of the file system of a directory."""
+    try:
+        return usage(name, directory, os.statvfs(directory))
+    except OSError as error:
+        text = f"{directory}: {error.strerror}"
+        return Finding("disk", name, ATTENTION, text, f"ls -ld {directory}; is it mounted?")
+
+
+def usage(name: str, directory: str, found: os.statvfs_result) -> Finding:
     """Report the used space and inodes of a file system."""
     used = {
         "of space": share(found.f_blocks - found.f_bfree, found.f_bavail),

@@ -43,7 +43,7 @@ def look(
             found[name] = looks[name](parts, now)
         # A failed check, whatever the cause, must not hide the others.
         except Exception as error:
-            found[name] = [Finding(name, "", UNKNOWN, f"{error}" or type(error).__name__)]
+            found[name] = [unknown(name, f"{error}" or type(error).__name__)]
 
     # Daemon threads do not keep the program from exiting.
     threads = {name: threading.Thread(target=run, args=[name], daemon=True) for name in looks}
@@ -53,8 +53,10 @@ def look(
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
     silent = f"no result within {patience:.0f} s"
-    return [
-        finding
-        for name in looks
-        for finding in found.get(name, [Finding(name, "", UNKNOWN, silent)])
-    ]
+    return [finding for name in looks for finding in found.get(name, [unknown(name, silent)])]
+
+
+def unknown(name: str, why: str) -> Finding:
+    """Return the finding of a check that failed, which may hide a problem."""
+    remedy = "run pillarbox status again; if it stays unknown, see journalctl -b -p err"
+    return Finding(name, "", UNKNOWN, why, remedy)

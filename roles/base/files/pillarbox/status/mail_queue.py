@@ -19,6 +19,8 @@ PATIENCE = 8.0
 MANY = 100
 # Seconds after which mail for a mailbox here should be in it: Postfix has tried again by then.
 OWN_PATIENCE = 900
+# Seconds after which a message should have been delivered or deferred.
+STANDS_STILL = 3600
 # How Postfix names a daemon of this host that it delivers to.
 OWN = "[private/"
 # What was not even tried has the reason of what was tried before it.
@@ -87,13 +89,22 @@ def look(parts: Parts, now: float) -> list[Finding]:
 def waiting(tally: Tally, now: float) -> list[Finding]:
     """Report queued mail."""
     found = [
-        Finding("queue", queue, OK, tally.size(queue, now))
+        moving(tally, queue, now)
         for queue in sorted(tally.queues)
         if queue not in ("deferred", "hold")
     ]
     if tally.queues["deferred"]:
         found.append(deferred(tally, now))
     return found or [Finding("queue", "", OK, "empty")]
+
+
+def moving(tally: Tally, queue: str, now: float) -> Finding:
+    """Report mail that is on its way, as long as it moves."""
+    text = tally.size(queue, now)
+    if now - tally.oldest[queue] < STANDS_STILL:
+        return Finding("queue", queue, OK, text)
+    remedy = "if postqueue -p lists the same messages a minute later: systemctl restart postfix"
+    return Finding("queue", queue, ATTENTION, text, remedy)
 
 
 def deferred(tally: Tally, now: float) -> Finding:

@@ -44,8 +44,8 @@ def as_json(findings: list[Finding], host: str, now: float) -> str:
 
 
 def needing(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings that need attention."""
-    return [finding for finding in findings if finding.state == ATTENTION]
+    """Return the findings that need attention, which are those with a remedy."""
+    return [finding for finding in findings if finding.remedy]
 
 
 def screen(findings: list[Finding], host: str, now: float, colours: bool) -> str:

@@ -65,8 +65,10 @@ def remedy(unit: Unit) -> str:
     name, load = unit["Id"], unit.get("LoadState")
     if load == "not-found":
         return f"run site.yml, which installs {name}"
-    if load != "loaded":
+    if load == "masked":
         return f"systemctl unmask {name}; systemctl start {name}"
+    if load != "loaded":
+        return f"systemctl status {name} shows why systemd cannot read it; fix it, or run site.yml"
     if unit.get("ActiveState") == "inactive":
         return f"systemctl start {name}"
     return f"see journalctl -eu {name} for the cause; fix it, then: systemctl start {name}"
