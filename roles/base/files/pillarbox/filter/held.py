@@ -92,7 +92,10 @@ def of(name: str, found: dict[str, list[Message]]) -> list[Message]:
 def show(redis: list[str]) -> None:
     """Print the held mail by account, with its recipients."""
     found = held()
-    for name in sorted(beyond(redis) | found.keys()):
+    names = sorted(beyond(redis) | found.keys())
+    if not names:
+        print("no mail is held")
+    for name in names:
         print(f"{name}: {len(of(name, found))} held")
         for message in found.get(name, ()):
             addresses = [recipient["address"] for recipient in message["recipients"]]
