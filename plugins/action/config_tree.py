@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of config_tree: render the tree and send it in one piece.
+"""The part of config_tree on the controller: render the tree and send it in one piece.
 
 The options are documented with the module of the same name, which applies the tree.
 """
@@ -19,8 +19,8 @@ from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import pack
 
-# Ansible imports action plugins in its main process, and forks a worker for each task. A worker's
-# first full garbage collection would write to, and so copy, every object that the main process has:
+# Ansible imports action plugins in its main process, and forks a worker for each task. The first
+# full garbage collection in a worker would write to, and so copy, every object of the main process:
 # a tenth of a second for each task with 10,000 accounts. See gc.freeze in Python's manual.
 gc.freeze()
 
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return the module's result; task_vars are the variables the templates see."""
+        """Return the module's result; task_vars are the variables of the templates."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
         variables = {"ansible_managed": "Ansible managed", **(task_vars or {})}
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             args.setdefault("name", role.get_name())
         if not args.get("src") or not args.get("name"):
             raise AnsibleActionFail(
-                "config_tree needs the option src, and outside of roles the option name too."
+                "config_tree requires the option src, and outside of roles also the option name."
             )
         src = args["src"] if isinstance(args["src"], list) else [args["src"]]
         trees = [self._find_tree(str(tree)) for tree in src]
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         return tree
 
     def _render_all(self, trees: list[str], variables: dict[str, Any]) -> dict[str, bytes]:
-        """Return the files of all trees. Each file is in one of them, so none hides another."""
+        """Return the files of all trees; a file must not be in two of them."""
         files: dict[str, bytes] = {}
         source: dict[str, str] = {}
         for tree in trees:
@@ -81,14 +81,14 @@ class ActionModule(ActionBase):
             template = path.endswith(".j2")
             name = path[:-3] if template else path
             if name in files:
-                raise AnsibleActionFail(f"src: {tree} holds both {name} and {name}.j2.")
+                raise AnsibleActionFail(f"src: {tree} contains both {name} and {name}.j2.")
             if template:
                 files[name] = self._render_template(source, variables)
             else:
                 with open(self._loader.get_real_file(source), "rb") as file:  # unlocks a vault
                     files[name] = file.read()
         if not files:
-            raise AnsibleActionFail(f"src: {tree} holds no files.")
+            raise AnsibleActionFail(f"src: {tree} contains no files.")
         return files
 
     def _render_template(self, source: str, variables: dict[str, Any]) -> bytes:
@@ -111,7 +111,7 @@ class ActionModule(ActionBase):
 
 def _walk(tree: str) -> Iterator[str]:
     for directory, below, names in os.walk(tree, followlinks=True):
-        # What Python compiles beside a source that was imported, as by a test.
+        # Skip what Python compiles when a test imports a source file.
         below[:] = [name for name in below if name != "__pycache__"]
         for name in sorted(names):
             yield os.path.join(directory, name)

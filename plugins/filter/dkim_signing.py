@@ -9,10 +9,10 @@ name: dkim_signing
 short_description: The DKIM keys that sign
 version_added: 0.1.0
 description:
-  - Of the keys that M(pillarbox.mail.dkim_selectors) returned before their records were published,
-    picks those that sign now that they are.
-  - The new keys of a domain sign when the records of all of them are served, or else the former
-    ones go on.
+  - Selects the keys that sign from those that M(pillarbox.mail.dkim_selectors) returned before
+    their records were published.
+  - The new keys of a domain sign once the records of all of them are served. Until then the former
+    keys continue to sign.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -22,12 +22,12 @@ options:
     elements: dict
     required: true
   served:
-    description: The names of the new keys' records that every name server serves.
+    description: The names of the new keys' records that all name servers serve.
     type: list
     elements: str
     required: true
   domains:
-    description: The domains whose keys are returned; without it, those of all.
+    description: The domains whose keys to return. Defaults to all domains.
     type: list
     elements: str
 seealso:
@@ -36,7 +36,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have the states of the keys
+- name: Update DKIM key states
   pillarbox.mail.dkim_selectors:
     path: /var/lib/pillarbox/dkim.json
     key_directory: /var/lib/rspamd/dkim
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The keys, of the input's form.
+  description: The keys, in the format of the input.
   type: list
   elements: dict
 """

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mail_addresses
-short_description: Where mail goes from each address, who may write as it, and who may log in
+short_description: Compute tables of addresses, senders and logins
 version_added: 0.1.0
 description:
-  - Makes of the settings of the role P(pillarbox.mail.mail#role) the tables that Postfix, Dovecot
-    and Rspamd decide by, so that all of them know the same addresses.
-  - Beside the accounts' own addresses there are the names that every domain must answer at (RFC
-    2142 and RFC 5321 section 4.5.1), and C(root) at the host.
+  - Computes the tables that Postfix, Dovecot and Rspamd use from the settings of the role
+    P(pillarbox.mail.mail#role), so that all of them have the same addresses.
+  - In addition to the addresses of accounts, these include the role addresses that every domain
+    must have (RFC 2142 and RFC 5321 section 4.5.1), and C(root) at the host.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   _input:
     description:
-      - The settings of role C(mail) without their prefix C(mail_), checked.
-      - C(users), C(domains), C(postmaster) and C(hostname) are needed. The others are C(aliases),
+      - The settings of role C(mail) without their prefix C(mail_). They must have passed the check.
+      - C(users), C(domains), C(postmaster) and C(hostname) are required. The others are C(aliases),
         C(suspended_text), C(quota), C(smarthosts), C(tls_policy), C(relay_domains) and
-        C(master_users), each of them empty if left out.
+        C(master_users), which are empty if omitted.
       - Parked domains have no addresses.
     type: dict
     required: true
@@ -46,30 +46,30 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Tables as text. Each line has an address and after a space what belongs to it.
+    - Tables as text. Each line has an address, a space, and its value.
     - C(mailboxes) has the quota of each account, C(unlimited) if there is none.
-    - C(userdb) has the same by the names that Dovecot looks for.
-    - C(forwards) has the addresses that mail goes on to from each that is no account; C(@domain) is
-      what is left of a domain.
-    - C(senders) has the accounts that may write as an address.
+    - C(userdb) is the same table with the keys that Dovecot looks up.
+    - C(forwards) has the targets of each address that is not an account; C(@domain) is the
+      catch-all of a domain.
+    - C(senders) has the accounts that may send as an address.
     - C(refused_recipients) and C(refused_senders) have the SMTP answer for an address or account.
-    - C(denied_logins) has by service a table of the logins that it turns away.
-    - C(expiries) has the day, a table and a line of it for all that changes when an account
+    - C(denied_logins) has, by service, a table of the logins that the service denies.
+    - C(expiries) has the day, the table and the line of each entry that applies once an account
       expires.
-    - C(logins) has what M(pillarbox.mail.passwd_file) takes. A device has a login of its own, a
-      master user one that begins with C(*).
-    - C(routes) has the tables by which mail leaves. There C(sender_transports) has the transport of
-      mail by its envelope sender. A sender that is not in it is not ours.
-    - C(default_transport) is that of senders for which nothing else is said.
+    - C(logins) is in the format of M(pillarbox.mail.passwd_file). A device has a login of its own;
+      the login of a master user begins with C(*).
+    - C(routes) has the tables for outgoing mail. Its C(sender_transports) has the transport by
+      envelope sender. Senders that are not in it are not ours.
+    - C(default_transport) is the transport of all other senders.
     - C(smarthost_passwords) has user name and password by sender, or by server for all other
       senders.
-    - C(tls_policies) has the level of TLS by destination, C(tls_policies_below) by pattern what it
-      has for all domains below one.
-    - C(relay_domains) has the domains that mail is only handed on for, C(relay_recipients) the
-      addresses there that are taken, C(relay_checks) the domains whose server is asked for them,
-      and C(relay_transports) the servers that MX records do not tell.
-    - C(sent_on) has V(elsewhere) for the addresses from which mail goes on to another server. In a
-      domain where that holds for all the rest, the others are there with V(here).
+    - C(tls_policies) has the TLS policy by destination, C(tls_policies_below) has patterns for
+      the subdomains of a domain.
+    - C(relay_domains) has the domains for which mail is only relayed, C(relay_recipients) the
+      recipients accepted there, C(relay_checks) the domains whose recipients their own server
+      verifies, and C(relay_transports) the servers that are not found by MX records.
+    - C(sent_on) has V(elsewhere) for addresses that forward to another server. If the catch-all of
+      a domain forwards, the other addresses of the domain are listed with V(here).
   type: dict
   sample:
     mailboxes: |
@@ -127,8 +127,8 @@ DEFAULTS: dict[str, Any] = {
 
 
 def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the tables of the settings, which have the names of the role's without mail_."""
-    # Ansible's own dictionaries look for a template at each access, of which there are millions.
+    """Compute the tables from the settings, whose names lack the prefix mail_."""
+    # Ansible's own dictionaries check for templates at each access, of which there are millions.
     settings = {**DEFAULTS, **_plain(settings)}
     for name in ("users", "domains", "postmaster", "hostname"):
         if name not in settings:
@@ -166,7 +166,7 @@ def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a copy of what variables hold, made of Python's own dictionaries and lists."""
+    """Return a copy of a variable that consists of plain dictionaries and lists."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
@@ -197,7 +197,7 @@ def _route_tables(
 
 
 def _table(lines: Iterable[Iterable[str]]) -> str:
-    """Write a table as text, since Jinja would take a second for each ten thousand lines."""
+    """Return a table as text; Jinja would take a second for each ten thousand lines."""
     return "".join(f"{' '.join(fields)}\n" for fields in lines)
 
 

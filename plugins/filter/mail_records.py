@@ -9,14 +9,14 @@ name: mail_records
 short_description: The DNS records that a mail server needs
 version_added: 0.1.0
 description:
-  - From the settings and public keys of a mail server, makes the list of its DNS records as
-    M(pillarbox.mail.dns_records) takes it.
-  - For the mail host there are A, AAAA, TLSA on each port, CAA and SPF; for each domain MX, SPF,
-    DMARC, DKIM, SRV, MTA-STS, TLS-RPT and the names mail programs ask for their settings.
-  - What is switched off has records with the state V(absent). They take away what would be
-    published if it were on, and only that where others may have use for the name.
-  - Names are in A-labels. Every record has a C(reason) and a C(level).
-  - It asks nothing and changes nothing.
+  - Computes the DNS records of a mail server from its settings and public keys, in the format of
+    M(pillarbox.mail.dns_records).
+  - The mail host has A, AAAA, CAA, SPF, and TLSA for each port; each domain has MX, SPF, DMARC,
+    DKIM, SRV, MTA-STS, TLS-RPT and the names from which mail clients configure themselves.
+  - Records of features that are switched off have the state V(absent). They remove what would be
+    published otherwise, and nothing else where others may use the same name.
+  - Names are A-labels. Every record has a C(reason) and a C(level).
+  - Nothing is queried or changed.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -25,43 +25,43 @@ options:
   _input:
     description:
       - The settings of role C(mail) without their prefix C(mail_).
-      - C(hostname) and C(domains) are needed. The others have the defaults of the role, and are
+      - C(hostname) and C(domains) are required. The others have the defaults of the role, and are
         C(host_addresses), C(backup_mx), C(smarthosts), C(tlsa_ports), C(tlsa_matching_types),
         C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records),
         C(client_autoconfig) and C(dns.ttl).
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
-        C(acme_challenge) is the only way of validation that it allows, V(dns-01) if left out.
+        C(acme_challenge) is the only validation method that it allows, V(dns-01) by default.
     type: dict
     required: true
   dkim_keys:
     description:
-      - The DKIM keys as RV(pillarbox.mail.dkim_key#module:dkim_keys) has them.
+      - The DKIM keys as in RV(pillarbox.mail.dkim_key#module:dkim_keys).
       - A key whose C(dns_value) is V(null) does not exist yet. Its record is C(pending).
     type: list
     elements: dict
     default: []
   dkim_states:
     description:
-      - The states of the DKIM keys as RV(pillarbox.mail.dkim_selectors#module:selectors) has them.
-      - The record of a key that is V(revoked) has an empty C(p=), that of one that is V(gone) is
-        V(absent). A key without a state is published as it is.
+      - The states of the DKIM keys as in RV(pillarbox.mail.dkim_selectors#module:selectors).
+      - The record of a V(revoked) key has an empty C(p=), that of a V(gone) key is V(absent). A key
+        without a state is published as it is.
     type: list
     elements: dict
     default: []
     version_added: 0.1.0
   tls_keys:
     description:
-      - The TLS keys as RV(pillarbox.mail.tls_key_ring#module:tls_keys) has them, current and next
-        of every algorithm. Without keys there is no TLSA record.
-      - When a C(public_key) is V(null), all TLSA records are C(pending).
+      - The TLS keys as in RV(pillarbox.mail.tls_key_ring#module:tls_keys), current and next of each
+        algorithm. Without keys there are no TLSA records.
+      - If a C(public_key) is V(null), all TLSA records are C(pending).
     type: list
     elements: dict
     default: []
   acme_account_uri:
     description:
-      - The ACME account that may get certificates for the mail host (RFC 8657).
-      - V(null) means that it does not exist yet, so the CAA record is C(pending). Give an empty
-        string to let every account at the CA get certificates.
+      - The ACME account that may obtain certificates for the mail host (RFC 8657).
+      - V(null) means that it does not exist yet, so the CAA record is C(pending). An empty string
+        allows all accounts at the CA.
     type: str
   hold:
     description: Types of records to leave out.
@@ -70,13 +70,13 @@ options:
     default: []
     version_added: 0.1.0
   types:
-    description: If there are any, only records of these types are returned, and those of O(names).
+    description: If set, only records of these types and those of O(names) are returned.
     type: list
     elements: str
     default: []
     version_added: 0.1.0
   names:
-    description: Names whose records are returned beside those of O(types).
+    description: Names whose records are returned in addition to those of O(types).
     type: list
     elements: str
     default: []
@@ -84,8 +84,8 @@ options:
   as_text:
     description:
       - Whether to return JSON text, for O(pillarbox.mail.dns_records#module:records_text).
-      - Ansible takes every value of a list in its hands at each step, which with 10,000 domains
-        takes minutes. A text is one value.
+      - Ansible processes every value of a list at each step, which takes minutes with 10,000
+        domains. A text is one value.
     type: bool
     default: false
     version_added: 0.1.0
@@ -95,7 +95,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show what one domain needs at the least
+- name: Show the minimal records of one domain
   vars:
     settings:
       hostname: mx.example.org
@@ -108,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The records. Those of the mail host come first. A string with O(as_text).
+  description: The records, those of the mail host first. A string with O(as_text).
   type: list
   elements: dict
   sample:

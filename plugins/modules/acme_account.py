@@ -10,9 +10,9 @@ module: acme_account
 short_description: Register acme.sh's account at an ACME server
 version_added: 0.1.0
 description:
-  - Registers an account with C(acme.sh) unless there is one at that server, and returns its URI,
-    which a CAA record can bind issuance to (RFC 8657).
-  - Registering agrees to the terms of service of the server.
+  - Registers an account with C(acme.sh) unless one exists at that server, and returns its URI,
+    to which a CAA record can bind issuance (RFC 8657).
+  - Registering accepts the server's terms of service.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -21,22 +21,22 @@ options:
     type: str
     required: true
   home:
-    description: The configuration home of C(acme.sh), where it keeps the account's key. Must exist.
+    description: The configuration home of C(acme.sh), which contains the account key. Must exist.
     type: path
     default: /etc/acme.sh
   email:
-    description: A contact address for the server. Not all servers want one.
+    description: A contact address for the server. Not all servers require one.
     type: str
     default: ""
   ca_bundle:
-    description: A file with the CA of the server's own certificate. Empty for those of the system.
+    description: A file with the CA of the server's own certificate. Empty uses the system's CAs.
     type: str
     default: ""
   backup:
     description:
-      - Where a copy of the account and its key is kept, for a host that loses O(home).
-      - An account whose copy is there is put back rather than registered anew, since the CAA record
-        names it.
+      - Directory for a copy of the account and its key, in case O(home) is lost.
+      - If there is a copy, the account is restored instead of registering a new one, since the CAA
+        record names it.
     type: path
     default: /var/backups/pillarbox/acme.sh
 extends_documentation_fragment: [pillarbox.mail.attributes]
@@ -44,18 +44,18 @@ attributes:
   diff_mode:
     details: Shows the account's URI.
   idempotent:
-    details: An account that is recorded on the host is not registered again.
+    details: An account that exists on the host is not registered again.
 """
 
 EXAMPLES = r"""
-- name: Have an account at the CA
+- name: Register the ACME account
   pillarbox.mail.acme_account:
     server: "{{ acme_sh_server }}"
 """
 
 RETURN = r"""
 uri:
-  description: The account's URI. V(null) in check mode as long as there is none.
+  description: The URI of the account. V(null) in check mode if it does not exist yet.
   returned: success
   type: str
   sample: https://acme-v02.api.letsencrypt.org/acme/acct/123456
@@ -74,7 +74,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
 
 
 def read(home: str, server: str) -> str | None:
-    """The URI of the account recorded below a directory, None when there is none."""
+    """Return the URI of the account below a directory, None if there is none."""
     try:
         return account_uri(Path(account_file(home, server)).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def read(home: str, server: str) -> str | None:
 
 
 def copy(module: AnsibleModule, source: str, target: str) -> None:
-    """Copy the account from below one directory to below another, readable by root alone."""
+    """Copy the account from one directory to another, readable only by root."""
     directory = Path(account_file(target, module.params["server"])).parent
     os.umask(0o077)
     directory.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def copy(module: AnsibleModule, source: str, target: str) -> None:
 
 
 def register(module: AnsibleModule) -> None:
-    """Let acme.sh register the account. Raises AcmeError with the end of its output."""
+    """Register the account with acme.sh. Raises AcmeError with the end of its output."""
     params = module.params
     command = ["acme.sh", "--config-home", params["home"], "--register-account"]
     command += ["--server", params["server"]]
@@ -100,12 +100,12 @@ def register(module: AnsibleModule) -> None:
         command += ["--accountemail", params["email"]]
     if params["ca_bundle"]:
         command += ["--ca-bundle", params["ca_bundle"]]
-    # 0077: acme.sh 3.1.1 would make its account files readable to all.
+    # 0077: acme.sh 3.1.1 would create world-readable account files.
     rc, out, err = module.run_command(command, umask=0o077, environ_update={"HOME": "/root"})
     if rc != 0:
         raise AcmeError(
             f"{params['server']} registered no account: {reason(out + err)}. Check acme_sh_server, "
-            "and that this host reaches it."
+            "and that this host can reach it."
         )
 
 
@@ -131,7 +131,7 @@ def main() -> None:
                 register(module)
                 after = read(home, server)
                 if after is None:
-                    raise AcmeError(f"acme.sh left no account of {server} in {home}; look there")
+                    raise AcmeError(f"acme.sh created no account for {server} in {home}; check it")
             elif before is None:
                 copy(module, backup, home)
             copy(module, home, backup)

@@ -7,41 +7,42 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: acme_certificate
-short_description: Obtain the mail server's certificates that are due
+short_description: Obtain certificates that are due
 version_added: 0.1.0
 description:
-  - Runs C(pillarbox certificates renew) on the host, as a systemd timer does several times a day.
-    Both do the same, so a renewal by the timer leaves nothing for this module to change. The role
+  - Runs C(pillarbox certificates renew) on the host, as a systemd timer does several times a day,
+    so that this module has nothing to change after a renewal by the timer. The role
     P(pillarbox.mail.base#role) installs the program, P(pillarbox.mail.acme_sh#role) configures it.
-  - A certificate is due when there is none, when its key, names or origin are not those wanted, or
-    when its end is near.
-  - Nothing is put in service that the published TLSA records do not pin, or that the daemons do not
-    serve afterwards. What was served before goes on then, and the task fails with the reason.
+  - A certificate is due if it does not exist, if its key, names or source differ from the settings,
+    or if it expires soon.
+  - A certificate goes into service only if the published TLSA records pin its key. If the daemons
+    do not serve it afterwards, the former certificate is put back. In both cases the task fails
+    with the reason.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   config:
-    description: What check mode takes for the program's configuration, since a run may change it
-      before. It needs no credentials.
+    description: The configuration that check mode passes to the program, since a real run may have
+      changed it before. Credentials are not needed.
     type: dict
     required: true
   program:
-    description: The program pillarbox.
+    description: Path of the program C(pillarbox).
     type: path
     default: /usr/local/sbin/pillarbox
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: Predicts what would be ordered, also before the program or its libraries are
-      installed. It then asks no name server.
+    details: Predicts what would be ordered, even before the program or its libraries are
+      installed. In that case it queries no name server.
   diff_mode:
-    details: Shows for each algorithm why a certificate is due.
+    details: Shows why the certificate of each algorithm is due.
   idempotent:
-    details: Certificates that are not due are left alone.
+    details: Certificates that are not due are not changed.
 """
 
 EXAMPLES = r"""
-- name: Obtain what is due
+- name: Obtain due certificates
   pillarbox.mail.acme_certificate:
     config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
 """
@@ -53,20 +54,19 @@ due:
   type: dict
   sample: {"ecdsa": "there is no certificate yet"}
 waiting:
-  description: Why the key of an algorithm that was added, or a provided one, is not in service
-    yet, by algorithm. The timer goes on.
+  description: Why a new key, of an added algorithm or a provided one, is not in service yet, by
+    algorithm. The timer retries.
   returned: success
   type: dict
   sample: {}
 missing:
-  description: The files of the key ring that the daemons' configuration names and that were not
-    there before.
+  description: The files in the daemons' configuration that did not exist before.
   returned: success
   type: list
   elements: str
   sample: []
 issued:
-  description: The algorithms whose certificates were issued and are in service.
+  description: The algorithms whose certificates were issued and put in service.
   returned: success
   type: list
   elements: str
@@ -84,7 +84,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.certificates i
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Run the program and return what it reports; its one sentence fails the task."""
+    """Run the program and return its report; its error message fails the task."""
     arguments, data = ["renew"], None
     if module.check_mode:
         arguments = ["--config", "-", "renew", "--check"]

@@ -10,23 +10,23 @@ module: apt_packages
 short_description: Install Debian packages in one transaction, without starting their daemons
 version_added: 0.1.0
 description:
-  - Installs what is missing of a list of packages in one C(apt-get) call. Daemons are not started
+  - Installs the missing packages of a list in one C(apt-get) call. Daemons are not started
     (C(policy-rc.d)), so that none runs before it is configured.
-  - Unlike M(ansible.builtin.apt) it needs no C(python3-apt), which a bare Debian host has not, so
-    that check mode works there too.
+  - Unlike M(ansible.builtin.apt), it does not need C(python3-apt), so that check mode works on a
+    bare Debian host.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   name:
     description:
-      - The packages. What they recommend is not installed.
-      - C(a | b) are alternatives, as in a C(Depends) field. The first that is installed is kept,
-        whatever stands before it; if none is, the first that the package archive has is installed.
+      - The packages. Recommended packages are not installed.
+      - C(a | b) are alternatives, as in a C(Depends) field. If one of them is installed, it is
+        kept; otherwise the first that the package archive has is installed.
     type: list
     elements: str
     required: true
   optional:
-    description: Packages that are installed if the package archive has them.
+    description: Packages to install if the package archive has them.
     version_added: 0.1.0
     type: list
     elements: str
@@ -34,8 +34,8 @@ options:
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: If something is missing, asks the package archive as a real run does, but keeps its
-      lists in a temporary directory.
+    details: If a package is missing, fetches the lists of the package archive like a real run, but
+      into a temporary directory.
   diff_mode:
     details: Lists the packages that are missing.
   idempotent:
@@ -49,21 +49,20 @@ EXAMPLES = r"""
     optional: [acme.sh]
   register: packages
 
-- name: Say which Dovecot it is
+- name: Show the version of Dovecot
   ansible.builtin.debug:
     msg: "{{ packages.versions['dovecot-imapd'] }}"
 """
 
 RETURN = r"""
 missing:
-  description: The packages that were not installed before.
+  description: The packages that were missing.
   returned: success
   type: list
   elements: str
   sample: [postfix]
 versions:
-  description: The upstream version of each of the packages that is installed, or in check mode
-    would be.
+  description: The upstream version of each package that is installed, or would be in check mode.
   returned: success
   type: dict
   sample: {"dovecot-imapd": "2.4.1+dfsg1", "postfix": "3.10.13"}
@@ -85,46 +84,46 @@ FORBID = "#!/bin/sh\ncase $2 in *start*) exit 101 ;; esac\n"
 
 
 def upstream(version: str) -> str:
-    """A Debian version without epoch and Debian revision (deb-version(7))."""
+    """Return a version without epoch and Debian revision (deb-version(7))."""
     return re.sub(r"-[^-]*$", "", version.partition(":")[2] or version)
 
 
 def installed(states: str) -> dict[str, str]:
-    """The upstream version of each package that dpkg-query, asked by read(), tells is installed."""
+    """Return the upstream version of each installed package in the output of dpkg-query."""
     lines = (line.split() for line in states.splitlines())
     return {line[0]: upstream(line[2]) for line in lines if line[1] == "installed"}
 
 
 def candidates(policy: str) -> dict[str, str]:
-    """The upstream version of each package that the archive has, of what apt-cache policy tells."""
+    """Return the upstream version of each available package in the output of apt-cache policy."""
     found = re.findall(r"^(\S+):\n.*\n  Candidate: (\d\S*)$", policy, re.MULTILINE)
     return {name: upstream(version) for name, version in found}
 
 
 def unmet(alternatives: list[list[str]], present: dict[str, str]) -> list[list[str]]:
-    """Those of the groups of alternatives of which no package is installed."""
+    """Return the groups of alternatives of which no package is installed."""
     return [names for names in alternatives if not any(name in present for name in names)]
 
 
 def read(module: AnsibleModule, names: list[str]) -> dict[str, str]:
-    """Name and upstream version of those of the packages that are installed."""
+    """Return the upstream version of each of these packages that is installed."""
     form = "${Package} ${db:Status-Status} ${Version} .\n"
-    # The status is 1 when any package is unknown; what is known is printed all the same.
+    # The exit status is 1 if any package is unknown; the known ones are printed all the same.
     query = ["dpkg-query", "--show", "--showformat", form, *names]
     return installed(str(module.run_command(query)[1]))
 
 
 def ask(module: AnsibleModule, names: list[str], *options: str) -> dict[str, str]:
-    """Name and upstream version of those of the packages that are in apt's lists."""
+    """Return the upstream version of each of these packages that is in apt's lists."""
     command = ["apt-cache", *options, "policy", *names]
     return candidates(str(module.run_command(command, environ_update={"LC_ALL": "C"})[1]))
 
 
 @contextmanager
 def fresh_lists(module: AnsibleModule) -> Iterator[list[str]]:
-    """Fetch the archive's lists, as those on the host may name versions that it no longer has.
+    """Fetch the package lists, since those on the host may name versions that no longer exist.
 
-    Returns the options with which apt uses them: in check mode they are not the host's own.
+    Yields the options with which apt uses them: check mode does not touch the host's own lists.
     """
     if not module.check_mode:
         apt_get(module, "update")
@@ -143,9 +142,9 @@ def fresh_lists(module: AnsibleModule) -> Iterator[list[str]]:
 def choose(
     module: AnsibleModule, alternatives: list[list[str]], optional: list[str]
 ) -> dict[str, str]:
-    """Name and upstream version of what has to be installed. Fails if the archive has it not."""
+    """Return the upstream version of each package to install. Fails if one is not available."""
     chosen = {}
-    # An unchanged host, which lacks optional packages at most, is not worth fetching lists for.
+    # If at most optional packages are missing, the present lists suffice.
     if alternatives or (optional and ask(module, optional)):
         with fresh_lists(module) as options:
             asked = [*optional, *(name for names in alternatives for name in names)]
@@ -156,15 +155,15 @@ def choose(
                 chosen[name] = available[name]
             elif names in alternatives:
                 module.fail_json(
-                    msg=f"The package archives of this host have no {' or '.join(names)}. Look at "
-                    "/etc/apt/sources.list and what is in /etc/apt/sources.list.d."
+                    msg=f"The package archives of this host have no {' or '.join(names)}. Check "
+                    "/etc/apt/sources.list and /etc/apt/sources.list.d."
                 )
     return chosen
 
 
 @contextmanager
 def no_daemon_starts() -> Iterator[None]:
-    """Keep maintainer scripts from starting daemons. A policy of the operator's own stays."""
+    """Keep maintainer scripts from starting daemons, unless the host has its own policy-rc.d."""
     # A killed run may have left ours behind.
     if POLICY.exists() and POLICY.read_text(encoding="utf-8") != FORBID:
         yield
@@ -178,14 +177,14 @@ def no_daemon_starts() -> Iterator[None]:
 
 
 def apt_get(module: AnsibleModule, *arguments: str) -> None:
-    """Run apt-get, waiting up to five minutes for another one; its own message fails the task."""
+    """Run apt-get, waiting up to five minutes for its lock; its own message fails the task."""
     command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments]
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     rc, out, err = module.run_command(command, environ_update=environment)
     if rc != 0:
         said = " ".join(err.split()) or " ".join(out.split()[-40:])
         module.fail_json(
-            msg=f"'{' '.join(command)}' failed: {said} Mend it on the host and run again."
+            msg=f"'{' '.join(command)}' failed: {said} Fix the cause on the host and run again."
         )
 
 
@@ -205,7 +204,7 @@ def main() -> None:
     versions = {**present, **wanted}
     if wanted and not module.check_mode:
         with no_daemon_starts():
-            # confold: a file that the operator changed stays (dpkg(1)).
+            # confold: keep files that the administrator changed (dpkg(1)).
             apt_get(
                 module, "install", "--yes", "--no-install-recommends",
                 "-o", "Dpkg::Options::=--force-confold", *wanted,

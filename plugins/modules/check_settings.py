@@ -10,22 +10,22 @@ module: check_settings
 short_description: Check the settings of all roles at once
 version_added: 0.1.0
 description:
-  - Checks the settings of all roles, and fails with one message that lists everything that is wrong
-    with them and how to correct it. Passwords, hashes and TSIG secrets are never shown.
-  - Runs on the controller and needs no connection, so it can run before any host is touched.
-  - An unknown variable whose name resembles that of a setting is an error, too, since it is most
-    likely a misspelt one. Variables that a task registered are not.
-  - So is a variable of the inventory that the roles compute, such as C(mail_tls_ciphers), since its
-    value would be ignored.
-  - No two hosts of the inventory group C(mail_servers) may have a domain or a name in common, since
-    each would replace the other's DNS records. This includes hosts that C(--limit) leaves out.
+  - Checks the settings of all roles, and fails with one message that lists all errors and how to
+    correct them. Passwords, hashes and TSIG secrets are never shown.
+  - Runs on the controller without a connection, so it can run before any host is changed.
+  - An unknown variable whose name resembles that of a setting is an error, since it is most likely
+    misspelt. Variables that a task registered are ignored.
+  - An inventory variable that the roles compute, such as C(mail_tls_ciphers), is an error, since
+    its value would be ignored.
+  - No two hosts in the inventory group C(mail_servers) may have a domain or a name in common, since
+    each would replace the other's DNS records. This includes hosts that C(--limit) excludes.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   settings:
     description:
       - The settings to check, by name.
-      - The default is all variables of the host whose names begin with that of a role.
+      - The default is all variables of the host that have the name of a role as prefix.
     type: dict
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """

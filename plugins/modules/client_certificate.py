@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: client_certificate
-short_description: Issue and revoke the certificates by which users log in
+short_description: Issue and revoke client certificates
 version_added: 0.1.0
 description:
-  - Has a certificate authority (CA) on the mail host, whose key only root can read and which never
-    leaves it, and issues certificates to accounts.
-  - Which certificates are good is in C(certificates.json), by fingerprint. One that is not in it,
-    or that is revoked there, is refused with the next message.
+  - Maintains a certificate authority (CA) on the mail host and issues certificates to accounts. Its
+    key is readable only by root and never leaves the host.
+  - The file C(certificates.json) lists the valid certificates by fingerprint. One that is not
+    listed, or revoked there, is refused from the next message on.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -21,34 +21,35 @@ requirements:
 options:
   path:
     description:
-      - The directory of the CA. If it is missing it is made, but its own parent must exist.
+      - The directory of the CA. It is created if missing, but its parent must exist.
     type: path
     required: true
   hostname:
-    description: The name of the mail server, which is part of the name of a new CA.
+    description: The name of the mail server, which becomes part of the name of a new CA.
     type: str
     required: true
   account:
-    description: The account that is to have a certificate, or none. Without it there is only a CA.
+    description: The account whose certificate to issue or revoke. Without it, only the CA is
+      created.
     type: str
   state:
     description:
       - V(present) issues a certificate if the account has no valid one.
-      - V(absent) revokes all that it has.
+      - V(absent) revokes all certificates of the account.
     type: str
     choices: [present, absent]
     default: present
   days:
-    description: For how many days a new certificate is valid.
+    description: Number of days that a new certificate is valid.
     type: int
     default: 365
   export:
     description:
-      - Where a new certificate and its key are written on the host, in PKCS#12. The key is kept
-        nowhere else.
+      - File on the host to which a new certificate and its key are written, in PKCS#12. The key is
+        stored nowhere else.
     type: path
   passphrase:
-    description: What encrypts that file, 12 characters or more.
+    description: Password that encrypts this file, at least 12 characters.
     type: str
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
@@ -57,16 +58,16 @@ attributes:
   diff_mode:
     details: Shows accounts and fingerprints, never a key.
   idempotent:
-    details: An account with a valid certificate gets no other.
+    details: An account with a valid certificate does not get another.
 """
 
 EXAMPLES = r"""
-- name: Have a CA for the certificates of users
+- name: Create the CA for client certificates
   pillarbox.mail.client_certificate:
     path: /etc/pillarbox/clients
     hostname: mx.example.org
 
-- name: Issue one to Alice
+- name: Issue a certificate to Alice
   pillarbox.mail.client_certificate:
     path: /etc/pillarbox/clients
     hostname: mx.example.org
@@ -74,7 +75,7 @@ EXAMPLES = r"""
     export: /root/alice.p12
     passphrase: "{{ vault_alice_certificate }}"
 
-- name: Revoke that of Bob
+- name: Revoke the certificates of Bob
   pillarbox.mail.client_certificate:
     path: /etc/pillarbox/clients
     hostname: mx.example.org
@@ -89,7 +90,8 @@ ca:
   type: str
   sample: /etc/pillarbox/clients/ca.pem
 fingerprints:
-  description: The SHA-256 of the account's valid certificates. In check mode, not of a new one.
+  description: The SHA-256 of each valid certificate of the account. In check mode, a new one is
+    not included.
   returned: success
   type: list
   elements: str
@@ -129,7 +131,7 @@ SHORTEST = 12
 
 
 def protect(module: AnsibleModule, path: str, mode: str) -> bool:
-    """Give a file to root with this mode; return whether that changes anything."""
+    """Set root as the owner, and this mode; return whether that changes anything."""
     owner = {"owner": "root", "group": "root", "mode": mode}
     attributes = module.load_file_common_arguments(owner, path=path)
     changed: bool = module.set_fs_attributes_if_different(attributes, False)
@@ -137,17 +139,17 @@ def protect(module: AnsibleModule, path: str, mode: str) -> bool:
 
 
 def check(params: dict[str, Any]) -> None:
-    """Raise KeysError for options that cannot issue."""
+    """Raise KeysError for invalid options."""
     if not params["account"] and params["state"] == "absent":
-        raise KeysError("account is missing: say whose certificates are to be revoked")
+        raise KeysError("account is missing: name the account whose certificates to revoke")
     if params["passphrase"] is not None and len(params["passphrase"]) < SHORTEST:
-        raise KeysError(f"passphrase is too short: take {SHORTEST} characters or more")
+        raise KeysError(f"passphrase is too short: use at least {SHORTEST} characters")
     if not 1 <= params["days"] <= 3650:
         raise KeysError("days must be from 1 to 3650")
 
 
 def authority(module: AnsibleModule, now: datetime) -> tuple[tuple[bytes, bytes], bool]:
-    """Return the CA's key and certificate, made if missing, and whether that was a change."""
+    """Return the CA's key and certificate, created if missing, and whether that was a change."""
     path = module.params["path"]
     key_file, certificate_file = os.path.join(path, "ca.key"), os.path.join(path, "ca.pem")
     key, certificate = read_file(key_file), read_file(certificate_file)
@@ -157,21 +159,21 @@ def authority(module: AnsibleModule, now: datetime) -> tuple[tuple[bytes, bytes]
         key, certificate = make_authority(module.params["hostname"], now)
         if not os.path.isdir(path):
             create_directory(path, lambda made: protect(module, made, "0755"))
-        # The certificate last: without it, a key that is there was never used.
+        # The certificate last: a key without a certificate was never used.
         replace_file(key_file, key, lambda made: protect(module, made, "0600"))
         replace_file(certificate_file, certificate, lambda made: protect(module, made, "0644"))
         return (key, certificate), True
     if key is None:
         raise KeysError(
-            f"{key_file} is missing and {certificate_file} is there: restore the key, or move"
-            " ca.pem and certificates.json away to begin anew"
+            f"{key_file} is missing, but {certificate_file} exists: restore the key, or move"
+            " ca.pem and certificates.json away to start over"
         )
     changed = [protect(module, key_file, "0600"), protect(module, certificate_file, "0644")]
     return (key, certificate), any(changed)
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the CA and the account's certificates to the wanted state."""
+    """Apply the wanted state to the CA and the account's certificates."""
     params = module.params
     path, account = params["path"], params["account"]
     register = os.path.join(path, "certificates.json")

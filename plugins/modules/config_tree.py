@@ -6,34 +6,35 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_tree
-short_description: Install a whole tree of configuration files, all or nothing
+short_description: Install a tree of configuration files, all or nothing
 version_added: 0.1.0
 author: [The pillarbox.mail developers (@pillarbox)]
 description:
   - Renders directories of templates on the controller and sends them to the host in one round trip.
-  - There the tree is staged in a private directory and checked by the programs it is for. Only then
-    are the files that differ swapped in, each atomically and with its owner, group and mode. If
-    that fails half-way, the files already swapped are put back; after a kill, the next run does it.
-  - The daemon that the tree is for loads it, if O(daemon) names it. What was changed is noted until
-    then, so that a run that ends too soon is not forgotten.
-  - A file from before the first run is kept in NAME.orig below O(state_dir).
-  - A symbolic link in the place of a file is replaced, not followed. In the place of a directory
-    it is followed if it belongs to root, and an error otherwise.
+  - On the host, the tree is staged in a private directory and validated by the programs that will
+    read it. Only then are changed files replaced, each atomically and with its owner, group and
+    mode. If that fails half-way, the files already replaced are put back; if it is killed, the next
+    run puts them back.
+  - If O(daemon) is set, this daemon loads the tree. Changes are recorded until then, so that they
+    are not lost if a run is interrupted.
+  - Files that existed before the first run are kept in NAME.orig below O(state_dir).
+  - A symbolic link in place of a file is replaced, not followed. In place of a directory, it is
+    followed if it belongs to root, and is an error otherwise.
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: Stages, checks and compares like a real run, then stops. Users and programs that
-      are not installed yet are no error.
+    details: Stages, validates and compares like a real run, then stops. Users and programs that are
+      not installed yet are not an error.
   diff_mode:
-    details: Shows contents, owner, group and mode, but no contents of O(secret) files.
+    details: Shows contents, owner, group and mode, but not the contents of O(secret) files.
 options:
   src:
     description:
-      - Directory below C(templates/) of the role or playbook, or absolute path on the controller.
-      - Of several directories each holds files of its own, such as what two versions of a daemon
-        share and what is for one of them. A file that is in two of them is an error.
-      - It mirrors the host. A file whose name ends in C(.j2) is rendered as by
-        M(ansible.builtin.template) and loses that ending; every other file is copied as it is.
+      - Directories below C(templates/) of the role or playbook, or absolute controller paths.
+      - Several directories are combined, such as one for all versions of a daemon and one for a
+        single version. A file that is in two of them is an error.
+      - Each mirrors the host. A file whose name ends in C(.j2) is rendered as by
+        M(ansible.builtin.template) and loses that suffix; every other file is copied as it is.
         Empty directories are ignored.
     type: list
     elements: str
@@ -43,15 +44,15 @@ options:
     type: path
     default: /
   name:
-    description: Name of the manifest of installed files, by default the name of the role; required
+    description: Name of the manifest of installed files. Defaults to the name of the role; required
       outside of roles. Two trees on one host must not share a name.
     type: str
   owner:
-    description: Owner of the files, and of directories that have to be created.
+    description: Owner of the files and of created directories.
     type: str
     default: root
   group:
-    description: Group of the files, and of directories that have to be created.
+    description: Group of the files and of created directories.
     type: str
     default: root
   mode:
@@ -59,21 +60,20 @@ options:
     type: str
     default: "0644"
   directory_mode:
-    description: Mode of directories that have to be created. Existing ones keep theirs unless
-      O(paths) names them.
+    description: Mode of created directories. Existing ones keep theirs unless O(paths) names them.
     type: str
     default: "0755"
   paths:
-    description: Exceptions from O(owner), O(group) and O(mode). Later ones win.
+    description: Exceptions from O(owner), O(group) and O(mode). Later ones take precedence.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
         description:
-          - Path or glob relative to O(dest). V(*) and V(?) stay within a directory, V(**) does
-            not. It must match something.
-          - A glob is about files only. Name a directory in full to set its own attributes.
+          - Path or glob relative to O(dest). V(*) and V(?) do not match V(/), V(**) does. It must
+            match something.
+          - A glob matches files only. To set the attributes of a directory, give its full path.
         type: str
         required: true
       owner:
@@ -86,24 +86,24 @@ options:
         description: Mode, as an octal string.
         type: str
   secret:
-    description: Globs as in O(paths) of files whose contents appear in no diff, result or log. Of
-      a checker's output, lines that quote them are left out. Each must match a file.
+    description: Globs as in O(paths) of files whose contents must not appear in any diff, result or
+      log. Lines that quote them are removed from the output of validators. Each must match a file.
     type: list
     elements: str
     default: []
   validate:
     description: Commands, each a list of program and arguments, that must succeed before anything
-      is changed. V(%s) stands for the staged tree. They run every time.
+      is changed. V(%s) is replaced by the path of the staged tree. They run every time.
     type: list
     elements: list
     default: []
   derive:
     description:
-      - Files that a program makes of others in the tree, such as indexes of tables. Each is
+      - Files that a program generates from others in the tree, such as indexes of tables. Each is
         installed beside its source, in the same transaction and with the same owner, group, mode
         and secrecy, and is replaced whenever its source is.
-      - They are made in the staged tree after its checks. In check mode, a program that is missing
-        or cannot make them yet is no error.
+      - They are generated in the staged tree after validation. In check mode, it is not an error if
+        the program is missing or cannot generate them yet.
     type: dict
     suboptions:
       paths:
@@ -112,31 +112,30 @@ options:
         elements: str
         required: true
       suffix:
-        description: What the name of a derived file has beyond that of its source.
+        description: Suffix that is appended to the name of the source.
         type: str
         required: true
       command:
-        description: Program and arguments. V(%s) stands for the staged tree. An argument with V({})
-          in it is repeated for each source, V({}) being its staged path.
+        description: Program and arguments. V(%s) is replaced by the path of the staged tree. An
+          argument that contains V({}) is repeated for each source, with its staged path for V({}).
         type: list
         elements: str
         required: true
   overlay:
-    description: Directories relative to O(dest) whose present files join the staged tree, for
-      checkers that need to see the package's own files too.
+    description: Directories relative to O(dest) whose existing files are added to the staged tree,
+      for validators that also need the package's own files.
     type: list
     elements: str
     default: []
   daemon:
     description:
-      - The systemd unit that reads the tree. It is enabled, started if it does not run, and else
-        reloaded if something was changed. Afterwards it must be active, or the task fails with the
-        end of its log.
-      - A reload also fails when the main process of the unit logs an error meanwhile, as a daemon
-        does that refuses its new configuration and runs on with the old one.
-      - When systemd's own files are among what was changed, systemd reads them and the unit is
-        restarted.
-      - M(pillarbox.mail.daemon) does the same in a task of its own, for a daemon that must wait.
+      - The systemd unit that reads the tree. It is enabled, and started if it is not running or
+        reloaded if something changed. If it is not active afterwards, the task fails with the end
+        of its log.
+      - A reload also fails if the main process of the unit logs an error meanwhile, as daemons do
+        that reject a new configuration and keep running with the old one.
+      - If systemd's own files changed, systemd is reloaded and the unit restarted.
+      - M(pillarbox.mail.daemon) does the same in a separate task, for a daemon that must wait.
     type: dict
     version_added: 0.1.0
     suboptions:
@@ -145,12 +144,13 @@ options:
         type: str
         required: true
       restart:
-        description: Whether it takes a restart to load a configuration, and not only a reload.
+        description: Whether the unit must be restarted to load a new configuration, rather than
+          reloaded.
         type: bool
         default: false
   prune:
-    description: Remove files that this task installed before and that are no longer in the tree,
-      and directories it created that are empty then.
+    description: Remove files that this task installed earlier and that are no longer in the tree,
+      and directories that it created, if they are empty.
     type: bool
     default: true
   state_dir:
@@ -180,7 +180,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done to the O(daemon), as verbs of C(systemctl).
+  description: The actions on the O(daemon), as verbs of C(systemctl).
   type: list
   elements: str
   returned: success, with O(daemon)
@@ -225,7 +225,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
 
 
 def apply(module: AnsibleModule) -> Plan:
-    """Bring the host to the tree, or in check mode find out what that would do."""
+    """Apply the tree to the host, or in check mode predict what that would change."""
     params = module.params
     if not re.fullmatch(r"\w[\w.-]*", params["name"] or ""):
         raise ConfigTreeError('name: it must be made of letters, digits, "_", "." and "-".')
@@ -235,7 +235,7 @@ def apply(module: AnsibleModule) -> Plan:
         if not module.check_mode:
             recover(base + ".journal")
         elif is_interrupted(base + ".journal"):
-            module.warn(f"{params['name']}: the last run was killed; the next first undoes it.")
+            module.warn(f"{params['name']}: the last run was killed; the next run first undoes it.")
         plan = Plan(entries, base, params["prune"], lenient=module.check_mode)
         place = base + ".staged" if locked else None
         with staged(plan, params["dest"], params["overlay"], place) as root:
@@ -245,14 +245,14 @@ def apply(module: AnsibleModule) -> Plan:
             plan = Plan([*entries, *derived], base, params["prune"], lenient=module.check_mode)
         if not module.check_mode:
             if plan.changed or plan.removed:
-                # Before the change: a daemon that is told in vain does no harm.
+                # Before the change, since a superfluous reload does no harm.
                 pending.add(params["state_dir"], params["name"], [*plan.changed, *plan.removed])
             plan.transaction.commit()
     return plan
 
 
 def run_daemon(module: AnsibleModule, plan: Plan) -> dict[str, Any]:
-    """Have the daemon of the tree run with it. Returns what to add to the result."""
+    """Start or reload the daemon of the tree. Return what to add to the result."""
     daemon, state_dir, name = (module.params[key] for key in ("daemon", "state_dir", "name"))
     if daemon is None:
         return {}
@@ -295,7 +295,7 @@ def main() -> None:
             "daemon": {"type": "dict", "options": daemon},
             "prune": {"type": "bool", "default": True},
             "state_dir": {"type": "path", "default": pending.STATE},
-            # One opaque string, so that hiding it hides all contents and mangles nothing else.
+            # One opaque string, so that no_log hides all contents and nothing else.
             "_archive": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: daemon
-short_description: Have a systemd unit enabled and running with its present configuration
+short_description: Enable and start a systemd unit, and reload it when its configuration changed
 version_added: 0.1.0
 description:
-  - Enables and starts a unit, and reloads or restarts it when its configuration was changed.
-    Afterwards it must be active, or the task fails with the end of its log.
-    It also fails when the unit's main process logs an error at a reload, as a daemon does that
-    refuses its new configuration and runs on with the old one.
-  - It knows from M(pillarbox.mail.config_tree) what was changed since it last loaded the
-    configuration, also if that was in an earlier run that ended too soon. When systemd's own files
-    are among it, systemd reads them and the unit is restarted.
-  - Unlike M(ansible.builtin.systemd_service) it predicts all this in check mode also when the
-    unit's package is not installed yet.
+  - Enables and starts a unit, and reloads or restarts it if its configuration changed. If the unit
+    is not active afterwards, the task fails with the end of its log. It also fails if the unit's
+    main process logs an error during a reload, as daemons do that reject a new configuration and
+    keep running with the old one.
+  - M(pillarbox.mail.config_tree) records what changed since the unit last loaded its configuration,
+    even in an earlier run that was interrupted. If systemd's own files changed, systemd is reloaded
+    and the unit restarted.
+  - Unlike M(ansible.builtin.systemd_service), it predicts all this in check mode even if the unit's
+    package is not installed yet.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -27,15 +27,16 @@ options:
     type: str
     required: true
   tree:
-    description: The O(pillarbox.mail.config_tree#module:name) of its configuration.
+    description: The O(pillarbox.mail.config_tree#module:name) of its configuration tree.
     type: str
     required: true
   tree_changed:
-    description: Whether that tree was changed in this run; what check mode goes by.
+    description: Whether this run changed that tree. Check mode needs this for its prediction.
     type: bool
     default: false
   restart:
-    description: Whether it takes a restart to load a configuration, and not only a reload.
+    description: Whether the unit must be restarted to load a new configuration, rather than
+      reloaded.
     type: bool
     default: false
   state_dir:
@@ -45,11 +46,11 @@ options:
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: Predicts what would be done, for a unit that does not exist yet too.
+    details: Predicts what would be done, even for a unit that does not exist yet.
   diff_mode:
-    details: Lists what is done to the unit.
+    details: Lists the actions on the unit.
   idempotent:
-    details: A unit that runs with its present configuration is left alone.
+    details: A unit that runs with its current configuration is not touched.
 """
 
 EXAMPLES = r"""
@@ -68,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done to the unit, in order.
+  description: The actions on the unit, in order.
   returned: success
   type: list
   elements: str

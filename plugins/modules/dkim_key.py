@@ -7,14 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dkim_key
-short_description: Make DKIM keys and return their DNS records
+short_description: Generate DKIM keys and return their DNS records
 version_added: 0.1.0
 description:
-  - Makes the private keys that are missing, all of them in one call, and returns the TXT record of
-    each.
-  - Never overwrites a key. One that is of another type or size than wanted, or cannot be read, is
-    an error; a key is changed by adding one with a new selector.
-  - An RSA key is written as PEM, an Ed25519 key as its seed in base64, the one form that all
+  - Generates the missing private keys, all of them in one call, and returns the TXT record of each.
+  - Never overwrites a key. A key of the wrong type or size, or that cannot be read, is an error. To
+    replace a key, add one with a new selector.
+  - RSA keys are written as PEM, Ed25519 keys as their seed in base64, the one format that all
     versions of Rspamd read.
 author:
   - The pillarbox.mail developers (@pillarbox)
@@ -28,16 +27,16 @@ options:
     required: true
     suboptions:
       path:
-        description: The file. If its directory is missing, it is made with mode V(0750) and
+        description: The file. If its directory is missing, it is created with mode V(0750),
           O(owner) and O(group).
         type: path
         required: true
       domain:
-        description: The domain that signs, in A-labels or U-labels.
+        description: The signing domain, as A-labels or U-labels.
         type: str
         required: true
       selector:
-        description: The selector, which with the domain names the DNS record.
+        description: The selector, which is part of the name of the DNS record.
         type: str
         required: true
       type:
@@ -47,14 +46,14 @@ options:
         default: rsa
       size:
         description:
-          - The bits of an RSA key. RFC 8301 wants 2048 or more; a longer key needs a larger DNS
-            answer.
+          - The bits of an RSA key. RFC 8301 recommends at least 2048; longer keys need larger DNS
+            answers.
           - Ignored for O(keys[].type=ed25519).
         type: int
         choices: [2048, 3072, 4096]
         default: 2048
   state:
-    description: Whether the files should be there.
+    description: Whether the files should exist.
     type: str
     choices: [present, absent]
     default: present
@@ -71,11 +70,11 @@ attributes:
   diff_mode:
     details: Shows type, size and fingerprint, never a key.
   idempotent:
-    details: A key that exists stays as it is.
+    details: Existing keys are not changed.
 """
 
 EXAMPLES = r"""
-- name: Have an RSA and an Ed25519 key for a domain
+- name: Generate an RSA and an Ed25519 key for a domain
   pillarbox.mail.dkim_key:
     owner: root
     group: _rspamd
@@ -97,7 +96,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dkim_keys:
-  description: The keys in the order of the option, without their private half.
+  description: The public keys, in the order of O(keys).
   returned: success
   type: list
   elements: dict
@@ -107,7 +106,7 @@ dkim_keys:
       type: str
       sample: /var/lib/rspamd/dkim/example.org.e1.key
     domain:
-      description: The domain in A-labels.
+      description: The domain as A-labels.
       type: str
       sample: example.org
     selector:
@@ -127,7 +126,7 @@ dkim_keys:
       type: str
       sample: e1._domainkey.example.org
     dns_value:
-      description: The text of the TXT record, not yet split into strings. V(null) when there is no
+      description: The text of the TXT record, not yet split into strings. V(null) if there is no
         key.
       type: str
       sample: v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
@@ -180,7 +179,7 @@ if TYPE_CHECKING:
 
 
 def read(wanted: dict[str, Any]) -> PrivateKey | None:
-    """Return the key that is there, None if there is none; refuse one that is not as wanted."""
+    """Return the existing key, None if there is none. Raises DkimError if it is not as wanted."""
     path = wanted["path"]
     rotate = (
         f"it was left alone; to rotate the key of {wanted['domain']}, add one with a new selector"
@@ -203,7 +202,7 @@ def read(wanted: dict[str, Any]) -> PrivateKey | None:
 
 
 def make(module: AnsibleModule, wanted: list[dict[str, Any]]) -> None:
-    """Make the given keys and the directories that they lack."""
+    """Generate the given keys, and create missing directories."""
 
     def dress(path: str) -> None:
         attributes = module.load_file_common_arguments(module.params, path=path)
@@ -221,7 +220,7 @@ def make(module: AnsibleModule, wanted: list[dict[str, Any]]) -> None:
 
 
 def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Bring the files to state=present."""
+    """Apply state=present."""
     before = [describe(key, read(key)) for key in wanted]
     existing = {key["path"] for key in before if key["fingerprint"]}
     missing = [key for key in wanted if key["path"] not in existing]
@@ -247,7 +246,7 @@ def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Bring the files to state=absent."""
+    """Apply state=absent."""
     existing = [key["path"] for key in wanted if os.path.lexists(key["path"])]
     if not module.check_mode:
         for path in existing:

@@ -7,86 +7,86 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dkim_selectors
-short_description: Bring the DKIM keys forward in their lives
+short_description: Update DKIM key states
 version_added: 0.1.0
 description:
-  - "Keeps a ledger that says for each key in which state it is, and since when. V(future): its
-    record is published. V(active): it signs. V(retired): it signs no more, and its record stays for
-    mail that is still under way. V(revoked): its record has an empty C(p=). V(gone): its record and
-    its file are removed, and it leaves the ledger."
-  - A run calls this twice, and the records are published in between. The first call makes what is
-    new V(future), and moves V(retired) and V(revoked) keys on when it is time. The second, with
-    O(prepared) and O(served), has those keys sign whose records are served everywhere, and retires
-    the ones before them.
-  - It writes nothing but the ledger. M(pillarbox.mail.dkim_key) makes and removes the keys.
+  - "Maintains a ledger of the state of each key, with the time of the last change. V(future): its
+    record is published. V(active): it signs. V(retired): it no longer signs, and its record stays
+    for mail under way. V(revoked): its record has an empty C(p=). V(gone): its record and its file
+    are removed, and it is removed from the ledger."
+  - A run calls this module twice, and publishes the records in between. The first call adds new
+    keys as V(future), and advances V(retired) and V(revoked) keys when they are due. The second,
+    with O(prepared) and O(served), makes those keys V(active) whose records all name servers serve,
+    and retires their predecessors.
+  - It writes only the ledger. M(pillarbox.mail.dkim_key) generates and removes the keys.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   path:
-    description: The ledger. It has no secrets and is readable for all.
+    description: The ledger. It contains no secrets and is world-readable.
     type: path
     required: true
   key_directory:
-    description: Where the keys are.
+    description: The directory of the keys.
     type: path
     required: true
   domains:
     description:
-      - The domains, as O(pillarbox.mail.mail#role:main:mail_domains) has them. Of those that are
-        parked and those that are not in it, the keys stay as they are.
-      - A domain that is not in it, and none of whose keys has a file any more, leaves the ledger.
-      - Required for the first call.
+      - The domains, as in O(pillarbox.mail.mail#role:main:mail_domains). Keys of parked and of
+        unlisted domains keep their state.
+      - A domain that is not listed, and whose key files are all gone, is removed from the ledger.
+      - Required in the first call.
     type: dict
   selectors:
     description:
-      - The selectors of each domain that has no C(dkim_selectors) of its own, as
-        O(pillarbox.mail.mail#role:main:mail_dkim_selectors) has them. They are the first of their
-        line, and a rotation counts on from them, to C(r2) from C(r1).
-      - One that has a C(state) is held in it. Without, the ledger has the state.
-      - Required for the first call.
+      - The selectors of each domain without C(dkim_selectors) of its own, as in
+        O(pillarbox.mail.mail#role:main:mail_dkim_selectors). They are the first of their line; a
+        rotation increments the number, such as from C(r1) to C(r2).
+      - A selector with a C(state) is held in that state. Otherwise its state is in the ledger.
+      - Required in the first call.
     type: dict
   keep_days:
-    description: How long a key stays V(retired).
+    description: Number of days that a key stays V(retired).
     type: int
     default: 14
   revoked_days:
-    description: How long a key stays V(revoked).
+    description: Number of days that a key stays V(revoked).
     type: int
     default: 30
   max_age_days:
-    description: After how long an V(active) key gets a successor by itself. V(0) is never.
+    description: Number of days after which an V(active) key is replaced automatically. V(0)
+      disables this.
     type: int
     default: 0
   rotate:
     description:
-      - Domains to get new keys, of all algorithms. Where new ones wait for their records already,
-        there are no more. Those that are parked have none.
+      - Domains that get new keys, of all algorithms. Domains with a rotation under way, and parked
+        domains, are skipped.
     type: list
     elements: str
     default: []
   compromised:
     description:
-      - The keys of the domains in O(rotate) were stolen. They are revoked as soon as new ones sign,
-        and those that are retired or future at once.
+      - Whether the keys of the domains in O(rotate) were stolen. Active keys are revoked as soon as
+        new ones sign; retired and future keys immediately.
     type: bool
     default: false
   prepared:
-    description: The RV(selectors) of the first call. With it the call is the second one.
+    description: The RV(selectors) of the first call. This makes the call the second one.
     type: list
     elements: dict
   served:
-    description: The names of the new keys' records that every name server serves.
+    description: The names of the new keys' records that all name servers serve.
     type: list
     elements: str
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: The second call predicts by what the first returned.
+    details: The second call predicts from the result of the first.
   diff_mode:
     details: Shows the ledger.
   idempotent:
-    details: Except when a key is due by time. O(rotate) starts a rotation each time that none is
-      under way.
+    details: Except when a key is due. O(rotate) starts a rotation unless one is under way.
 seealso:
   - plugin: pillarbox.mail.dkim_key
     plugin_type: module
@@ -97,7 +97,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make what is new future, and move on what is due
+- name: Add new keys, and advance keys that are due
   pillarbox.mail.dkim_selectors:
     path: /var/lib/pillarbox/dkim.json
     key_directory: /var/lib/rspamd/dkim
@@ -110,7 +110,7 @@ EXAMPLES = r"""
 
 # Here the keys are made and their records published.
 
-- name: Note what signs now
+- name: Record which keys sign
   pillarbox.mail.dkim_selectors:
     path: /var/lib/pillarbox/dkim.json
     key_directory: /var/lib/rspamd/dkim
@@ -142,23 +142,23 @@ selectors:
       type: str
       sample: active
     since:
-      description: Since when it is in that state.
+      description: The time of the last change of state.
       type: str
       sample: "2026-11-20T10:00:00Z"
     line:
-      description: The selector in the settings that it goes back to.
+      description: The selector in the settings from which it descends.
       type: str
       sample: r1
     compromised:
-      description: Whether it will be revoked where others are retired.
+      description: Whether it will be revoked instead of retired.
       type: bool
       sample: false
     pin:
-      description: The state that the settings hold it in, or V(null).
+      description: The state in which the settings hold it, or V(null).
       type: str
       sample:
     wanted:
-      description: Whether the settings still have its line.
+      description: Whether the settings still contain its line.
       type: bool
       sample: true
     dns_name:
@@ -170,32 +170,32 @@ selectors:
       type: str
       sample: /var/lib/rspamd/dkim/example.org.r2.key
 present:
-  description: Those whose key must exist, as O(pillarbox.mail.dkim_key#module:keys) takes them.
+  description: The keys that must exist, in the format of O(pillarbox.mail.dkim_key#module:keys).
   returned: first call
   type: list
   elements: dict
   sample:
     - {domain: example.org, selector: r2, type: rsa, path: /var/lib/rspamd/dkim/example.org.r2.key}
 gone:
-  description: Those whose file is to be removed, in the same form.
+  description: The keys whose files to remove, in the same format.
   returned: first call
   type: list
   elements: dict
   sample: []
 waiting:
-  description: The names of the records that new keys wait for.
+  description: The names of the records for which new keys wait.
   returned: success
   type: list
   elements: str
   sample: []
 withdrawn:
-  description: The names of the records that are to be emptied now, after the others were published.
+  description: The names of the records to revoke now, after the others were published.
   returned: second call
   type: list
   elements: str
   sample: []
 outlook:
-  description: Where each key is in its life, and what comes next and when.
+  description: The state of each key, what comes next, and when.
   returned: success
   type: list
   elements: str
@@ -258,7 +258,7 @@ def write(module: AnsibleModule, path: str, text: str) -> None:
 def begin(
     params: dict[str, Any], known: list[Key], policy: Policy, now: datetime
 ) -> tuple[list[Key], list[Key]]:
-    """Return the keys as they shall be before records are published, and those that send mail."""
+    """Return the keys in their state before publishing, and those of domains that send mail."""
     declared = declared_selectors(params["domains"], params["selectors"])
     parked = params["domains"].keys() - declared.keys()
     rotate = [name for name in params["rotate"] if name not in parked]
@@ -297,7 +297,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         of_call = {"present": files(own, FUTURE, ACTIVE, RETIRED), "gone": files(own, GONE)}
     else:
         earlier = [from_dict(item) for item in params["prepared"]]
-        # In check mode the ledger has not even what the first call would have written.
+        # In check mode, the first call has not written its changes to the ledger.
         before, keys = dump(earlier), switch(earlier, params["served"], now)
         empty = {key.dns_name for key in earlier if key.state == REVOKED}
         revoked = [key.dns_name for key in keys if key.state == REVOKED]
@@ -322,7 +322,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 
 def warn(module: AnsibleModule, keys: list[Key]) -> None:
-    """Say which keys go on waiting, for a user who has to publish their records himself."""
+    """Warn about keys that still wait, for users who have to publish the records themselves."""
     selectors: dict[str, list[str]] = {}
     for key in waiting(keys):
         selectors.setdefault(key.domain, []).append(key.selector)
@@ -357,7 +357,7 @@ def main() -> None:
         module.exit_json(**run(module))
     except LedgerError as error:
         module.fail_json(
-            msg=f"{module.params['path']} {error}: it was left alone; restore it from a backup"
+            msg=f"{module.params['path']} {error}: it was not changed; restore it from a backup"
         )
     except (DkimLifeError, FilesError, NamesError) as error:
         module.fail_json(msg=str(error))

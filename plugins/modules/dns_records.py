@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dns_records
-short_description: Bring DNS records to the desired state, whole zones at a time
+short_description: Publish DNS records
 version_added: 0.1.0
 description:
-  - Takes a list of records, reads what their zones have, changes what differs, and reads it back.
-    One call serves any number of zones.
-  - Only the RRsets of the listed names and types are touched. Of a CAA RRset, and of a TXT RRset
-    whose name has no underscored label, others may own a part, which stays as it is together with
-    the TTL. A TXT value there is ours if it has the version tag of a listed one, such as
-    C(v=spf1); a CAA value, if it has the property and the CA of a listed one.
-  - The SOA record and the NS records of a zone itself are refused.
-  - With O(provider=rfc2136), so is an MX or SRV record that names a host in one of the zones which
-    has no A or AAAA record, neither there nor among O(records).
+  - Reads the zones of the listed records, changes what differs, and verifies the result. One call
+    can change any number of zones.
+  - Only the RRsets of the listed names and types are changed. CAA RRsets, and TXT RRsets whose name
+    has no underscored label, may be shared with others; their values and the TTL are preserved. A
+    TXT value in them is ours if it has the version tag of a listed one, such as C(v=spf1); a CAA
+    value, if it has the property and the CA of a listed one.
+  - The SOA record and the apex NS records of a zone are refused.
+  - With O(provider=rfc2136), so are MX and SRV records whose target is in one of the zones but has
+    no A or AAAA record, neither there nor in O(records).
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -27,17 +27,17 @@ requirements:
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   diff_mode:
-    details: Shows the listed RRsets as sorted zone text, with the reason beside each line.
+    details: Shows the listed RRsets in zone file format, sorted, with the reason for each line.
   idempotent:
-    details: Sends no update and writes no file when everything is as desired.
+    details: Sends no update and writes no file if nothing differs.
 options:
   records:
-    description: The records, each of them one RRset. This or O(records_text) is required.
+    description: The records, one RRset each. This or O(records_text) is required.
     type: list
     elements: dict
     suboptions:
       name:
-        description: The whole domain name. A final dot may be left out.
+        description: The full domain name. The final dot may be omitted.
         type: str
         required: true
       type:
@@ -50,55 +50,54 @@ options:
         default: 3600
       values:
         description:
-          - The values as a zone file has them, but TXT as bare text of any length; it is quoted
-            and split into strings here.
-          - With O(records[].state=absent) they tell what is to go, and all else stays. Without
-            values the whole RRset goes; one that others may share needs them.
+          - The values in zone file format, except TXT, which is text of any length; the module
+            quotes it and splits it into strings.
+          - With O(records[].state=absent), the values to remove; others stay. Without values the
+            whole RRset is removed; RRsets that may be shared with others require values.
         type: list
         elements: str
         default: []
       state:
-        description: Whether the RRset, or our part of it, shall exist.
+        description: Whether the RRset, or our part of it, should exist.
         type: str
         choices: [present, absent]
         default: present
       reason:
-        description: Why the record is wanted, for diffs and zone files.
+        description: The purpose of the record, for diffs and zone files.
         type: str
         default: ""
       level:
-        description: How much it is wanted, shown after the reason.
+        description: How important it is, shown after the reason.
         type: str
         choices: [required, recommended, optional]
       pending:
         description:
-          - The value is not known because its key does not exist yet. This is an error but in
-            check mode, which reports a change.
+          - Whether the value is not known because its key does not exist yet. Check mode reports
+            this as a change; otherwise it is an error.
         type: bool
         default: false
   records_text:
     description:
-      - The records as JSON text, as P(pillarbox.mail.mail_records#filter) returns it with
-        O(pillarbox.mail.mail_records#filter:as_text). What O(records) has by default may be left
-        out.
-      - With 10,000 domains it spares Ansible most of its work.
+      - The records as JSON text, as P(pillarbox.mail.mail_records#filter) returns them with
+        O(pillarbox.mail.mail_records#filter:as_text). Fields with a default in O(records) may be
+        omitted.
+      - With 10,000 domains, this saves Ansible most of its work.
     type: str
     version_added: 0.1.0
   provider:
     description:
-      - V(rfc2136) changes the zones by dynamic updates at their primary name server.
-      - V(zonefile) writes a file per zone, named after it and ending in C(.zone), to paste into
-        the zone or to read there by C($INCLUDE). A record that is no longer listed is no longer
-        in the file.
-      - V(octodns) changes the zones of a DNS service through its API, by any provider of octoDNS.
-        Of octoDNS it uses only that, and leaves all records alone that are not listed.
+      - V(rfc2136) sends dynamic updates to the primary name server of the zones.
+      - V(zonefile) writes a file for each zone, named C(ZONE.zone), to paste into the zone or to
+        include by C($INCLUDE). The file contains only the listed records.
+      - V(octodns) changes the zones of a DNS service through its API, with any octoDNS provider.
+        Records that are not listed are preserved.
     type: str
     choices: [rfc2136, zonefile, octodns]
     required: true
   published_hosts:
     description:
-      - Hosts whose addresses a task before this one publishes. Check mode, in which it has not done
-        so, takes them for granted when MX or SRV records name these hosts.
+      - Hosts whose addresses an earlier task publishes. In check mode, where it has not done so,
+        MX and SRV records may refer to these hosts.
     type: list
     elements: str
     default: []
@@ -106,8 +105,7 @@ options:
   server:
     description:
       - Address or name of the primary name server for O(provider=rfc2136).
-      - Without it, it is the one that the zones' SOA records name, as this machine's resolver finds
-        them.
+      - Defaults to the server in the SOA records of the zones, as found by the local resolver.
     type: str
   port:
     description: TCP port of the primary name server.
@@ -115,15 +113,15 @@ options:
     default: 53
   zones:
     description:
-      - Zones the records are in. A record goes into the longest that fits.
-      - When empty, V(rfc2136) asks O(server) which zone each name is in, V(octodns) asks for the
-        zones of the account, and V(zonefile) takes the top-most of the records' names, underscored
-        labels aside.
+      - The zones of the records. Each record belongs to the longest matching zone.
+      - If empty, V(rfc2136) queries O(server) for the zone of each name, V(octodns) uses the zones
+        of the account, and V(zonefile) the topmost names of the records, without underscored
+        labels.
     type: list
     elements: str
     default: []
   tsig_name:
-    description: Name of the TSIG key that signs queries and updates. Without, they are unsigned.
+    description: Name of the TSIG key that signs queries and updates. Without it, they are unsigned.
     type: str
   tsig_secret:
     description: Secret of the TSIG key, in base64.
@@ -135,53 +133,52 @@ options:
     default: hmac-sha256
   path:
     description:
-      - Directory of the files, on the host where the module runs. It is made when missing.
+      - Directory of the files, on the host where the module runs. It is created if missing.
         Required with O(provider=zonefile).
     type: path
   provider_class:
     description:
       - The class of the octoDNS provider with its module, such as
         V(octodns_cloudflare.CloudflareProvider). Required with O(provider=octodns).
-      - Its package has to be installed where this module runs.
+      - Its package must be installed where this module runs.
     type: str
   provider_options:
     description:
-      - What the class is made with, as its documentation has it for the file of octoDNS. It takes
-        the values themselves, so there is no C(env/) here.
-      - C(delete_pcent_threshold), if the class takes it, is the part of a zone of ten records or
-        more that may be deleted in one run; octoDNS has 0.3.
+      - The arguments of the class, as its documentation describes for the octoDNS configuration
+        file. Give the values themselves instead of C(env/).
+      - C(delete_pcent_threshold), if the class supports it, is the share of a zone of ten or more
+        records that may be deleted in one run; the default of octoDNS is 0.3.
     type: dict
     default: {}
   wait:
     description:
       - Whether to wait until every server in the NS records of the zones serves the records. With
-        O(provider=rfc2136) these servers are found by asking O(server) first, with
-        O(provider=octodns) by the resolver of the system.
-      - Of no effect with O(provider=zonefile).
+        O(provider=rfc2136), O(server) is queried for these servers first; with O(provider=octodns),
+        the local resolver is.
+      - Has no effect with O(provider=zonefile).
     type: bool
     default: true
   timeout:
     description:
       - How long to wait for all of these servers together, in seconds.
-      - A DNS service may take minutes to bring a change to its servers.
+      - A DNS service may take minutes to propagate a change to its servers.
     type: int
     default: 60
 notes:
-  - With V(rfc2136) a zone is changed by one update, which is done as a whole or not at all, and
-    only while the records are as they were read; if somebody else was quicker, they are read and
-    compared again. A change above 64 kB takes several updates, each of which is done as a whole.
-  - The zones of one call are changed independently. After an error some may have been changed, and
-    running again does the rest.
-  - With V(octodns) it depends on the service whether a zone is changed as a whole; many change one
-    record after the other. After an error the zone is read again, what is missing is tried once
-    more, and if that fails too, the message tells which records were changed and which were not.
-    No such API can be told to change only what was read. A zone is read right before it is
-    changed, so that what others change in the same RRset at that very moment may be lost, but
-    nothing of what they have changed before.
-  - Nothing is removed because it is not listed, since a zone does not tell who has put a record
-    into it. What was published once is removed by listing it as V(absent) with its values; what
-    somebody else has put there since is not touched. But of an RRset that others share, our part
-    is what has the purpose of a listed value, so C(v=spf1) means the SPF record whoever wrote it.
+  - With V(rfc2136), each zone is changed by one atomic update, whose prerequisites are the records
+    that were read. If they have changed meanwhile, they are read and compared again. A change above
+    64 kB takes several updates, each of them atomic.
+  - The zones of one call are changed independently. After an error, some may have been changed;
+    another run does the rest.
+  - With V(octodns), it depends on the service whether a zone is changed atomically; many change one
+    record after another. After an error, the zone is read again and missing changes are retried
+    once. If that fails too, the message lists which records were changed and which were not. These
+    APIs have no conditional updates. A zone is read immediately before it is changed, so that a
+    concurrent change of the same RRset by others may be lost, but no earlier one.
+  - Records are not removed because they are not listed, since a zone does not show who added them.
+    To remove a published record, list it as V(absent) with its values; values that others have
+    added since are preserved. In a shared RRset, our part consists of the values with the purpose
+    of a listed one, so C(v=spf1) means the SPF record, whoever wrote it.
 seealso:
   - plugin: pillarbox.mail.mail_records
     plugin_type: filter
@@ -206,7 +203,7 @@ EXAMPLES = r"""
         reason: who may send mail from example.org
   delegate_to: localhost
 
-- name: Withdraw the key of an old DKIM selector
+- name: Remove the record of an old DKIM selector
   pillarbox.mail.dns_records:
     provider: rfc2136
     server: ns1.example.org
@@ -218,7 +215,7 @@ EXAMPLES = r"""
         state: absent
   delegate_to: localhost
 
-- name: Withdraw what was published here for a domain that has moved, and nothing else
+- name: Remove only what was published here for a domain that has moved
   pillarbox.mail.dns_records:
     provider: rfc2136
     server: ns1.example.org
@@ -234,7 +231,7 @@ EXAMPLES = r"""
         shop.example.org: {}
   delegate_to: localhost
 
-- name: Publish at a PowerDNS, through its API
+- name: Publish through the API of PowerDNS
   pillarbox.mail.dns_records:
     provider: octodns
     provider_class: octodns_powerdns.PowerDnsProvider
@@ -247,7 +244,7 @@ EXAMPLES = r"""
         values: [10 mx.example.org.]
   delegate_to: localhost
 
-- name: Publish at OVH and wait until its servers have the records
+- name: Publish at OVH and wait until its servers serve the records
   pillarbox.mail.dns_records:
     provider: octodns
     provider_class: octodns_ovh.OvhProvider
@@ -264,7 +261,7 @@ EXAMPLES = r"""
     timeout: 300
   delegate_to: localhost
 
-- name: Write zone files for a DNS service that has no API
+- name: Write zone files for a DNS service without an API
   pillarbox.mail.dns_records:
     provider: zonefile
     path: "{{ playbook_dir }}/zones"
@@ -279,12 +276,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 zones:
-  description: What was found and done, for each zone by its name.
+  description: What was found and changed, by the name of the zone.
   returned: success
   type: dict
   contains:
     before:
-      description: The listed RRsets as zone text; V(zonefile), the file.
+      description: The listed RRsets in zone file format; with V(zonefile), the file.
       type: str
       sample: ""
     after:
@@ -303,9 +300,9 @@ zones:
       sample: /srv/zones/example.org.zone
 updates_sent:
   description:
-    - How many updates were sent, those included that came too late and were sent anew.
-    - With O(provider=zonefile), how many files were written. With O(provider=octodns), how many
-      times a zone was changed, each of which may take many requests.
+    - Number of updates sent, including those repeated because the records had changed meanwhile.
+    - With O(provider=zonefile), the number of files written. With O(provider=octodns), the number
+      of changes to zones, each of which may take many requests.
   returned: success
   type: int
   sample: 1
@@ -333,8 +330,8 @@ def refuse_pending(records: list[Record]) -> None:
     for record in records:
         if record.pending:
             raise DnsError(
-                f"Record {record} has no value, as its key does not exist yet: make the key first;"
-                " only check mode goes on without."
+                f"Record {record} has no value, as its key does not exist yet: create the key first;"
+                " only check mode continues without it."
             )
 
 
@@ -345,19 +342,19 @@ def result(plan: ZonePlan | FilePlan) -> dict[str, Any]:
     return texts if plan.serial is None else {**texts, "serial": plan.serial}
 
 
-def do_not_blot(module: AnsibleModule) -> None:
-    """Keep Ansible from hiding ports, regions and flags of provider_options all over the result.
+def limit_no_log(module: AnsibleModule) -> None:
+    """Keep Ansible from censoring ports, regions and flags of provider_options in the result.
 
-    It hides each value of a secret option wherever the text occurs. The short ones would be in
-    records as well; instead, the options are taken out of what it shows of the arguments, and
-    errors are cleaned of them where they are made.
+    It censors each value of a no_log option wherever the text occurs, and short ones occur in
+    records as well. Instead, the options are hidden in the returned arguments, and removed from
+    error messages where those are created.
     """
     module.no_log_values = {value for value in module.no_log_values if len(value) >= 8}
     hidden = dict.fromkeys(module.params["provider_options"], "hidden")
     module.params = {**module.params, "provider_options": hidden}
 
 
-def bring_to_state(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
+def apply(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
     text = params["records_text"]
     records = parse_records(params["records"] if text is None else parse_text(text))
     if not module.check_mode:
@@ -404,7 +401,7 @@ def main() -> None:
                     "pending": {"type": "bool", "default": False},
                 },
             },
-            # Ansible would log all of it, and return it as an argument. It has no secrets.
+            # It has no secrets, but Ansible would log it, and return it as an argument.
             "records_text": {"type": "str", "no_log": True},
             "provider": {"choices": ["rfc2136", "zonefile", "octodns"], "required": True},
             "published_hosts": {"type": "list", "elements": "str", "default": []},
@@ -436,9 +433,9 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("dnspython >= 2.3"))
     params = module.params
     if params["provider"] == "octodns":
-        do_not_blot(module)
+        limit_no_log(module)
     try:
-        outcome = bring_to_state(module, params)
+        outcome = apply(module, params)
     except DnsError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**outcome)

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dns_served_info
-short_description: Tell which DNS records all name servers serve right now
+short_description: Find out which DNS records all name servers serve
 version_added: 0.1.0
 description:
-  - Finds the authoritative servers of the records by the resolver of the host it runs on, and asks
-    each of them by TCP, so that no cache is in between.
-  - It needs no rights and works with any DNS service.
-  - It does not wait. For each record that is not served everywhere there is a warning that names
-    the server.
+  - Finds the authoritative servers of the records by the local resolver, and queries each of them
+    over TCP, bypassing caches.
+  - It needs no credentials and works with any DNS service.
+  - It does not wait. For each record that is not served everywhere, a warning names the server.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
-  - dnspython >= 2.3 (python3-dnspython), where there is a record
+  - dnspython >= 2.3 (python3-dnspython), if there are records
 options:
   records:
     description: The records.
@@ -27,7 +26,7 @@ options:
     required: true
     suboptions:
       name:
-        description: The whole domain name.
+        description: The full domain name.
         type: str
         required: true
       type:
@@ -35,7 +34,7 @@ options:
         type: str
         required: true
       values:
-        description: All values, in the form that O(pillarbox.mail.dns_records#module:records) has.
+        description: All values, in the format of O(pillarbox.mail.dns_records#module:records).
         type: list
         elements: str
         required: true
@@ -46,7 +45,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See whether a record has arrived everywhere
+- name: Check that all name servers serve a record
   pillarbox.mail.dns_served_info:
     records:
       - name: _dmarc.example.org
@@ -57,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 served:
-  description: The names of the records that every server serves with these values.
+  description: The names of the records that all servers serve with these values.
   returned: success
   type: list
   elements: str
@@ -73,7 +72,7 @@ unserved:
       type: str
       sample: _dmarc.example.org
     reason:
-      description: Which server does not serve it, or why that cannot be told.
+      description: Which server does not serve it, or why that cannot be determined.
       type: str
       sample: ns2.example.org (192.0.2.54) does not serve _dmarc.example.org TXT with this value.
 """

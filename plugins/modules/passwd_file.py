@@ -10,18 +10,18 @@ module: passwd_file
 short_description: Write Dovecot's passwd-file
 version_added: 0.1.0
 description:
-  - Writes the logins of a mail server into a passwd-file for Dovecot, and hashes passwords with
+  - Writes the logins of a mail server to a passwd-file for Dovecot, and hashes passwords with
     Argon2id.
-  - A stored hash stays as long as the password still verifies against it, so that a run with the
-    same passwords changes nothing.
-  - The file holds no login but those in O(users).
-  - Comment lines that begin with C(# seal) let a later run see at once that no password changed.
-    Each is an Argon2id hash over the passwords of two or more accounts, and no easier to guess
-    from than the others.
+  - A stored hash is kept as long as it matches the password, so that a run with the same passwords
+    changes nothing.
+  - The file contains no logins other than those in O(users).
+  - Comment lines that begin with C(# seal) let a later run detect quickly that no password changed.
+    Each is an Argon2id hash over the passwords of two or more accounts, and no easier to crack than
+    the others.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
-  - python3-argon2 on the mail host, where there is a password to hash or to verify
+  - python3-argon2 on the mail host, if there are passwords to hash or verify
 options:
   path:
     description: The file. Its directory must exist.
@@ -29,25 +29,25 @@ options:
     required: true
   users:
     description:
-      - The logins as JSON text, an object keyed by the name, which is an account's address, or for
-        one of its devices the address with C(+) and the device in it, as in
-        C(alice+phone@example.org). They are written in lower case, domains in A-labels.
-      - The value of each is an object with either C(password), which is hashed, or
-        C(password_hash), which is written as it is and begins with its scheme, as in
-        C({ARGON2ID}$argon2id$…). With neither, no password opens it.
-      - It is text because Ansible hides a text as a whole. In a dictionary it would take each
-        password for a word to be blackened wherever it stands, in the names of accounts too.
+      - The logins as JSON text, an object keyed by login name. This is the address of an account,
+        or for one of its devices the address with C(+) and the device, as in
+        C(alice+phone@example.org). They are written in lower case, domains as A-labels.
+      - Each value is an object with either C(password), which is hashed, or C(password_hash), which
+        is written as it is and begins with its scheme, as in C({ARGON2ID}$argon2id$…). Without
+        either, no password is accepted.
+      - It is text because Ansible hides a text as a whole. In a dictionary, Ansible would censor
+        each password wherever it occurs as a word, even in the names of accounts.
     type: str
     required: true
   scram_path:
     description:
-      - A second file, which has a SCRAM-SHA-256 verifier (RFC 7677) for each C(password), with
-        O(scram). There is none for a C(password_hash), since a hash cannot be made into one.
-      - Without O(scram) it is removed.
+      - A second file with a SCRAM-SHA-256 verifier (RFC 7677) for each C(password), if O(scram) is
+        set. There is none for a C(password_hash), from which it cannot be computed.
+      - Removed if O(scram) is not set.
     type: path
     version_added: 0.1.0
   scram:
-    description: Whether O(scram_path) is there.
+    description: Whether to write O(scram_path).
     type: bool
     default: false
     version_added: 0.1.0
@@ -60,12 +60,12 @@ extends_documentation_fragment:
   - pillarbox.mail.attributes
 attributes:
   check_mode:
-    details: Verifies the passwords and hashes none. Works before python3-argon2 and the file
-      are there.
+    details: Verifies passwords, but hashes none. Works before python3-argon2 is installed and the
+      file exists.
   diff_mode:
     details: Shows addresses, never a password or a hash.
   idempotent:
-    details: A hash is made again only when the password no longer verifies against it.
+    details: A password is hashed only if the stored hash does not match it.
 """
 
 EXAMPLES = r"""
@@ -89,19 +89,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 added:
-  description: Logins that are new in the file.
+  description: Logins that were added to the file.
   returned: success
   type: list
   elements: str
   sample: [alice@example.org]
 removed:
-  description: Logins that were taken out of the file.
+  description: Logins that were removed from the file.
   returned: success
   type: list
   elements: str
   sample: []
 updated:
-  description: Logins whose password is another one than before.
+  description: Logins whose password changed.
   returned: success
   type: list
   elements: str
@@ -135,26 +135,28 @@ _KEYS = ({"password"}, {"password_hash"})
 
 
 def parse_users(text: str) -> dict[str, Any]:
-    """Read the option users, never showing what is in it."""
+    """Parse the option users, without revealing its contents in errors."""
     try:
         users = json.loads(text)
     except ValueError:
         users = None
     if not isinstance(users, dict):
-        raise PasswdError('users: is no JSON object; write users: "{{ … | to_json }}"')
+        raise PasswdError('users: is not a JSON object; write users: "{{ … | to_json }}"')
     return users
 
 
 def split_users(users: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the passwords and the hashes, each keyed by the normal form of the login."""
+    """Return the passwords and the hashes, each keyed by the normalized login."""
     passwords: dict[str, str] = {}
     hashes: dict[str, str] = {}
     for name, account in users.items():
         user = login(name)
         if user in passwords or user in hashes:
-            raise PasswdError(f"users: {user} is there twice, differing in case only; keep one")
+            raise PasswdError(f"users: {user} occurs twice, in different case; keep one")
         if not isinstance(account, dict) or set(account) not in (set(), *_KEYS):
-            raise PasswdError(f"users: {user} needs one of password and password_hash, and no more")
+            raise PasswdError(
+                f"users: {user} needs one of password and password_hash, nothing else"
+            )
         fault = None
         if "password" in account:
             passwords[user] = account["password"]
@@ -170,7 +172,7 @@ def split_users(users: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 class Changes:
-    """What becomes of the logins in a file. What a login's secret will be is not known yet."""
+    """The changes to the logins in a file. None stands for a secret that is not computed yet."""
 
     def __init__(self, before: Mapping[str, str], after: Mapping[str, str | None]) -> None:
         both = before.keys() & after.keys()
@@ -188,7 +190,7 @@ class Changes:
 
 
 def write(module: AnsibleModule, path: str, content: bytes) -> None:
-    """Replace a file, and see that it is what was written."""
+    """Replace a file, and verify its content."""
 
     def dress(temporary: str) -> None:
         attributes = module.load_file_common_arguments(module.params, path=temporary)
@@ -196,15 +198,15 @@ def write(module: AnsibleModule, path: str, content: bytes) -> None:
 
     replace_file(path, content, dress)
     if read_file(path) != content:
-        raise PasswdError(f"{path} was changed by somebody else while it was written; run again")
+        raise PasswdError(f"{path} was changed by another process while it was written; run again")
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the files to the wanted state."""
+    """Apply the wanted state to the files."""
     path, scram_path = module.params["path"], module.params["scram_path"]
     scram = module.params["scram"]
     if scram and not scram_path:
-        raise PasswdError("scram needs scram_path, the file for the verifiers")
+        raise PasswdError("scram requires scram_path, the file for the verifiers")
     passwords, given = split_users(parse_users(module.params["users"]))
     data = {file: read_file(file) for file in (path, scram_path) if file}
     text = {file: (content or b"").decode(errors="replace") for file, content in data.items()}

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release
-short_description: Install a program from the archive of a release, by its checksum
+short_description: Install a program from a release archive with a known checksum
 version_added: 0.1.0
 description:
-  - Fetches a gzipped tar archive, compares its SHA-256, unpacks it below O(directory) under that
-    checksum, and lets a link in O(bin) point to the program in it. Nothing is unpacked from a file
-    with another checksum.
-  - The link is replaced in one step, when all the files are there. Then what earlier releases left
-    is removed.
+  - Downloads a gzipped tar archive, verifies its SHA-256, unpacks it below O(directory) under that
+    checksum, and points a symbolic link in O(bin) to the program in it. An archive with another
+    checksum is not unpacked.
+  - The link is replaced atomically, after all files are unpacked. Then earlier releases are
+    removed.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
   name:
-    description: The program, a file in the archive's one top directory, and the name of the link.
+    description: The program, a file in the archive's top directory, and the name of the link.
     type: str
     required: true
   url:
-    description: Where the archive is.
+    description: The URL of the archive.
     type: str
     required: true
   sha256:
@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   directory:
-    description: Where the files of releases are kept, in a directory of the program's name.
+    description: The directory for releases, which are in a subdirectory with the program's name.
     type: path
     default: /usr/local/lib
   bin:
@@ -39,19 +39,19 @@ options:
     type: path
     default: /usr/local/bin
   state:
-    description: Whether the program should be there. V(absent) removes what this module installed,
-      and nothing else.
+    description: Whether the program should be installed. V(absent) removes only what this module
+      installed.
     type: str
     choices: [present, absent]
     default: present
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: Predicts without fetching.
+    details: Predicts without downloading.
   diff_mode:
-    details: Shows where the link points to.
+    details: Shows the target of the link.
   idempotent:
-    details: A release that is installed is not fetched again.
+    details: An installed release is not downloaded again.
 """
 
 EXAMPLES = r"""
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The program's file, also if it is absent.
+  description: The program's file, even if it is absent.
   returned: success
   type: str
   sample: /usr/local/lib/acme.sh/c5d623ac/acme.sh
@@ -83,23 +83,23 @@ from ansible.module_utils.urls import open_url
 
 
 class ReleaseError(Exception):
-    """A release that cannot be installed."""
+    """The release cannot be installed."""
 
 
 def fetch(url: str, sha256: str) -> bytes:
-    """The archive. Raises ReleaseError unless it is the one with this checksum."""
+    """Download the archive. Raises ReleaseError if its checksum differs."""
     try:
         archive: bytes = open_url(url, timeout=60).read()
     except (OSError, ValueError) as error:
         raise ReleaseError(
-            f"{url} cannot be fetched ({error}). Look at how this host reaches it, or put the "
-            "archive on the host and give its file:// URL."
+            f"{url} cannot be downloaded ({error}). Check this host's network access, or copy the "
+            "archive to the host and give its file:// URL."
         ) from error
     found = hashlib.sha256(archive).hexdigest()
     if found != sha256:
         raise ReleaseError(
-            f"{url} is not the release that was asked for: its SHA-256 is {found}, not {sha256}. "
-            "Nothing was installed. Trust the new one only if the project announces it."
+            f"{url} is not the expected release: its SHA-256 is {found}, not {sha256}. "
+            "Nothing was installed. Trust the new checksum only if the project announces it."
         )
     return archive
 
@@ -107,8 +107,7 @@ def fetch(url: str, sha256: str) -> bytes:
 def unpack(archive: bytes, place: str) -> None:
     """Write the files of an archive, without its top directory, to a new directory.
 
-    Links and whatever else is no file are left out. Raises ReleaseError for a path that leads
-    elsewhere.
+    Only regular files are unpacked. Raises ReleaseError for a path outside of the archive.
     """
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         for member in tar:
@@ -117,7 +116,7 @@ def unpack(archive: bytes, place: str) -> None:
             if content is None:
                 continue
             if path.startswith("/") or ".." in path.split("/"):
-                raise ReleaseError(f"the archive has a file {member.name}, which is not below it")
+                raise ReleaseError(f"the archive has a file {member.name}, which is outside of it")
             target = Path(place, path)
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             target.write_bytes(content.read())
@@ -125,7 +124,7 @@ def unpack(archive: bytes, place: str) -> None:
 
 
 def install(archive: bytes, program: Path) -> None:
-    """Unpack an archive to the directory of the program; that is there in whole or not at all."""
+    """Unpack an archive to the directory of the program, completely or not at all."""
     home = program.parent
     home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=home.parent) as scratch:
@@ -140,7 +139,7 @@ def install(archive: bytes, program: Path) -> None:
 
 
 def point(link: Path, program: Path) -> None:
-    """Let a link point to the program, in one step (rename(2))."""
+    """Point the link to the program, atomically (rename(2))."""
     with tempfile.TemporaryDirectory(prefix=f".{link.name}-", dir=link.parent) as scratch:
         new = os.path.join(scratch, link.name)
         os.symlink(program, new)
@@ -148,7 +147,7 @@ def point(link: Path, program: Path) -> None:
 
 
 def read(link: Path, releases: Path) -> str:
-    """Where the link points to; empty if it is not this module's."""
+    """Return the target of the link; empty if it is not this module's."""
     try:
         target = os.readlink(link)
     except OSError:
@@ -157,14 +156,14 @@ def read(link: Path, releases: Path) -> str:
 
 
 def apply(program: Path, link: Path, url: str, sha256: str, present: bool) -> None:
-    """Bring the host to the state. Raises ReleaseError or OSError."""
+    """Apply the state. Raises ReleaseError or OSError."""
     releases = program.parent.parent
     if not present:
         link.unlink(missing_ok=True)
         shutil.rmtree(releases, ignore_errors=True)
         return
     if link.exists() and not read(link, releases):
-        raise ReleaseError(f"{link} is not this module's. Remove it, or have no release installed.")
+        raise ReleaseError(f"{link} was not installed by this module. Remove it first.")
     if not os.access(program, os.X_OK):
         install(fetch(url, sha256), program)
     point(link, program)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: smtp_probe
-short_description: See that a mail server would take mail for an address
+short_description: Check that a mail server accepts mail for an address
 version_added: 0.1.0
 description:
-  - Goes through an SMTP dialogue up to the recipient and then leaves, so nothing is delivered.
-    Every lookup table, restriction and filter that has a say until then must work.
-  - By TLS where the server offers it, without a look at its certificate.
-  - Waits as long as the server is not ready or answers with a temporary error.
+  - Goes through an SMTP dialogue up to the recipient and then quits, so nothing is delivered. All
+    lookup tables, restrictions and filters that are involved until then must work.
+  - Uses TLS if the server offers it, without verifying its certificate.
+  - Waits while the server is not ready or answers with a temporary error.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -30,13 +30,13 @@ options:
     type: int
     default: 25
   timeout:
-    description: How long to wait for it, in seconds.
+    description: How long to wait for acceptance, in seconds.
     type: int
     default: 60
 attributes:
   check_mode:
     support: full
-    description: Does nothing then, as the server may not be there yet.
+    description: Does nothing, since the server may not exist yet.
   diff_mode:
     support: none
     description: There is nothing to show.
@@ -46,14 +46,14 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See that the mail server takes mail
+- name: Verify that the mail server accepts mail
   pillarbox.mail.smtp_probe:
     recipient: postmaster@example.org
 """
 
 RETURN = r"""
 answer:
-  description: What the server said of the recipient. V(null) in check mode.
+  description: The server's answer to the recipient. V(null) in check mode.
   returned: success
   type: str
   sample: 250 2.1.5 Ok
@@ -66,13 +66,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 class Refused(Exception):
-    """The server's answer that is not the one wanted."""
+    """The server's answer was not an acceptance."""
 
 
 def probe(host: str, port: int, recipient: str) -> str:
-    """The server's answer to the recipient.
+    """Return the server's answer to the recipient.
 
-    Raises Refused or OSError with the first that is not an acceptance.
+    Raises Refused or OSError at the first answer that is not an acceptance.
     """
 
     def accepted(answer: tuple[int, bytes]) -> str:
@@ -82,11 +82,11 @@ def probe(host: str, port: int, recipient: str) -> str:
         return said
 
     try:
-        # The name in EHLO is the client's: a local one, that no restriction has to do with.
+        # The EHLO name is a local one, which no restriction rejects.
         with smtplib.SMTP(host, port, local_hostname="localhost.localdomain", timeout=20) as server:
             accepted(server.ehlo())
             if server.has_extn("starttls"):
-                # A server may take mail by TLS only. Its certificate is not looked at.
+                # The server may accept mail over TLS only. Its certificate is not verified.
                 server.starttls()
                 accepted(server.ehlo())
             accepted(server.mail("<>"))
@@ -96,8 +96,8 @@ def probe(host: str, port: int, recipient: str) -> str:
 
 
 def is_final(answer: str) -> bool:
-    """Whether waiting cannot help: 5yz (RFC 5321 section 4.2.1), or a wrong configuration (X.3.5 in
-    RFC 3463), which Postfix answers for with 451.
+    """Whether waiting cannot help: 5yz (RFC 5321 section 4.2.1), or X.3.5 (RFC 3463), a wrong
+    configuration, for which Postfix returns 451.
     """
     return answer.startswith("5") or " 4.3.5 " in answer
 
@@ -123,8 +123,8 @@ def main() -> None:
         except (Refused, OSError) as error:
             if is_final(str(error)) or time.monotonic() > deadline:
                 module.fail_json(
-                    msg=f"{host} port {port} does not take mail for {recipient}: {error}. "
-                    "Look into the log of the mail server."
+                    msg=f"{host} port {port} does not accept mail for {recipient}: {error}. "
+                    "Check the log of the mail server."
                 )
         time.sleep(0.2)
     module.exit_json(changed=False, answer=answer)

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tls_key_ring
-short_description: Keep a current and a next TLS key for each algorithm
+short_description: Maintain a current and a next TLS key for each algorithm
 version_added: 0.1.0
 description:
-  - For each algorithm, makes what is missing of a key in use (C(ecdsa-current.key)) and its
-    successor (C(ecdsa-next.key)).
-  - TLSA records for both can then be in DNS long before a rollover needs the second (RFC 7671
+  - For each algorithm, generates the key in use (C(ecdsa-current.key)) and its successor
+    (C(ecdsa-next.key)) if they are missing.
+  - This allows TLSA records for both to be in DNS long before a rollover needs the second (RFC 7671
     section 8).
-  - A key that a rollover put out of use (C(ecdsa-previous.key)), or whose algorithm is no longer
-    listed, is still returned for O(hold) seconds, so that its records stay until nobody is served
-    with it any more. Then it is deleted.
-  - Never overwrites a key. One of the wrong type is an error; wrong permissions are put right.
-  - ECDSA keys are made on P-256, RSA keys with 3072 bits. All are PKCS#8 in PEM, and only root can
-    read them.
+  - A key that was replaced by a rollover (C(ecdsa-previous.key)), or whose algorithm is no longer
+    listed, is still returned for O(hold) seconds, so that its records stay until no client can be
+    served with it. Then it is deleted.
+  - Never overwrites a key. A key of the wrong type is an error; wrong permissions are corrected.
+  - ECDSA keys use P-256, RSA keys have 3072 bits. All are PKCS#8 in PEM, readable only by root.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -27,8 +26,8 @@ requirements:
 options:
   path:
     description:
-      - The directory of the keys. If it is missing it is made, but its own parent must exist.
-      - Since when a key has been out of use is in its file C(ring.json).
+      - The directory of the keys. It is created if missing, but its parent must exist.
+      - Its file C(ring.json) records since when a key has been out of use.
     type: path
     required: true
   algorithms:
@@ -38,15 +37,15 @@ options:
     choices: [ecdsa, rsa]
     default: [ecdsa, rsa]
   hold:
-    description: For how many seconds a key that is out of use is still returned. Two TTL of the
-      TLSA records are enough.
+    description: Number of seconds for which a key that is out of use is still returned. Twice the
+      TTL of the TLSA records is enough.
     type: int
     default: 7200
   provided:
     description:
-      - Keys and chains of your own, a dictionary by algorithm with C(key) and C(chain) in PEM. No
-        keys are made then.
-      - A key other than the one in use becomes the next one. The certificate of each is
+      - Your own keys and chains, a dictionary by algorithm with C(key) and C(chain) in PEM. No keys
+        are generated then.
+      - A key that differs from the one in use becomes the next one. The chain is written to
         C(ecdsa-provided.pem).
     type: dict
     default: {}
@@ -57,23 +56,23 @@ attributes:
   diff_mode:
     details: Shows type, role and fingerprint, never a key.
   idempotent:
-    details: Keys stay as they are.
+    details: Existing keys are not changed.
 """
 
 EXAMPLES = r"""
-- name: Have the keys of the mail server's certificates
+- name: Generate the TLS keys of the mail server
   pillarbox.mail.tls_key_ring:
     path: /etc/pillarbox/tls
   register: tls
 
-- name: Show what to pin
+- name: Show the digests to pin
   ansible.builtin.debug:
     msg: "{{ tls.tls_keys | map(attribute='spki_sha256') }}"
 """
 
 RETURN = r"""
 tls_keys:
-  description: The keys that belong into TLSA records, without their private half.
+  description: The public keys that belong into TLSA records.
   returned: success
   type: list
   elements: dict
@@ -91,8 +90,8 @@ tls_keys:
       type: str
       sample: /etc/pillarbox/tls/ecdsa-current.key
     public_key:
-      description: The SubjectPublicKeyInfo in PEM. V(null) in check mode when the key does not
-        exist yet.
+      description: The SubjectPublicKeyInfo in PEM. V(null) in check mode if the key does not exist
+        yet.
       type: str
       sample: "-----BEGIN PUBLIC KEY-----\n…"
     spki_sha256:
@@ -151,7 +150,7 @@ def load(algorithm: str, pem: bytes, where: str, remedy: str) -> Any:
 
 
 def provided_keys(module: AnsibleModule) -> dict[str, Any] | None:
-    """Return the user's own keys by algorithm, None where we make them."""
+    """Return the user's own keys by algorithm, None if there are none."""
     provided = module.params["provided"]
     if not provided:
         return None
@@ -159,12 +158,15 @@ def provided_keys(module: AnsibleModule) -> dict[str, Any] | None:
     for algorithm in module.params["algorithms"]:
         if not {"key", "chain"} <= set(provided.get(algorithm) or ()):
             raise KeysError(
-                f"provided has no key and chain for {algorithm}: add them, or take it off"
+                f"provided has no key and chain for {algorithm}: add them, or remove it from"
                 " algorithms"
             )
         where = f"provided.{algorithm}.key"
         keys[algorithm] = load(
-            algorithm, provided[algorithm]["key"].encode(), where, "give the certificate's own key"
+            algorithm,
+            provided[algorithm]["key"].encode(),
+            where,
+            "provide the certificate's own key",
         )
     return keys
 
@@ -172,7 +174,7 @@ def provided_keys(module: AnsibleModule) -> dict[str, Any] | None:
 def protect(
     module: AnsibleModule, path: str, mode: str, diff: dict[str, Any] | None = None
 ) -> bool:
-    """Give a file to root with this mode; return whether that changes anything."""
+    """Set root as the owner, and this mode; return whether that changes anything."""
     owner = {"owner": "root", "group": "root", "mode": mode}
     attributes = module.load_file_common_arguments(owner, path=path)
     changed: bool = module.set_fs_attributes_if_different(attributes, False, diff)
@@ -180,13 +182,13 @@ def protect(
 
 
 def lent(ring: str, algorithms: list[str]) -> list[str]:
-    """Return the algorithms whose key is served until each of those wanted has a certificate."""
+    """Return the algorithms to keep in service until each wanted one has a certificate."""
     own = paired(ring)
     return [] if set(algorithms) <= set(own) else own
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the ring to the wanted state."""
+    """Apply the wanted state to the ring."""
     ring: str = module.params["path"]
     memory_file = os.path.join(ring, "ring.json")
 
@@ -201,7 +203,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for slot in ((algorithm, role) for algorithm in MADE for role in ROLES):
         pem = read_file(key_file(slot))
         if pem is not None:
-            remedy = "it was left alone; move it away to have a new key"
+            remedy = "it was left alone; move it away to get a new key"
             before[slot] = load(slot[0], pem, key_file(slot), remedy)
     memory: dict[str, Any] = json.loads(read_file(memory_file) or "{}")
     todo = plan(
@@ -224,7 +226,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     after.update({slot: own[slot[0]] if own else None for slot in todo.make})
     if not module.check_mode:
         for slot in todo.make:
-            # A provided key may take the place of one that was never in use.
+            # A provided key may replace one that was never in use.
             after[slot] = after[slot] or generate_tls_key(slot[0])
             write = replace_file if own else create_file
             write(key_file(slot), private_pem(after[slot]), private)
@@ -236,7 +238,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         for slot in todo.drop:
             os.unlink(key_file(slot))
             if slot[1] == "current":
-                # Of an algorithm that is served no more; its certificate's file has the key too.
+                # The algorithm is not in service any more; its PEM file contains the key too.
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(ring, f"{slot[0]}.pem"))
 
@@ -295,7 +297,7 @@ def main() -> None:
             create_directory(ring, lambda path: protect(module, path, "0700"))
         os.umask(0o077)
         with open(os.path.join(ring, ".lock"), "w", encoding="utf-8") as lock:
-            # The renewal program, which the timer starts, changes the same files.
+            # "pillarbox certificates renew", which the timer starts, changes the same files.
             fcntl.flock(lock, fcntl.LOCK_EX)
             result = run(module)
         module.exit_json(**result)

@@ -10,10 +10,11 @@ module: tls_key_roll
 short_description: Put the next TLS keys in service
 version_added: 0.1.0
 description:
-  - Has certificates issued for the next keys of the ring that M(pillarbox.mail.tls_key_ring) keeps,
-    serves them, and makes them the current ones.
-  - Refuses, and changes nothing, as long as a sender may still know TLSA records without them. They
-    must have been on all authoritative name servers for twice their TTL (RFC 7671 section 8.1).
+  - Obtains certificates for the next keys of the ring that M(pillarbox.mail.tls_key_ring)
+    maintains, puts them in service, and makes these keys the current ones.
+  - Fails, and changes nothing, while senders may still have cached TLSA records without these keys.
+    The records must have been on all authoritative name servers for twice their TTL (RFC 7671
+    section 8.1).
   - Runs C(pillarbox certificates roll) on the host. The role P(pillarbox.mail.base#role) installs
     the program, P(pillarbox.mail.acme_sh#role) configures it.
 author:
@@ -21,44 +22,45 @@ author:
 options:
   compromised:
     description:
-      - Does not wait, and has the records of the former keys removed at once.
-      - "The cost: a sender that still knows records without the new keys keeps its mail back until
-        its copy of them ends, one TTL at most."
+      - Whether the current keys were stolen. The module then does not wait, and the records of the
+        former keys are withdrawn at once.
+      - Senders with cached records that lack the new keys defer their mail until these expire, at
+        most for one TTL.
     type: bool
     default: false
   wait:
-    description: For how many seconds at most to wait until the keys may be served.
+    description: Maximum number of seconds to wait until the keys may be served.
     type: int
     default: 0
   program:
-    description: The program pillarbox.
+    description: Path of the program C(pillarbox).
     type: path
     default: /usr/local/sbin/pillarbox
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: Says whether it would roll now, or refuses as the run would.
+    details: Predicts the rollover, or fails as a real run would.
   diff_mode:
     details: Shows the SHA-256 of the keys in service.
   idempotent:
-    description: A second run changes something again.
+    description: A second run makes another change.
     support: none
-    details: Each run is a rollover, for which the gate must have opened anew.
+    details: Each run is a rollover, which must wait for the TTL of its keys' records.
 """
 
 EXAMPLES = r"""
-- name: Change the TLS keys as soon as all senders can know the next ones
+- name: Roll over the TLS keys as soon as it is safe
   pillarbox.mail.tls_key_roll:
     wait: 7200
 
-- name: Make the keys that come after them
+- name: Generate the keys after the next
   pillarbox.mail.tls_key_ring:
     path: /etc/pillarbox/tls
 """
 
 RETURN = r"""
 rolled:
-  description: The SHA-256 of the key that was in service and of the one that is, by algorithm.
+  description: The SHA-256 of the former and the new key in service, by algorithm.
   returned: success
   type: dict
   sample: {"ecdsa": {"current": "0c72ac70…", "next": "8f3b2d41…"}}

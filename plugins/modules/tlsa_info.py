@@ -10,10 +10,11 @@ module: tlsa_info
 short_description: Compute TLSA records from certificates and keys
 version_added: 0.1.0
 description:
-  - Reads certificates, chains, keys or keys with their chains, and returns the TLSA records (RFC
+  - Reads certificates, chains, keys, or keys with their chains, and returns the TLSA records (RFC
     6698) of the services that use them. Changes nothing.
-  - The default is C(3 1 1) and C(3 1 2), digests of the public key, which survive the renewal of a
-    certificate as long as its key stays. RFC 7671 section 2 says never to publish SHA-512 alone.
+  - The default is C(3 1 1) and C(3 1 2), digests of the public key, which remain valid when a
+    certificate is renewed with the same key. RFC 7671 section 2 advises against publishing SHA-512
+    alone.
 author:
   - The pillarbox.mail developers (@pillarbox)
 requirements:
@@ -21,15 +22,15 @@ requirements:
 options:
   path:
     description:
-      - Files to read, in PEM or DER. In a chain the first certificate counts.
-      - Name the current and the next key of each algorithm to get records that survive a rollover.
+      - Files to read, in PEM or DER. Of a chain, the first certificate is used.
+      - Include the current and the next key of each algorithm to get records for a rollover.
     type: list
     elements: path
   content:
-    description: The same as one text in PEM.
+    description: The same as a single text in PEM.
     type: str
   host:
-    description: The name of the server as clients connect to it, in A-labels or U-labels.
+    description: The name of the server to which clients connect, as A-labels or U-labels.
     type: str
     required: true
   ports:
@@ -44,8 +45,8 @@ options:
     default: tcp
   usage:
     description:
-      - V(3) (DANE-EE) pins what the server itself presents.
-      - V(2) (DANE-TA) pins a CA, and takes nothing but the certificate of one.
+      - V(3) (DANE-EE) pins the certificate or key of the server itself.
+      - V(2) (DANE-TA) pins a CA, and requires its certificate.
       - Usages 0 and 1 are not for mail (RFC 7672 section 3.1.3).
     type: int
     choices: [2, 3]
@@ -53,7 +54,7 @@ options:
   selector:
     description:
       - V(1) is for the public key.
-      - V(0) is for the whole certificate. With O(usage=3) such a record is wrong after each
+      - V(0) is for the full certificate. With O(usage=3), such a record becomes invalid with each
         renewal.
     type: int
     choices: [0, 1]
@@ -80,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 records:
-  description: The records, sorted, none twice.
+  description: The records, sorted, without duplicates.
   returned: success
   type: list
   elements: dict
@@ -122,13 +123,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
 
 
 def sources(params: dict[str, Any]) -> dict[str, bytes]:
-    """Return what to read, keyed by how to call it in a message."""
+    """Return the data to read, keyed by its name for messages."""
     if params["content"] is not None:
         return {"content": params["content"].encode()}
     found = {path: read_file(path) for path in params["path"]}
     for path, data in found.items():
         if data is None:
-            raise TlsaError(f"{path} does not exist: make the key or certificate first")
+            raise TlsaError(f"{path} does not exist: create the key or certificate first")
     return {path: data for path, data in found.items() if data is not None}
 
 
@@ -160,7 +161,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "list", "elements": "path"},
-            # It may well be a private key.
+            # It may contain a private key.
             "content": {"type": "str", "no_log": True},
             "host": {"type": "str", "required": True},
             "ports": {"type": "list", "elements": "int", "required": True},
@@ -180,7 +181,7 @@ def main() -> None:
     )
     if 1 not in module.params["matching_types"]:
         module.warn(
-            "A client need not know SHA-512, and without SHA-256 beside it takes the records for"
+            "Clients need not support SHA-512; without SHA-256 they may consider the records"
             " unusable (RFC 7671 section 2): add 1 to matching_types."
         )
     try:

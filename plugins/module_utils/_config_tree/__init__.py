@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trees of configuration files: what to change on a host, checked first, all or nothing.
+"""Trees of configuration files: validated, then applied all or nothing.
 
 Imports nothing of the collection.
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of a tree that a program makes of others in it, such as the indexes of tables.
+"""Files that a program derives from others in the tree, such as indexes of tables.
 
 This module util is PRIVATE to the collection.
 """
@@ -20,7 +20,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entrie
 
 
 class Derivation:
-    """What the option derive asks for.
+    """The option derive, applied to a tree.
 
     Args:
         rule: the option, with paths, suffix and command.
@@ -46,8 +46,8 @@ class Derivation:
         """Return the derived files.
 
         Args:
-            made: whether the command has made them. If not, they are taken to be as they are.
-            read: returns the contents of a file, none if it is absent.
+            made: whether the command generated them. If not, they are assumed to be unchanged.
+            read: returns the contents of a file, empty if it is absent.
         """
         return [
             source._replace(

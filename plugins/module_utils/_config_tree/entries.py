@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a tree of configuration files means for a host: the rules of config_tree.
+"""Convert a tree of configuration files to the wanted files and directories of a host.
 
 This module util is PRIVATE to the collection.
 """
@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 
 class ConfigTreeError(Exception):
-    """The tree cannot be applied as asked; the message names the path and the remedy."""
+    """The tree cannot be applied; the message names the path and the remedy."""
 
 
 def pack(files: Mapping[str, bytes]) -> str:
-    """Return the tree as one printable string (a zip in base64)."""
+    """Return the tree as one printable string (a zip archive in base64)."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in sorted(files.items()):
@@ -32,7 +32,7 @@ def pack(files: Mapping[str, bytes]) -> str:
 
 
 def unpack(packed: str) -> dict[str, bytes]:
-    """Return path and contents of every file in the string pack() made."""
+    """Return the contents of each file, by path, from the string of pack()."""
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(packed))) as archive:
         return {path: archive.read(path) for path in archive.namelist()}
 
@@ -49,7 +49,7 @@ def relative(path: str, option: str) -> str:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether the glob matches; ``*`` and ``?`` stay within a directory, ``**`` does not."""
+    """Whether the glob matches; ``*`` and ``?`` do not match a slash, ``**`` does."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
     wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.fullmatch("".join(wild.get(p) or re.escape(p) for p in pieces), path) is not None
@@ -65,28 +65,28 @@ def parse_mode(mode: str, option: str) -> int:
 
 
 class Entry(NamedTuple):
-    """One file or directory of the tree, as it shall be."""
+    """The wanted state of a file or directory of the tree."""
 
     path: str  # absolute
     content: bytes | None  # None: a directory
     owner: str
     group: str
     mode: int
-    fixed: frozenset[str]  # which of owner, group and mode an existing one must have too
+    fixed: frozenset[str]  # which of owner, group and mode also apply to an existing one
     secret: bool
-    source: str = ""  # the path of the entry that this one is made of, if it is made of one
+    source: str = ""  # the path of the entry from which this one is derived, if any
 
 
 def build_entries(files: Mapping[str, bytes], params: Mapping[str, Any]) -> list[Entry]:
-    """Return what the tree wants, directories before what is in them.
+    """Return the wanted entries, directories before their contents.
 
     Args:
         files: contents by path relative to dest.
         params: the options dest, owner, group, mode, directory_mode, paths and secret.
 
     Raises:
-        ConfigTreeError: a path leaves dest, a mode is none, or a pattern matches nothing: then
-            the file it was meant for would be readable by all, or shown in a diff.
+        ConfigTreeError: a path is outside of dest, a mode is invalid, or a pattern matches nothing:
+            the file that it was meant for would be world-readable, or shown in a diff.
     """
     root = params["dest"].rstrip("/")
     if not params["dest"].startswith("/"):
@@ -109,7 +109,7 @@ def build_entries(files: Mapping[str, bytes], params: Mapping[str, Any]) -> list
         wanted = {"owner": params["owner"], "group": params["group"], "mode": params[mode]}
         given: dict[str, str] = {}
         for rule in rules:
-            # A wildcard is about files: 0640 on a directory would lock everybody out of it.
+            # A glob matches files only: mode 0640 on a directory would make it inaccessible.
             if rule["path"] == name or (content is not None and matches(rule["path"], name)):
                 given.update({k: rule[k] for k in wanted if rule.get(k) is not None})
         wanted.update(given)
@@ -135,10 +135,10 @@ def parents(path: str) -> Iterable[str]:
 
 
 def redact(output: str, entries: Iterable[Entry]) -> str:
-    """Return a checker's output without the lines that quote a secret file.
+    """Return the output of a validator without the lines that quote a secret file.
 
-    A word counts if it stands in no path and no other file. As a quote may be cut short, eight
-    characters of it are enough (or as many as tell it from what is public).
+    A word counts if it occurs in no path and no other file. Since a quote may be truncated, eight
+    characters of it are enough (or as many as distinguish it from what is public).
     """
     entries = list(entries)
     public = "\n".join(
@@ -151,7 +151,7 @@ def redact(output: str, entries: Iterable[Entry]) -> str:
     for entry in entries:
         text = (entry.content or b"").decode(errors="replace") if entry.secret else ""
         for word in re.split(r"[\s\"'=:;,(){}<>]+", text):
-            if len(word) >= 4:  # below, hardly a line would be left
+            if len(word) >= 4:  # shorter words would hide almost every line
                 starts = (word[:n] for n in range(min(len(word), 8), len(word) + 1))
                 needles.add(next((start for start in starts if start not in public), None))
     hidden = "(a line that quotes a secret file is hidden)"
@@ -162,7 +162,7 @@ def redact(output: str, entries: Iterable[Entry]) -> str:
 
 
 def show(content: bytes) -> str:
-    """Return contents for a diff."""
+    """Return contents as text for a diff."""
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What config_tree has changed and the daemon it is for has not loaded yet.
+"""Record what config_tree has changed and the daemon has not loaded yet.
 
 This module util is PRIVATE to the collection.
 
-A run that ends between the two, by a lost connection or a failed reload, would otherwise be
-forgotten: the next finds nothing to change and leaves the daemon with its old configuration.
+Otherwise, after a lost connection or a failed reload in between, the next run would find nothing to
+change and leave the daemon with its old configuration.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _file(state: str, tree: str) -> str:
 
 
 def read(state: str, tree: str) -> list[str]:
-    """The paths of the tree that were changed since its daemon last loaded them."""
+    """Return the paths of the tree that changed since the daemon last loaded it."""
     try:
         with open(_file(state, tree), encoding="utf-8") as file:
             return [str(path) for path in json.load(file)]
@@ -32,7 +32,7 @@ def read(state: str, tree: str) -> list[str]:
 
 
 def add(state: str, tree: str, paths: Iterable[str]) -> None:
-    """Note paths that are about to be changed."""
+    """Record paths that are about to be changed."""
     known = sorted({*read(state, tree), *paths})
     with open(_file(state, tree) + ".new", "w", encoding="utf-8") as file:
         json.dump(known, file)
@@ -40,7 +40,7 @@ def add(state: str, tree: str, paths: Iterable[str]) -> None:
 
 
 def clear(state: str, tree: str) -> None:
-    """Note that the daemon has loaded all."""
+    """Record that the daemon has loaded everything."""
     try:
         os.unlink(_file(state, tree))
     except FileNotFoundError:

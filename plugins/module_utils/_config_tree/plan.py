@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compare a tree of configuration files with the host.
 
-This module util is PRIVATE to the collection. Nothing in here changes the host's files: the plan
-is a transaction that the caller commits, or does not in check mode.
+This module util is PRIVATE to the collection. It does not change the host's files: the plan is a
+transaction that the caller commits, except in check mode.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
 )
 
 PRIVATE_DIRECTORY = Attributes(-1, -1, 0o700)
-UNKNOWN_ID = -1  # of a user that check mode finds missing: differs from every real one
+UNKNOWN_ID = -1  # of a user that does not exist yet in check mode; differs from every real ID
 
 
 class Found(NamedTuple):
-    """What is at a path now."""
+    """The present state of a path."""
 
     kind: str  # absent, file, link, directory or other
     content: bytes
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What earlier runs under this name have put on the host."""
+    """What earlier runs under this name installed."""
 
     files: list[str]
     secret: list[str]
@@ -49,14 +49,13 @@ class Manifest(NamedTuple):
 
 
 class Plan:
-    """All that has to be done, for the transaction and for the result.
+    """All changes, for the transaction and for the result.
 
     Args:
         entries: the tree, from build_entries().
         base: path and name, without a suffix, of the files that keep our state.
-        prune: remove what earlier runs installed and the tree no longer holds.
-        lenient: take a missing user or group for one that is yet to come (check mode before the
-            package is installed).
+        prune: remove what earlier runs installed and the tree no longer contains.
+        lenient: accept a missing user or group, which a package will create (check mode).
 
     Raises:
         ConfigTreeError: the tree does not fit the host.
@@ -102,14 +101,14 @@ class Plan:
                 "host; remove it."
             )
         after = self._resolve(entry, found)
-        # A derived file is never older than its source: Postfix warns of an index that is.
+        # A derived file must not be older than its source: Postfix warns about such an index.
         fresh = entry.source not in self._rewritten
         if found.kind == "file" and found.content == content and fresh:
             if found.attributes and found.attributes != after:
                 self.transaction.set(entry.path, after, found.attributes)
                 self._report(entry, found, *self._describe(entry, found, "\n"))
             return
-        # A link is replaced, never written through: what it leads to may belong to others.
+        # A link is replaced, never followed: its target may belong to others.
         if found.attributes and entry.path not in self._managed.files:
             self._keep_original(entry.path, found.content)
         self.transaction.put(entry.path, content, after, found.attributes)
@@ -151,7 +150,7 @@ class Plan:
                 self._note(path, "directory\n", "", "present", "absent")
 
     def _plan_manifest(self, keep: bool) -> None:
-        """The manifest is swapped like any other file, so it is true whatever happens."""
+        """Plan the manifest; it is swapped like any other file, so it is always correct."""
         files = {entry.path for entry in self.entries if entry.content is not None}
         secret = {entry.path for entry in self.entries if entry.secret}
         ours = {entry.path for entry in self.entries if entry.path in self._created}
@@ -166,7 +165,7 @@ class Plan:
             self.transaction.put(self._base + ".json", content, PRIVATE, found.attributes)
 
     def _resolve(self, entry: Entry, found: Found) -> Attributes:
-        """Return the attributes that entry shall have; those not fixed stay as they are."""
+        """Return the wanted attributes of an entry; those not fixed stay as they are."""
         after = Attributes(
             self._number(entry, "owner", found.attributes and found.attributes.uid),
             self._number(entry, "group", found.attributes and found.attributes.gid),
@@ -190,7 +189,7 @@ class Plan:
                 return UNKNOWN_ID
             raise ConfigTreeError(
                 f'{option} of {entry.path}: "{name}" does not exist on this host; '
-                "install the package that brings it first."
+                "install the package that creates it first."
             ) from None
 
     def _describe(self, entry: Entry, found: Found, end: str = "") -> tuple[str, str]:
@@ -223,10 +222,10 @@ def look(path: str) -> Found:
 
 
 def _find_directory(path: str) -> tuple[str, Found]:
-    """Return the real path of a directory of the tree, and what is there.
+    """Return the real path of a directory of the tree, and its present state.
 
-    A link that root made is followed, as /lib must be; through somebody else's link we would
-    write (as root) wherever that user likes.
+    A link that belongs to root is followed, as /lib must be. Through another user's link, root
+    would write wherever that user likes.
     """
     found = look(path)
     if found.kind == "link" and found.attributes:
@@ -249,7 +248,7 @@ def _read_manifest(path: str) -> Manifest:
         return Manifest([], [], [])
     except (TypeError, ValueError) as error:
         raise ConfigTreeError(
-            f"{path} is damaged ({error}); remove it, then nothing is pruned in this run."
+            f"{path} is damaged ({error}); remove it, then this run prunes nothing."
         ) from error
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the programs that check a staged tree, and those that derive files from it.
+"""Run the programs that validate a staged tree, and those that derive files from it.
 
 This module util is PRIVATE to the collection.
 """
@@ -19,7 +19,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan i
 
 
 def check(module: AnsibleModule, root: str, plan: Plan) -> None:
-    """Run the checkers on the tree staged in root."""
+    """Run the validators on the tree staged in root."""
     for argv in module.params["validate"]:
         command = [str(arg) for arg in argv] or [""]
         program = module.get_bin_path(command[0])
@@ -35,7 +35,7 @@ def check(module: AnsibleModule, root: str, plan: Plan) -> None:
 
 
 def derive(module: AnsibleModule, root: str, plan: Plan) -> list[Entry]:
-    """Return the files that are made of others in the tree staged in root."""
+    """Return the files that are derived from others in the tree staged in root."""
     if not module.params["derive"]:
         return []
     dest = module.params["dest"]
@@ -51,7 +51,7 @@ def derive(module: AnsibleModule, root: str, plan: Plan) -> list[Entry]:
 def _refuse(
     module: AnsibleModule, root: str, plan: Plan, command: list[str], rc: int, output: str
 ) -> None:
-    """Raise what a failed command said about the tree staged in root."""
+    """Raise ConfigTreeError with the output of a command that failed on the tree in root."""
     said = redact(output, plan.entries).replace(root, module.params["dest"].rstrip("/"))
     raise ConfigTreeError(
         f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: '

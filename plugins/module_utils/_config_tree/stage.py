@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage a tree of configuration files for the programs that check it.
+"""Stage a tree of configuration files for the programs that validate it.
 
 This module util is PRIVATE to the collection.
 """
@@ -29,7 +29,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
 
 @contextmanager
 def lock(directory: str, create: bool) -> Iterator[bool]:
-    """Wait for other runs to end; yields False if there is no directory, hence no other run."""
+    """Wait for other runs to end; yield False if there is no directory, hence no other run."""
     if create:
         os.makedirs(directory, mode=0o700, exist_ok=True)
     if not os.path.isdir(directory):
@@ -45,12 +45,12 @@ def lock(directory: str, create: bool) -> Iterator[bool]:
 
 @contextmanager
 def staged(plan: Plan, dest: str, overlay: Sequence[str], place: str | None) -> Iterator[str]:
-    """Write the tree as it will be below a private directory, and yield that.
+    """Write the future tree below a private directory, and yield its path.
 
     Args:
-        overlay: directories relative to dest of which the other files are wanted too.
-        place: the directory to create (one that a killed run left is replaced), or None for one
-            among the temporary files.
+        overlay: directories relative to dest whose other files are included.
+        place: the directory to create (one that a killed run left is replaced), or None for a
+            temporary directory.
     """
     if place:
         shutil.rmtree(place, ignore_errors=True)
@@ -66,7 +66,7 @@ def staged(plan: Plan, dest: str, overlay: Sequence[str], place: str | None) -> 
                 _stage(entry, root + entry.path[len(prefix) :], plan.attributes[entry.path])
         for path in plan.removed:
             copy = root + path[len(prefix) :]
-            # A linked directory in the copy may lead out of it, to the live file.
+            # A symbolic link in the copy may lead out of it, to the live file.
             inside = f"{os.path.realpath(os.path.dirname(copy))}/".startswith(f"{root}/")
             if path.startswith(f"{prefix}/") and inside and look(copy).kind in ("file", "link"):
                 os.unlink(copy)
@@ -80,11 +80,11 @@ def _stage(entry: Entry, copy: str, attributes: Attributes) -> None:
         if os.path.lexists(copy):
             os.unlink(copy)
         write_file(copy, entry.content, attributes, durable=False)
-        # Postfix waits two seconds for a file that is still fresh, lest it be half written.
+        # Postfix waits two seconds for a recently changed file, in case it is incomplete.
         os.utime(copy, (0, 0))
         return
     if os.path.islink(copy):
-        # Files below a copied link would land in the live directory: make it a real one.
+        # Files below a copied link would end up in the live directory: create a real one.
         os.unlink(copy)
         _copy(entry.path, copy)
     os.makedirs(copy, exist_ok=True)

@@ -1,15 +1,15 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Change several files so that either all of them are changed or none is.
+"""Change several files, either all of them or none.
 
 This module util is PRIVATE to the collection.
 
 A journal of all steps is on disk before the first of them. New contents are written beside their
-targets (rename(2) is atomic only within one file system, and a full disk shows before anything
-is changed), the old file keeps a second name, and one rename of the journal commits everything.
-What fails half-way is undone from the journal; what is killed half-way is undone by the next
-call of recover(). Both are the same few lines, and they may be repeated at will.
+targets (rename(2) is atomic only within one file system, and a full disk is noticed before anything
+is changed), the old file keeps a second name, and renaming the journal commits everything. After a
+failure, the steps are undone from the journal; after a kill, by the next call of recover(). Both
+use the same code, which may be repeated any number of times.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ PRIVATE = Attributes(-1, -1, 0o600)
 
 
 class Step(NamedTuple):
-    """One change: what is done to path, and what is needed to undo it."""
+    """One change of path, with what is needed to undo it."""
 
     action: str  # mkdir, put, set, remove or rmdir
     path: str
-    scratch: str  # beside path: scratch.new holds the new contents, scratch.old the old file
+    scratch: str  # beside path: scratch.new has the new contents, scratch.old is the old file
     after: Attributes
     before: Attributes | None  # None: path does not exist yet
 
 
 class Transaction:
-    """Collects steps, then does them all in commit().
+    """Collects steps, then performs them all in commit().
 
     Args:
         journal: path of the journal. It and its ".done" twin belong to this module; the caller
@@ -87,7 +87,7 @@ class Transaction:
         self._add("rmdir", path, PRIVATE, None)
 
     def commit(self) -> None:
-        """Do all steps.
+        """Perform all steps.
 
         Raises:
             TransactionError: a step failed; everything is as it was before, or the message says
@@ -127,13 +127,13 @@ class Transaction:
         except OSError as error:
             return (
                 f"Could not change {problem}, and putting the old files back failed as well "
-                f"({error}): repair that and run again, which puts them back first."
+                f"({error}): fix that and run again, which puts them back first."
             )
         return f"Could not change {problem}; everything already changed was put back."
 
 
 def write_file(path: str, content: bytes, attributes: Attributes, durable: bool) -> None:
-    """Create path, which must not exist, complete with attributes; durable adds an fsync(2)."""
+    """Create path, which must not exist, with its attributes; durable adds an fsync(2)."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
@@ -145,10 +145,10 @@ def write_file(path: str, content: bytes, attributes: Attributes, durable: bool)
 
 
 def recover(journal: str) -> None:
-    """Undo the transaction that was killed or failed, or tidy up after one that was committed.
+    """Undo a transaction that was killed or failed, or clean up after a committed one.
 
     Raises:
-        OSError: something cannot be put back; the journal stays, so that a later call can.
+        OSError: something could not be put back; the journal is kept for a later call.
     """
     with suppress(FileNotFoundError):
         os.unlink(journal + ".new")
@@ -176,10 +176,10 @@ def _read(journal: str) -> list[Step]:
 
 
 def _turn(step: Step) -> int:
-    """What is new comes first and what goes comes last.
+    """Return the order of a step: new files first, removals last.
 
-    So a daemon that reads its configuration in between finds every file that this names. Undone in
-    reverse, that holds too.
+    A daemon that reads its configuration in between finds all files that it refers to. The same
+    holds when the steps are undone in reverse.
     """
     if step.action in ("remove", "rmdir"):
         return 2
@@ -201,7 +201,7 @@ def _swap(step: Step) -> None:
 def _undo(step: Step) -> None:
     old, new = step.scratch + ".old", step.scratch + ".new"
     if step.action == "mkdir":
-        with suppress(OSError):  # never made, or somebody else's file is in it by now
+        with suppress(OSError):  # never created, or it contains another file by now
             os.rmdir(step.path)
     elif step.action == "set" and step.before:
         with suppress(FileNotFoundError):
@@ -219,7 +219,7 @@ def _undo(step: Step) -> None:
 def _tidy(step: Step) -> None:
     _unlink(step.scratch + ".old")
     if step.action == "rmdir":
-        with suppress(OSError):  # not empty any more: then it is in use
+        with suppress(OSError):  # no longer empty, so it is in use
             os.rmdir(step.path)
 
 

@@ -161,7 +161,7 @@ def test_an_error_that_only_a_running_postfix_detects_fails_every_run_until_it_i
     first, second = refusal(postfix_settings=wrong), refusal(postfix_settings=wrong)
 
     for message in (first, second):
-        assert "does not take mail for postmaster@example.org: 451" in message, message
+        assert "does not accept mail for postmaster@example.org: 451" in message, message
     assert lab.site().returncode == 0
 
 

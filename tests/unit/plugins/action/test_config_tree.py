@@ -187,7 +187,7 @@ def test_needs_a_name_outside_of_roles(play: Play) -> None:
     task = {"pillarbox.mail.config_tree": {"src": "roles/demo/templates/tree"}}
     play_of_tasks = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
     (play.base / "play.yml").write_text(json.dumps([play_of_tasks]))
-    assert "outside of roles the option name too" in play.run()
+    assert "outside of roles also the option name" in play.run()
 
 
 @pytest.mark.parametrize(

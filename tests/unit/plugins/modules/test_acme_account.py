@@ -179,7 +179,7 @@ def test_an_account_without_a_copy_gets_one(
             f"{SERVER} registered no account: Account registration is disabled. Check acme_sh_serv",
         ),
         ("exit 1", f"{SERVER} registered no account: it printed nothing. Check acme_sh_server"),
-        ("exit 0", f"acme.sh left no account of {SERVER} in "),
+        ("exit 0", f"acme.sh created no account for {SERVER} in "),
     ],
 )
 def test_a_failure_names_the_server_and_the_reason(

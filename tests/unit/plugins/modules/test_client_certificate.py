@@ -93,11 +93,11 @@ def test_an_account_has_one_certificate_until_it_is_revoked(tmp_path: Path, run:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"state": "absent"}, "account is missing: say whose certificates are to be revoked"),
+        ({"state": "absent"}, "account is missing: name the account whose certificates to revoke"),
         ({"account": ALICE}, "export and passphrase are missing: alice@example.org has no"),
         (
             {"account": ALICE, "passphrase": "hunter2"},
-            "passphrase is too short: take 12 characters",
+            "passphrase is too short: use at least 12",
         ),
         ({"account": ALICE, "days": 0}, "days must be from 1 to 3650"),
     ],

@@ -139,7 +139,7 @@ def test_check_mode_tells_of_a_killed_run_and_leaves_it(host: Host) -> None:
     assert run_until(host, 20)
     before = (host.snapshot(), snapshot(host.state))
     result = host.run(FILES, check=True)
-    assert "demo: the last run was killed; the next first undoes it." in str(result["warnings"])
+    assert "demo: the last run was killed; the next run first undoes it." in str(result["warnings"])
     assert (host.snapshot(), snapshot(host.state)) == before
 
 

@@ -146,7 +146,7 @@ def test_verifiers_for_scram_come_change_and_go_with_the_passwords(
 
 
 def test_scram_needs_a_file(run: Run) -> None:
-    assert "scram needs scram_path" in run(USERS, scram=True)["msg"]
+    assert "scram requires scram_path" in run(USERS, scram=True)["msg"]
 
 
 def test_a_verifier_changed_by_hand_is_put_right(tmp_path: Path, run: Run) -> None:
@@ -202,7 +202,7 @@ def test_puts_the_mode_right(tmp_path: Path, run: Run) -> None:
         ({"alice+a b@example.org": {"password": "hunter2"}}, "'a b' is not the name of a device"),
         (
             {"alice@example.org": {"password": "hunter2", "password_hash": HASH}},
-            "alice@example.org needs one of password and password_hash, and no more",
+            "alice@example.org needs one of password and password_hash, nothing else",
         ),
         ({"alice@example.org": {"password": ""}}, "password of alice@example.org is empty"),
         (
@@ -211,7 +211,7 @@ def test_puts_the_mode_right(tmp_path: Path, run: Run) -> None:
         ),
         (
             {"a@example.org": {"password": "hunter2"}, "A@example.org": {"password": "hunter3"}},
-            "a@example.org is there twice",
+            "a@example.org occurs twice",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_says_what_is_wrong_and_changes_nothing(
 
 @pytest.mark.parametrize("users", ["hunter2: {}", ["hunter2"], "hunter2"])
 def test_refuses_what_is_no_json_object_without_showing_it(users: object, run: Run) -> None:
-    assert "users: is no JSON object" in run(users)["msg"]
+    assert "users: is not a JSON object" in run(users)["msg"]
 
 
 def test_an_account_is_named_though_its_name_is_a_password(run: Run) -> None:

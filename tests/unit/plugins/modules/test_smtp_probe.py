@@ -78,7 +78,7 @@ def test_does_not_wait_for_permanent_errors(
     server.answers = [answer]
     start = time.monotonic()
     result = run(capsys, server.port, timeout=60)
-    assert f"does not take mail for postmaster@example.org: {answer}." in result["msg"]
+    assert f"does not accept mail for postmaster@example.org: {answer}." in result["msg"]
     assert time.monotonic() - start < 10
 
 

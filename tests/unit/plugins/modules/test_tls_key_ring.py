@@ -231,11 +231,11 @@ def test_a_provided_key_is_the_current_one_at_first_and_later_the_next(
 @pytest.mark.parametrize(
     ("provided", "reason"),
     [
-        ({"rsa": {}}, "provided has no key and chain for ecdsa: add them, or take it off algor"),
+        ({"rsa": {}}, "provided has no key and chain for ecdsa: add them, or remove it from"),
         ({"ecdsa": {"key": "x"}}, "provided has no key and chain for ecdsa"),
         (
             {"ecdsa": {"key": "x", "chain": CHAIN}},
-            "provided.ecdsa.key is not a private key in PEM: give the certificate's own key",
+            "provided.ecdsa.key is not a private key in PEM: provide the certificate's own key",
         ),
     ],
 )
