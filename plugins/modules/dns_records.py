@@ -330,8 +330,8 @@ def refuse_pending(records: list[Record]) -> None:
     for record in records:
         if record.pending:
             raise DnsError(
-                f"Record {record} has no value, as its key does not exist yet: create the key first;"
-                " only check mode continues without it."
+                f"Record {record} has no value, as its key does not exist yet: create the key"
+                " first; only check mode continues without it."
             )
 
 
