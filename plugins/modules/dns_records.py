@@ -330,7 +330,7 @@ def refuse_pending(records: list[Record]) -> None:
     for record in records:
         if record.pending:
             raise DnsError(
-                f"Record {record} has no value, as its key does not exist yet: create the key first;"
+                f"Record {record} has no value, as its key does not exist yet: create it first;"
                 " only check mode continues without it."
             )
 
