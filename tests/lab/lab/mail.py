@@ -138,7 +138,7 @@ def deferral(host: str, mail: EmailMessage) -> str:
 
 
 def connection_of(host: str, mail: EmailMessage) -> str:
-    """Return the log message about the TLS connection over which a host's Postfix sent a message."""
+    """Return the log line about the TLS connection over which a host's Postfix sent a message."""
     delivered = eventually("the delivery", lambda: log_of(host, mail, "status=sent") or None)[-1]
     queue_id = delivered.partition(":")[0]
     lines = on(host, "journalctl --no-pager -o short -u 'postfix*' --since -15min").splitlines()
