@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all modules have in common; a module adds its own facts as `details`."""
+"""The common attributes of modules; a module adds its own facts as `details`."""
 
 from __future__ import annotations
 

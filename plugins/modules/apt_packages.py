@@ -77,7 +77,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-# invoke-rc.d(8): 101 forbids the action. A daemon that is removed, as another mail server would be,
+# invoke-rc.d(8): 101 forbids the action. A daemon that is removed, such as another mail server,
 # must still stop.
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\ncase $2 in *start*) exit 101 ;; esac\n"

@@ -126,7 +126,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.client_ca impo
     valid,
 )
 
-# What encrypts the key on its way; shorter ones are guessed.
+# The password protects the key on its way; shorter ones can be guessed.
 SHORTEST = 12
 
 

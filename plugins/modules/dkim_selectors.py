@@ -108,7 +108,7 @@ EXAMPLES = r"""
       e1: {type: ed25519}
   register: dkim
 
-# Here the keys are made and their records published.
+# Here the keys are generated and their records published.
 
 - name: Record which keys sign
   pillarbox.mail.dkim_selectors:

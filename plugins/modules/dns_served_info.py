@@ -86,7 +86,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.served import unserved
 
-# What dns_records lets its user leave out.
+# The optional fields of dns_records.
 REST = {"ttl": 0, "state": "present", "reason": "", "level": None, "pending": False}
 
 

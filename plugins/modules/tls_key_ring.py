@@ -132,7 +132,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.key_ring impor
 )
 
 MADE = {"ecdsa": "secp256r1", "rsa": "RSA 3072"}
-# A provided key may be of these kinds too.
+# A provided key may also be of these kinds.
 TAKEN = {"ecdsa": ("secp256r1", "secp384r1"), "rsa": ("RSA 2048", "RSA 3072", "RSA 4096")}
 
 

@@ -102,7 +102,7 @@ def main() -> None:
     module.exit_json(changed=True, diff=diff, **report)
 
 
-# The program's exit status while the gate is closed.
+# The program's exit status while a key may not be served yet.
 TOO_EARLY = 3
 
 if __name__ == "__main__":

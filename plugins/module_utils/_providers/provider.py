@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a provider must do, and which one the options of dns_records mean."""
+"""The interface of providers, and the choice of one by the options of dns_records."""
 
 from __future__ import annotations
 

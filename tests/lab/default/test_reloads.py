@@ -11,7 +11,7 @@ MAILBOXES = str(lab.ROOT / "tests/lab/default/mailboxes.yml")
 
 
 def reload(unit: str) -> str:
-    """What a reload says that fails, with what the daemon says of it; empty if it succeeds."""
+    """Return the error of a failed reload, with the daemon's log; empty if it succeeds."""
     command = f"systemctl reload {unit} 2>/dev/null || journalctl -o cat -n 20 -u {unit}"
     return lab.on("mx", command)
 
@@ -43,7 +43,7 @@ def test_a_reload_of_rspamd_fails_when_it_cannot_read_its_configuration() -> Non
 
 
 def test_a_reload_of_postfix_fails_when_it_cannot_read_its_configuration() -> None:
-    # Of Postfix's daemons only master(8) reads this file, so the others go on.
+    # Of Postfix's daemons only master(8) reads this file, so the others keep running.
     lab.on("mx", "cp -a /etc/postfix/master.cf /tmp && echo nonsense >>/etc/postfix/master.cf")
     try:
         assert "/etc/postfix/master.cf" in reload("postfix.service")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The running lab as its tests see it: `lab.on(host, …)`, `lab.message(…)`, `lab.site(…)`."""
+"""Helpers for tests in the running lab: `lab.on(host, …)`, `lab.message(…)`, `lab.site(…)`."""
 
 from tests.lab.lab.dns import dig, signatures, txt_record
 from tests.lab.lab.hosts import (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts of the lab, and how to command them."""
+"""The hosts of the lab, and commands on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 STATE = ROOT / ".cache" / "lab"
 LOGS = ROOT / ".cache" / "log"
 COLLECTIONS = ROOT / ".cache" / "collections"
-# One set of tests may serve several scenarios.
+# Several scenarios may share a set of tests.
 SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "default")
 
 MX = "mx.example.org"
@@ -26,19 +26,19 @@ PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
 POP3S, MANAGESIEVE = 995, 4190
 
-# Of the records that a run publishes, in seconds, as lab/group_vars/mail_servers.yml sets it.
+# The TTL of published records in seconds, as set in lab/group_vars/mail_servers.yml.
 TTL = 5
 
-# What each test waits at most for a delivery, in seconds. A host under test is slow, not broken.
+# The time limit for a delivery, in seconds. A busy host under test is slow.
 PATIENCE = 40.0
 
 T = TypeVar("T")
 
 
 def use_names() -> None:
-    """Let this process connect to the hosts by name, so that their certificates can be checked.
+    """Let this process connect to the hosts by name, so that their certificates can be verified.
 
-    The controller does not ask the lab's DNS.
+    The controller does not use the lab's DNS.
     """
     real = socket.getaddrinfo
 
@@ -49,7 +49,7 @@ def use_names() -> None:
 
 
 def eventually(what: str, attempt: Callable[[], T | None], patience: float = PATIENCE) -> T:
-    """The first result of attempt that is not None; fails saying what never came."""
+    """Return the first result of attempt that is not None; fail if there is none in time."""
     deadline = time.monotonic() + patience
     while True:
         result = attempt()
@@ -60,7 +60,7 @@ def eventually(what: str, attempt: Callable[[], T | None], patience: float = PAT
 
 
 def on(host: str, command: str, stdin: str = "", check: bool = True, timeout: float = 120) -> str:
-    """What a shell command prints on a host of the lab (its standard error follows)."""
+    """Run a shell command on a host of the lab, and return its output, with standard error."""
     run = subprocess.run(
         ["ssh", "-F", str(STATE / "ssh_config"), host, command],
         input=stdin,
@@ -74,10 +74,10 @@ def on(host: str, command: str, stdin: str = "", check: bool = True, timeout: fl
 
 
 def reboot(host: str) -> None:
-    """Restart a host as a whole: all but the kernel, which is not the container's."""
+    """Reboot a host, except for the kernel, which containers share."""
     subprocess.run([str(ROOT / "bin" / "lab"), "reboot", host], check=True, timeout=120)
 
 
 def stop_filter() -> None:
-    """End Rspamd at once; by itself it waits a quarter of a minute for its milter sessions."""
+    """Kill Rspamd, which would wait up to 16 seconds for its milter sessions otherwise."""
     on("mx", "systemctl kill -s KILL rspamd.service; systemctl stop rspamd.service")

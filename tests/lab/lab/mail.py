@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail to send and to read, as users and other servers do."""
+"""Send and read mail, as users and other servers do."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.lab.lab.hosts import IMAPS, MX, STATE, SUBMISSIONS, eventually, on
 
 
 def password(address: str) -> str:
-    """The password that the lab's inventory gives a user."""
+    """Return the password of a user in the lab's inventory."""
     return (STATE / "secrets" / f"password-{address}").read_text().strip()
 
 
 def trusting_the_ca() -> ssl.SSLContext:
-    """What a mail client has: the CA's root, and names checked."""
+    """Return the TLS context of a mail client, which trusts the lab's CA and verifies names."""
     return ssl.create_default_context(cafile=str(STATE / "tls" / "pebble-root.pem"))
 
 
 def imap(address: str, secret: str | None = None) -> imaplib.IMAP4_SSL:
-    """A session of a user, by TLS to the name in the certificate."""
+    """Open an IMAP session of a user over TLS, and verify the certificate."""
     session = imaplib.IMAP4_SSL(MX, IMAPS, ssl_context=trusting_the_ca(), timeout=20)
     try:
         session.login(address, password(address) if secret is None else secret)
@@ -42,7 +42,7 @@ def imap(address: str, secret: str | None = None) -> imaplib.IMAP4_SSL:
 
 
 def submission(port: int, certificate: Path | None = None) -> smtplib.SMTP:
-    """A connection to a submission port, encrypted and not yet logged in."""
+    """Open an encrypted connection to a submission port, not yet logged in."""
     client, context = "client.example.org", trusting_the_ca()
     if certificate:
         context.load_cert_chain(certificate)
@@ -54,7 +54,7 @@ def submission(port: int, certificate: Path | None = None) -> smtplib.SMTP:
 
 
 def message(sender: str, recipient: str, text: str = "A message of the lab.") -> EmailMessage:
-    """A message with a subject that no other has."""
+    """Return a message with a unique subject."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = recipient
@@ -66,7 +66,7 @@ def message(sender: str, recipient: str, text: str = "A message of the lab.") ->
 
 
 def submit(mail: EmailMessage, port: int = SUBMISSIONS, login: str = "") -> None:
-    """Send a message, logged in as its author or with another name."""
+    """Submit a message, logged in as its author or as another user."""
     login = login or str(mail["From"])
     with submission(port) as session:
         session.login(login, password(login))
@@ -74,7 +74,7 @@ def submit(mail: EmailMessage, port: int = SUBMISSIONS, login: str = "") -> None
 
 
 def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
-    """What the mail host answers to another server's RCPT TO."""
+    """Return the mail host's answer to another server's RCPT TO."""
     words = ["swaks", "--server", MX, "--from", sender, "--to", recipient, "--quit-after", "RCPT"]
     dialogue = on("peer", shlex.join(words), check=False)
     rcpt = dialogue.index(f"RCPT TO:<{recipient}>")
@@ -82,13 +82,13 @@ def answer_to(recipient: str, sender: str = "bob@example.net") -> str:
 
 
 def send_from_peer(mail: EmailMessage) -> None:
-    """Give a message to the other mail server's queue."""
+    """Send a message from the other mail server."""
     words = ["sendmail", "-f", str(mail["From"]), str(mail["To"])]
     on("peer", shlex.join(words), mail.as_string())
 
 
 def find(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes | None:
-    """The message as it lies in the user's folder, None when it does not."""
+    """Return the message in the user's folder, None if it is not there."""
     with imap(address) as session:
         if session.select(folder, readonly=True)[0] != "OK":
             return None
@@ -103,14 +103,14 @@ def find(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes | Non
 
 
 def received(address: str, mail: EmailMessage, folder: str = "INBOX") -> bytes:
-    """The message, once it has arrived in the user's folder."""
+    """Wait for the message in the user's folder, and return it."""
     return eventually(
         f"{mail['Subject']} in {folder} of {address}", lambda: find(address, mail, folder)
     )
 
 
 def received_at_peer(mail: EmailMessage) -> bytes:
-    """The message, once it has arrived in bob's mailbox on the other mail server."""
+    """Wait for the message in bob's mailbox on the other mail server, and return it."""
     subject = shlex.quote(str(mail["Subject"]))
     files = f"grep -rslF {subject} /home/bob/Maildir/new /home/bob/Maildir/cur"
     name = eventually(
@@ -120,7 +120,7 @@ def received_at_peer(mail: EmailMessage) -> bytes:
 
 
 def log_of(host: str, mail: EmailMessage, word: str) -> list[str]:
-    """The lines with a word in them of what a host's Postfix logged of a message."""
+    """Return the log lines of a host's Postfix about a message that contain a word."""
     log = on(host, "journalctl --no-pager -o cat -u 'postfix*' --since -15min").splitlines()
     queue_ids = {
         line.partition(":")[0] for line in log if f"message-id={mail['Message-ID']}" in line
@@ -129,7 +129,7 @@ def log_of(host: str, mail: EmailMessage, word: str) -> list[str]:
 
 
 def deferral(host: str, mail: EmailMessage) -> str:
-    """What a host's Postfix says of a message that it has to keep."""
+    """Wait until a host's Postfix defers a message, and return the log line."""
     lines = eventually(
         f"{mail['Subject']} in the queue of {host}",
         lambda: log_of(host, mail, "status=deferred") or None,
@@ -138,7 +138,7 @@ def deferral(host: str, mail: EmailMessage) -> str:
 
 
 def connection_of(host: str, mail: EmailMessage) -> str:
-    """What a host's Postfix says of the TLS connection over which it sent a message."""
+    """Return the log line about the TLS connection over which a host's Postfix sent a message."""
     delivered = eventually("the delivery", lambda: log_of(host, mail, "status=sent") or None)[-1]
     queue_id = delivered.partition(":")[0]
     lines = on(host, "journalctl --no-pager -o short -u 'postfix*' --since -15min").splitlines()
@@ -154,7 +154,7 @@ def connection_of(host: str, mail: EmailMessage) -> str:
 
 
 def verdicts(arrived: bytes) -> set[str]:
-    """What the other mail server's own verifiers found, such as spf=pass."""
+    """Return the results of the other mail server's verifiers, such as spf=pass."""
     headers = BytesParser().parsebytes(arrived).get_all("Authentication-Results", [])
     own = [header for header in headers if header.startswith("peer.example.net;")]
     return set(re.findall(r"\b(?:spf|dkim|dmarc)=\w+", " ".join(own)))

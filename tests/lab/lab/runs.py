@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks that are run against the mail host of the lab."""
+"""Run playbooks on the mail host of the lab."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.lab.lab.hosts import COLLECTIONS, ROOT
 
 
 def changed(run: subprocess.CompletedProcess[str]) -> int:
-    """How many tasks of a run changed something on the mail host; it must not have failed."""
+    """Return the number of changed tasks on the mail host; the run must not have failed."""
     assert run.returncode == 0, run.stdout
     match = re.search(r"^mx .* changed=(\d+) ", run.stdout, re.MULTILINE)
     assert match, run.stdout
@@ -29,12 +29,12 @@ def changed(run: subprocess.CompletedProcess[str]) -> int:
 def site(
     *arguments: str, collections: Path = COLLECTIONS, **settings: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run site.yml against the lab's mail host, with settings on top of the inventory's."""
+    """Run site.yml on the lab's mail host, with settings that override the inventory."""
     return playbook("pillarbox.mail.site", *arguments, collections=collections, **settings)
 
 
 def by_the_labs_resolver(directory: Path) -> list[str]:
-    """The command within which a program of the controller finds the lab's names."""
+    """Return a command that runs another one on the controller with the lab's resolver."""
     file = directory / "resolv.conf"
     file.write_text("nameserver 198.18.0.55\n")
     mount = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
@@ -48,12 +48,12 @@ def playbook(
     within: Sequence[str] = (),
     **settings: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook with the lab's inventory, and with settings on top of that.
+    """Run a playbook with the lab's inventory, and with settings that override it.
 
-    A command in *within* gets the one that runs it as further arguments.
+    The command *within* is run with the playbook's command as further arguments.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        # In a file, as settings may be secret and arguments are there for all to see.
+        # In a file, since settings may be secret and arguments are visible to all users.
         json.dump(settings, file, default=str)
         file.flush()
         return subprocess.run(
@@ -67,7 +67,7 @@ def playbook(
 
 
 def start(name: str) -> subprocess.Popen[bytes]:
-    """Start a playbook as the leader of a process group, by which it can be killed."""
+    """Start a playbook as the leader of a process group, so that it can be killed."""
     return subprocess.Popen(
         command(name),
         env=environment(),
@@ -78,13 +78,13 @@ def start(name: str) -> subprocess.Popen[bytes]:
 
 
 def command(name: str) -> list[str]:
-    """The command that runs a playbook with the lab's inventory."""
+    """Return the command that runs a playbook with the lab's inventory."""
     inventory = str(ROOT / "lab/inventory.yml")
     return [sys.executable, "-m", "ansible", "playbook", name, "-i", inventory]
 
 
 def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
-    """What it runs with; its output has no colours."""
+    """Return the environment of a playbook, without colours in its output."""
     return {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(collections),

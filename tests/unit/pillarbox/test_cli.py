@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the command says of itself, and which modules it imports for that."""
+"""The help of the command, and which modules it imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERBS = sorted(cli.VERBS)
 
 
 def imported(*arguments: str) -> set[str]:
-    """The modules that Python has imported when the command is done."""
+    """Return the modules that Python has imported at the end of the command."""
     code = "import json, sys; from pillarbox.cli import main; main(sys.argv[1:])"
     code += "; print(json.dumps(list(sys.modules)), file=sys.stderr)"
     run = subprocess.run(

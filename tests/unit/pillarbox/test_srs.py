@@ -18,7 +18,7 @@ def test_the_former_secret_is_still_accepted_and_the_one_before_is_not(
     systemctl.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/calls\n')
     systemctl.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    # As its package makes it.
+    # As created by its package.
     secret.write_text("first\n")
     srs.rotate(secret, "postsrsd.service")
     second, former = secret.read_text().splitlines()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles know of each other is in roles/mail/vars/main.yml."""
+"""The interface between the roles is in roles/mail/vars/main.yml."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 import os
 import sys
 
-# Python looks nowhere but in its own places, as the command tells it.
+# The command runs Python in isolated mode, which leaves out this directory.
 sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
 
 from pillarbox.cli import main  # noqa: E402

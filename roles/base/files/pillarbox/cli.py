@@ -10,7 +10,7 @@ from importlib import import_module
 
 from pillarbox import Failure
 
-# For people: a module with a function main(), and what it does in a few words.
+# For people: the module with the function main(), and a short description.
 VERBS = {
     "certificates": ("certificates.command", "renew the TLS certificates, or roll over their keys"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),

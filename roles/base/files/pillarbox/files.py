@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-# How the name of a file begins while it is written, here and in tls_key_ring.
+# The prefix of temporary files, here and in tls_key_ring.
 TEMPORARY = ".pillarbox-"
 
 

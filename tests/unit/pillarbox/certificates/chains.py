@@ -33,7 +33,7 @@ def new_key() -> bytes:
 
 
 KEY, OTHER_KEY, CA_KEY = new_key(), new_key(), new_key()
-# One of each role, as no test changes them and RSA keys take time to make.
+# One of each role, as no test changes them and generating RSA keys takes time.
 KEYS = {
     (algorithm, role): new_key()
     if algorithm == "ecdsa"
@@ -53,7 +53,7 @@ def certificate(
     signed_by: bytes | None = None,
     ca: bool = False,
 ) -> bytes:
-    """A certificate, valid from and until so many days from now; self-signed if nobody else is."""
+    """Return a certificate that is valid for these days from now, self-signed by default."""
     private_key: Any = load_pem_private_key(key, None)
     signer: Any = load_pem_private_key(signed_by or key, None)
     now = datetime.now(UTC)
@@ -81,12 +81,12 @@ def certificate(
 
 
 def authority(subject: str = "intermediate", end: float = 60) -> bytes:
-    """The certificate of a CA with CA_KEY."""
+    """Return the certificate of a CA with CA_KEY."""
     return certificate(
         CA_KEY, (), end=end, subject=subject, issuer="root", signed_by=OTHER_KEY, ca=True
     )
 
 
 def issued(key: bytes = KEY, issuer: str = "intermediate", **more: Any) -> bytes:
-    """The certificate of a server from that CA."""
+    """Return the certificate of a server from that CA."""
     return certificate(key, issuer=issuer, signed_by=CA_KEY, **more)

@@ -38,10 +38,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 def host(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A host with both algorithms, which serves the current keys with certificates of its own."""
+    """Return a host with both algorithms, which serves the current keys with own certificates."""
     monkeypatch.setattr(swap, "STARTTLS", (daemon.ports[1],))
     monkeypatch.setattr(swap, "RELOADED_WITHIN", 0)
-    # To see that the numbers of an RSA key are primes takes 0.1 s.
+    # Checking that the numbers of an RSA key are primes takes 0.1 s.
     quick = partial(load_pem_private_key, unsafe_skip_rsa_key_validation=True)
     for module in (pair, sources):
         monkeypatch.setattr(module, "load_pem_private_key", quick)
@@ -50,7 +50,7 @@ def host(tmp_path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Hos
 
 @pytest.fixture
 def published(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
-    """What the name servers say: as after a run of site.yml."""
+    """Return the answers of the name servers, as after a run of site.yml."""
     host.config["tlsa_ports"] = [25]
     answers = [answer(*KEYS.values())]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TLS server that serves the pairs in a directory, whatever they are at that moment.
+"""A TLS server that serves the present pairs in a directory.
 
 Prints its two ports; on the second it begins with STARTTLS.
 """
@@ -39,7 +39,7 @@ def main() -> None:
     while True:
         for listener in select.select(listeners, [], [])[0]:
             connection = listener.accept()[0]
-            # A client that is killed, or that meets a daemon without a pair.
+            # A client was killed, or the daemon has no pair.
             with connection, suppress(OSError):
                 serve(connection, loaded, listener is listeners[1])
 

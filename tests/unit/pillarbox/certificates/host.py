@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mail host in a directory: the program in a child that can be killed, a daemon that is real.
+"""A mail host in a directory: the program in a child that can be killed, and a real daemon.
 
 The daemon's reload is a stand-in: a systemctl that hands it the pairs, or fails to.
 """
@@ -34,9 +34,9 @@ from pillarbox.certificates.swap import certificate_at
 from .chains import KEYS, NAMES, certificate
 
 ALGORITHMS = ["ecdsa", "rsa"]
-# What is served at first, with two months of life.
+# The first certificates, valid for two months.
 PAIRS = {name: KEYS[name, "current"] + certificate(KEYS[name, "current"]) for name in ALGORITHMS}
-# What Python tells before it does so (see sys.addaudithook), and fsync(2).
+# Calls that Python reports beforehand (see sys.addaudithook), and fsync(2).
 EVENTS = frozenset({
     "os.chmod", "os.fsync", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
     "socket.connect", "subprocess.Popen",
@@ -81,7 +81,7 @@ class Run:
 
 
 class Host:
-    """The host of which TLS is at work."""
+    """The host, with the means to run the program on it."""
 
     def __init__(self, base: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
         self.base = base
@@ -112,7 +112,7 @@ class Host:
         self.reset()
 
     def reset(self) -> None:
-        """The current keys are served, and no run was ever killed."""
+        """Reset the host: the current keys are served, and no run was killed."""
         shutil.rmtree(self.tls, ignore_errors=True)
         self.tls.mkdir(0o700)
         for (algorithm, role), key in KEYS.items():
@@ -123,7 +123,7 @@ class Host:
         self.load()
 
     def load(self) -> None:
-        """The daemon loads what is there, as it does when the host starts."""
+        """Have the daemon load the present files, as at boot."""
         for path in self.daemon.loaded.iterdir():
             path.unlink()
         for algorithm in ALGORITHMS:
@@ -146,7 +146,7 @@ class Host:
         (self.tls / "ring.json").write_text(json.dumps(content))
 
     def let_time_pass(self) -> None:
-        """Have all keys be seen in DNS two hours earlier."""
+        """Date the records of all keys two hours back."""
         earlier = (now() - timedelta(seconds=7201)).isoformat()
         self.memory = {**self.memory, "seen": dict.fromkeys(self.memory["seen"], earlier)}
 
@@ -154,12 +154,12 @@ class Host:
         return {path.name: path.read_bytes() for path in self.tls.iterdir()}
 
     def pairs(self) -> dict[str, bytes]:
-        """What is served; the file of an algorithm that waits is empty."""
+        """Return the files in service; that of an algorithm that waits is empty."""
         files = {algorithm: self.pair_file(algorithm).read_bytes() for algorithm in ALGORITHMS}
         return {algorithm: pair for algorithm, pair in files.items() if pair}
 
     def keys(self) -> dict[tuple[str, str], str]:
-        """The digest of each key in the ring."""
+        """Return the digest of each key in the ring."""
         return {
             (algorithm, role): digest(key_spki(self.key_file(algorithm, role).read_bytes()))
             for algorithm in ALGORITHMS
@@ -168,23 +168,23 @@ class Host:
         }
 
     def why_unfit(self) -> list[str | None]:
-        """What is wrong with the pair in each served file: nothing, or mail does not flow."""
+        """Return what is wrong with the pair in each served file; it must be nothing."""
         served = self.pairs().values()
         if served:
             assert (self.tls / "first.pem").read_bytes() in served
-            # Postfix takes no two pairs of one kind.
+            # Postfix does not accept two pairs of one kind.
             assert len({key_type(pair) for pair in served}) == len(served)
         return [why_unfit(pair, pair, list(NAMES)) for pair in served]
 
     def on_the_wire(self) -> list[dict[str, bytes]]:
-        """The certificates that clients of each port get."""
+        """Return the certificates that clients of each port get."""
         return [
             {each: certificate_at(port, each, NAMES[0]) for each in self.pairs()}
             for port in self.daemon.ports
         ]
 
     def on_disk(self) -> list[dict[str, bytes]]:
-        """The same if the daemon serves what is in the files."""
+        """Return what these would be if the daemon served what is in the files."""
         leaves = {
             name: leaf_of(pair).public_bytes(Encoding.DER) for name, pair in self.pairs().items()
         }
@@ -200,7 +200,7 @@ class Host:
             out, err = io.StringIO(), io.StringIO()
             status: int | None = -1
             try:
-                # Made beforehand, as a full disk is the program's business, not the test's.
+                # Created beforehand, since only the program is to meet a full disk.
                 with result.open("w") as file, redirect_stdout(out), redirect_stderr(err):
                     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
                     try:
@@ -221,11 +221,11 @@ class Host:
         return run
 
     def run_until(self, moment: int, *arguments: str, events: Set[str] = EVENTS) -> Run:
-        """Run it with a SIGKILL before the n-th call that changes or reaches anything."""
+        """Run it with a SIGKILL before the n-th call that changes or contacts anything."""
         return self.run(*arguments, before=lambda: count_calls(moment, events))
 
     def run_on_full_disk(self, moment: int, *arguments: str) -> Run:
-        """Run it with a disk that from the n-th fsync(2) on is full."""
+        """Run it with a disk that is full from the n-th fsync(2) on."""
         return self.run(*arguments, before=lambda: fill_disk(moment))
 
 
@@ -244,7 +244,7 @@ def patch_fsync(before: Callable[[], None]) -> None:
 
 
 def fill_disk(moment: int) -> None:
-    """Have this process meet a full disk at its n-th fsync(2) and after it."""
+    """Simulate a full disk from the n-th fsync(2) of this process on."""
     countdown = iter(range(moment))
 
     def fill() -> None:
@@ -255,7 +255,7 @@ def fill_disk(moment: int) -> None:
 
 
 def count_calls(moment: int, events: Set[str]) -> None:
-    """Have this process die before its n-th call of these."""
+    """Kill this process before its n-th call of these."""
     countdown = iter(range(moment))
 
     def count() -> None:

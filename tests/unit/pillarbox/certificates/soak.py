@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For bin/bench soak: renewals and rolls by the hundred with faults at random steps.
+"""For bin/bench soak: hundreds of renewals and rollovers with faults at random steps.
 
 The program, the name server and the daemon's TLS are real; the CA and the daemon's reload are
 stand-ins. Pytest runs it when it is named, by SOAK_RENEWALS, SOAK_ROLLS and SOAK_SEED.
@@ -41,7 +41,7 @@ RENEWALS, ROLLS, SEED = (
     int(os.environ.get(f"SOAK_{name}", default))
     for name, default in (("RENEWALS", 1000), ("ROLLS", 50), ("SEED", 1))
 )
-# Longer than a few runs take, so that one comes too early.
+# Longer than a few runs take, so that some are too early.
 TTL = 5
 HOLD = 2 * TTL
 LIVES = (90, 45, 6)
@@ -61,7 +61,7 @@ options {{
 }};
 zone "example.org" {{ type primary; file "zone"; allow-update {{ 127.0.0.1; }}; }};
 """
-# Signs as it is told to; see its callers for the modes.
+# Signs according to its mode; see the callers.
 ACME = """\
 #!/bin/sh
 while [ $# -gt 1 ]; do
@@ -84,7 +84,7 @@ esac
 
 @pytest.fixture
 def bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, Any]]:
-    """The port and process of a name server that the host's program asks."""
+    """Start a name server that the host's program queries; yield its port and process."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -118,12 +118,12 @@ def bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int,
 
 
 class Site:
-    """What site.yml does about the keys: the plan is its own, and the records are published."""
+    """Do what site.yml does with the keys: apply its own plan, and publish the records."""
 
     def __init__(self, host: Host, port: int) -> None:
         self.host = host
         self.port = port
-        # RSA keys take time to make, so a few return after many rolls.
+        # Generating RSA keys takes time, so a few are reused after many rollovers.
         pool = [pem(rsa.generate_private_key(65537, 2048)) for number in range(8)]
         self.rsa = itertools.cycle(pool)
         self.shown: set[str] = set()
@@ -205,7 +205,7 @@ def killed_with(host: Host, chance: random.Random, *arguments: str) -> Run:
 
 
 def order(host: Host, mode: str, days: int) -> None:
-    """Tell the CA how to sign, and for how long."""
+    """Set how the CA signs, and for how long."""
     (host.base / "ca").write_text(f"{mode} {days}\n")
 
 
@@ -225,7 +225,7 @@ def prepare(host: Host) -> None:
 
 
 def recovered(host: Host) -> None:
-    """The next run ends what the last began; nobody has to do anything."""
+    """Check that the next run completes the last one without intervention."""
     order(host, "signs", 90)
     deadline = time.monotonic() + 30
     while (run := host.run("renew")).status != 0:
@@ -252,7 +252,7 @@ def test_soak(host: Host, bind: tuple[int, Any], capsys: pytest.CaptureFixture[s
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as watcher:
         while counts["renewals"] < RENEWALS or counts["rolls"] < ROLLS:
             site.run()
-            # Once more right after a roll, when senders cannot know the next keys.
+            # Once more right after a rollover, when senders cannot have the next keys.
             rolls = rolled or counts["rolls"] < ROLLS * counts["renewals"] / RENEWALS
             name = chance.choice([*broken, *["none"] * len(broken)])
             arguments = ("roll",) if rolls else ("renew", "--force")

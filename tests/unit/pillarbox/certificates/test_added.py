@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An algorithm that is added to a host that others know: it waits, and nothing else does."""
+"""An algorithm that is added to a host in service: its key waits, and no other does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_ring import answer
 
 @pytest.fixture
 def added(host: Host, published: list[Answer]) -> Host:
-    """A host that has served ECDSA alone, and now knows how long the RSA keys have been in DNS."""
+    """Return a host that has served only ECDSA, with the RSA keys in DNS for some time."""
     host.pair_file("rsa").unlink()
     host.load()
     return host
@@ -34,10 +34,10 @@ def test_an_algorithm_that_is_added_waits_for_the_caches_and_the_next_run_serves
         run = added.run("renew")
         assert run.report["due"] == {} and run.report["issued"] == []
         assert "senders may still have cached" in run.report["waiting"]["rsa"]
-        # In the second, to the second.
+        # In that second.
         assert predicted.keys() == run.report.keys() and predicted["waiting"].keys() == {"rsa"}
     assert added.memory["failure"] is None
-    # The file that the daemons' configuration names is there.
+    # The file in the daemons' configuration exists.
     assert added.why_unfit() == [None]
     assert added.pair_file("rsa").read_bytes() == b""
     assert "may be served from" in added.run("status").out.splitlines()[2]
@@ -84,7 +84,7 @@ def test_a_check_knows_that_a_key_which_is_not_there_yet_will_wait(
     added.key_file("rsa", "current").unlink()
     waiting = {"rsa": "the rsa key is published first"}
     assert added.run("renew", "--check").report["waiting"] == waiting
-    # Without records no sender knows any.
+    # Without records no sender can have any.
     published.clear()
     assert added.run("renew", "--check").report["due"] == {"rsa": "its key does not exist yet"}
 

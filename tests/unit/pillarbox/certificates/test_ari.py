@@ -31,7 +31,7 @@ PIN = KEYS["ecdsa", "current"]
 
 
 class Authority:
-    """What the CA says of every certificate, and how often it was asked."""
+    """The CA's answer for every certificate, and how often it was queried."""
 
     def __init__(self, port: int, bundle: Path) -> None:
         self.url = f"https://localhost:{port}/dir"
@@ -72,7 +72,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, *_arguments: Any) -> None:
-            """Of clients that hang up."""
+            """Ignore clients that disconnect."""
 
     server = Server(("localhost", 0), Handler)
     ca = Authority(server.server_port, tmp_path / "authority.pem")
@@ -139,7 +139,7 @@ def test_a_server_that_is_slow_down_or_not_trusted_is_no_advice_either(
         ari.ask(authority.url, "", "a.b")
     with pytest.raises(CertificateError, match="refused"):
         ari.ask("https://localhost:9/dir", authority.bundle, "a.b")
-    # Each byte comes in time, and all together do not.
+    # Each byte arrives in time, but not all of them together.
     authority.delay = 0.2
     monkeypatch.setattr(ari, "TIMEOUT", 1.0)
     with pytest.raises(CertificateError, match="no answer in"):
@@ -148,7 +148,7 @@ def test_a_server_that_is_slow_down_or_not_trusted_is_no_advice_either(
 
 @pytest.fixture
 def host_of_ca(host: Host, authority: Authority) -> Host:
-    """A host whose ECDSA certificate has a chain of that CA, and two months left."""
+    """Return a host whose ECDSA certificate is from that CA, and has two months left."""
     host.config |= {
         "algorithms": ["ecdsa"],
         "source": "acme",
@@ -159,14 +159,14 @@ def host_of_ca(host: Host, authority: Authority) -> Host:
     }
     lasts(host, 90, 60)
     acme = host.base / "bin/acme.sh"
-    # The order is not what this is about.
+    # The order itself is not tested here.
     acme.write_text("#!/bin/sh\necho no order today\nexit 1\n")
     acme.chmod(0o755)
     return host
 
 
 def lasts(host: Host, life: float, left: float) -> None:
-    """Serve a certificate that was issued for so many days, of which so many are left."""
+    """Serve a certificate of this lifetime, with this many days left."""
     chain = issued(PIN, begin=left - life, end=left)
     host.pair_file("ecdsa").write_bytes(PIN + chain)
     host.load()
@@ -176,7 +176,7 @@ def test_a_certificate_is_due_when_its_ca_says_so(host_of_ca: Host, authority: A
     authority.suggests(now() + DAY, now() + 2 * DAY)
     assert host_of_ca.run("renew").report["due"] == {}
     assert len(authority.asked) == 1
-    # The CA is not asked again before it wants to be.
+    # The CA is not queried again before its Retry-After.
     authority.suggests(now() - 2 * DAY, now() - DAY)
     assert host_of_ca.run("renew").report["due"] == {}
     assert len(authority.asked) == 1
@@ -188,7 +188,7 @@ def test_a_certificate_is_due_when_its_ca_says_so(host_of_ca: Host, authority: A
     assert host_of_ca.memory == memory
     run = host_of_ca.run("renew")
     assert run.status == 1 and "no order today" in run.err
-    # Also when the CA has nothing to say any more.
+    # Even if the CA no longer answers.
     assert "no order today" in host_of_ca.run("renew").err
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a key may be served, for what the name servers say and what ring.json remembers."""
+"""When a key may be served, given the name servers' answers and ring.json."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CONFIG: dict[str, Any] = {
     "names": ["mx.example.org"],
     "tlsa_ports": [25],
 }
-# What the name servers of a host with a ring should have.
+# The records that the name servers of a host with a ring should serve.
 BOTH = [answer(CURRENT, NEXT), answer(CURRENT, NEXT, server="ns2.example.org.")]
 
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Ring:
-    """Of a host that serves its current key."""
+    """Return the ring of a host that serves its current key."""
     for role, key in (("current", CURRENT), ("next", NEXT)):
         (tmp_path / f"ecdsa-{role}.key").write_bytes(key)
     (tmp_path / "ecdsa.pem").write_bytes(CURRENT + certificate(CURRENT))
@@ -41,7 +41,7 @@ def ring(tmp_path: Path) -> Ring:
 def why_closed(
     ring: Ring, monkeypatch: pytest.MonkeyPatch, answers: list[Answer] | str, role: str
 ) -> str:
-    """Why the gate is closed when the name servers say this, or cannot be asked for this reason."""
+    """Return why the gate is closed, given the name servers' answers or an error."""
 
     def published(host: str, ports: list[int]) -> list[Answer]:
         assert (host, ports) == ("mx.example.org", [25])
@@ -56,14 +56,14 @@ def why_closed(
 @pytest.mark.parametrize(
     ("answers", "role", "expected"),
     [
-        # A renewal for the key that is served anyway.
+        # A renewal for the key in service.
         (BOTH, "current", "open"),
         ([], "current", "open"),
         ([answer()], "current", "open"),
         ([answer(NEXT)], "current", "ns1.example.org. serves TLSA records at _25._tcp.mx.exam"),
         ([*BOTH, answer(NEXT, server="ns3")], "current", "ns3 serves TLSA records at"),
         ("ns1 is down", "current", "ns1 is down"),
-        # Another key, which nobody has seen before now.
+        # Another key, which was not seen in DNS before.
         (
             BOTH,
             "next",
@@ -73,7 +73,7 @@ def why_closed(
         ([BOTH[0], answer(CURRENT, server="ns2")], "next", "ns2 serves TLSA records at"),
         ([BOTH[0], answer(server="ns2")], "next", "not all name servers serve TLSA records for"),
         ("ns1 is down", "next", "ns1 is down"),
-        # No sender looks for any.
+        # No records, so senders do not check.
         ([], "next", "open"),
         ([answer()], "next", "open"),
     ],
@@ -93,7 +93,7 @@ def test_the_name_servers_decide(
     [
         (7100, 3600, False),
         (7201, 3600, True),
-        # The TTL was longer before, and caches may go by it still.
+        # The TTL was longer before, and caches may still use it.
         (7201, 86400, False),
         (172900, 86400, True),
     ],

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIGKILL at each step: mail flows on with a pair that senders know, and the next run ends it."""
+"""SIGKILL at each step: the pair in service is always published, and the next run completes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREVIOUS = {f"{algorithm}-previous.key" for algorithm in ALGORITHMS}
 
 
 def kills(host: Host, *arguments: str, prepare: Callable[[], None] = lambda: None) -> Iterator[int]:
-    """Kill a run at each step in turn. After each, what is served has a key that is published."""
+    """Kill a run at each step in turn. After each, the key in service is published."""
     host.config["services"] = {"demo.service": host.daemon.ports[:1]}
     moment = 0
     while True:
@@ -37,13 +37,13 @@ def kills(host: Host, *arguments: str, prepare: Callable[[], None] = lambda: Non
 
 
 def assert_works(host: Host) -> None:
-    """Whatever the daemons load now, senders know it."""
+    """Assert that senders accept what the daemons would load now."""
     assert set(host.why_unfit()) == {None}
     assert {digest(key_spki(pair)) for pair in host.pairs().values()} <= set(RING.values())
 
 
 def assert_whole(host: Host, rolled: bool) -> None:
-    """Nothing is left of the run, and the ring says what is served."""
+    """Assert that no temporary file is left, and that the ring matches what is served."""
     names = FILES | (PREVIOUS if rolled else NEXT)
     assert {path.name for path in host.tls.iterdir()} == names
     in_use, other = ("next", "current") if rolled else ("current", "next")
@@ -78,7 +78,7 @@ def test_a_roll(host: Host) -> None:
 
 
 def test_the_first_certificate_of_an_algorithm_that_was_added(host: Host) -> None:
-    """The file that the daemons' configuration names is always there."""
+    """The file in the daemons' configuration always exists."""
 
     def prepare() -> None:
         host.pair_file("rsa").write_bytes(b"")
@@ -92,7 +92,7 @@ def test_the_first_certificate_of_an_algorithm_that_was_added(host: Host) -> Non
 
 
 def test_a_renewal_that_the_daemons_do_not_take(host: Host) -> None:
-    """They break with the new pairs, and the run is killed while it puts the old ones back."""
+    """The daemons fail with the new pairs, and the run is killed while it restores the old ones."""
     takes = host.base / "takes"
 
     def prepare() -> None:
@@ -105,7 +105,7 @@ def test_a_renewal_that_the_daemons_do_not_take(host: Host) -> None:
 
 
 def test_the_repair_of_a_killed_roll(host: Host) -> None:
-    """A second kill, at each step of what the next run does about the first."""
+    """A second kill, at each step of the recovery from the first."""
     killed = host.base / "killed"
     host.run_until(0, "roll", events={"subprocess.Popen"})
     shutil.copytree(host.tls, killed)

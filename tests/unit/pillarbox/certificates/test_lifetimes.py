@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates of months and of days: when they are renewed, and how much time a failure leaves."""
+"""Certificates valid for months and for days: when they are renewed, and the time for retries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = KEYS["ecdsa", "current"]
 CONFIG: dict[str, Any] = {
     "names": list(NAMES), "algorithms": ["ecdsa"], "tlsa_ports": [25], "renew_days": 30,
 }  # fmt: skip
-# How long the timer is from one run to the next (pillarbox-certificates.timer).
+# The interval of pillarbox-certificates.timer.
 EVERY = timedelta(hours=6)
 # Days of life; left when it is due, when a closed gate holds it up no more; hours of rest after a
 # failure. Let's Encrypt's: the usual ones until 2027, until 2028, from then on, short-lived ones.
@@ -70,7 +70,7 @@ def test_name_servers_without_the_key_hold_it_up_until_the_last_sixth(
 
 @pytest.mark.parametrize(("life", "due", "last", "rest"), TABLE)
 def test_the_timer_comes_often_enough(life: float, due: float, last: float, rest: float) -> None:
-    """Four tries or more that ask the name servers, and as many that do not depend on them."""
+    """At least four attempts that depend on the name servers, and as many that do not."""
     between = max(EVERY, timedelta(hours=rest))
     assert timedelta(days=due - last) / between >= 4
     assert timedelta(days=last) / between >= 4
@@ -95,7 +95,7 @@ def test_what_failed_is_tried_and_told_daily_and_more_often_only_when_days_count
     assert run_after(rest - 6 if rest > 6 else 5, "--scheduled") == 0
     assert host.memory["failure"], "it is still what status tells"
     assert run_after(rest, "--scheduled") == 1
-    # A person who has mended it need not wait.
+    # After a fix, a manual run need not wait.
     (host.base / "fails").unlink()
     assert run_after(0) == 0
     assert host.memory["failure"] is None

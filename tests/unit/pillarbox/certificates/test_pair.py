@@ -28,7 +28,7 @@ CONFIG: dict[str, Any] = {"names": list(NAMES), "renew_days": 30}
     [
         (certificate(), None),
         (certificate(names=["mx.example.org", "more.example.org"]), None),
-        # A CA that is ahead of this host by less than five minutes, or by an hour.
+        # The CA's clock is ahead of this host's by less than five minutes, or by an hour.
         (certificate(begin=4 / 1440), None),
         (certificate(begin=60 / 1440), "is valid only from"),
         (certificate() + certificate(OTHER_KEY), None),
@@ -58,7 +58,7 @@ def test_serves_only_what_fits_the_key_the_names_and_the_time(
         (certificate(), None),
         (issued() + authority(), None),
         (issued() + authority() + certificate(OTHER_KEY, (), subject="root", ca=True), None),
-        # What why_unfit takes: a CA whose clock is ahead.
+        # why_unfit accepts it: the CA's clock is ahead.
         (issued(begin=4 / 1440) + authority(), None),
         # Its issuer has this name but another key, or this key but another name.
         (certificate(issuer="intermediate", signed_by=OTHER_KEY) + authority(), "signature"),
@@ -82,7 +82,7 @@ def test_a_chain_leads_from_one_to_the_next(chain: bytes, reason: str | None) ->
         (None, "there is no certificate yet"),
         (certificate(begin=-59, end=31), None),
         (certificate(begin=-61, end=29.5), "the certificate in service expires in 29 days"),
-        # Six days of life: due with less than two left, not on the first day.
+        # Valid for six days: due with less than two left, not on the first day.
         (certificate(begin=-1, end=5), None),
         (certificate(begin=-4.1, end=1.9), "the certificate in service expires in 1 days"),
         (

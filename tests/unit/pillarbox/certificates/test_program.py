@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the program says and remembers, from its arguments to its exit status."""
+"""The program's output and memory, from its arguments to its exit status."""
 
 from __future__ import annotations
 
@@ -195,14 +195,14 @@ def test_a_provided_key_waits_for_the_gate(host: Host, published: list[Answer]) 
     for algorithm, role in (("ecdsa", "next"), ("rsa", "current")):
         chain = certificate(KEYS[algorithm, role])
         (host.tls / f"{algorithm}-provided.pem").write_bytes(chain)
-    # Even when the certificate in service has days left only: this key would lock out senders.
+    # Even if the certificate in service expires within days: senders would refuse this key.
     key = KEYS["ecdsa", "current"]
     host.pair_file("ecdsa").write_bytes(key + certificate(key, begin=-88, end=2))
     host.load()
     run = host.run("renew")
     assert run.report["due"] == {} and run.report["waiting"].keys() == {"ecdsa"}
     predicted = host.run("renew", "--check").report
-    # But for the seconds that are left.
+    # Except for the remaining seconds.
     predicted["waiting"]["ecdsa"] = predicted["waiting"]["ecdsa"].split(", in ")[0]
     assert run.report["waiting"]["ecdsa"].startswith(predicted["waiting"]["ecdsa"])
     assert {**run.report, "waiting": predicted["waiting"]} == predicted
@@ -254,7 +254,7 @@ def test_status_tells_where_each_key_stands(host: Host, published: list[Answer])
     assert "not in use since 1970-01-01T00:00:00+00:00" in lines[1]
     assert lines[-1].startswith("the last run failed at ")
     assert "without the key" in lines[-1]
-    # A memory that was lost.
+    # Without ring.json.
     (host.tls / "ring.json").unlink()
     assert host.run("status").status == 0
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What name servers say, by a BIND that plays two: what it knows depends on who asks."""
+"""Answers of name servers, by a BIND that acts as two: its view depends on the client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEYS = [key_spki(KEY), key_spki(OTHER_KEY)]
 TLSA = [f"_25._tcp.mx 3600 TLSA 3 1 {kind} {digest(key, kind)}" for key in KEYS for kind in (1, 2)]
 OLD = [record for record in TLSA if digest(KEYS[1]) not in record]
 OLD = [record for record in OLD if digest(KEYS[1], 2) not in record]
-# By zone: its name servers, and what each of the two has in it. None: it does not know the zone.
+# For each zone: its name servers, and the records on each of the two. None: not its zone.
 ZONES: dict[str, tuple[list[str], list[str], list[str] | None]] = {
     "well.example": ([GOOD, LATE], TLSA, TLSA),
     "lagging.example": ([GOOD, LATE], TLSA, OLD),
@@ -75,7 +75,7 @@ def zone_text(addresses: list[str], records: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of the name servers."""
+    """Return the port of the name servers."""
     named = shutil.which("named", path=f"{os.environ['PATH']}:/usr/sbin")
     if not named:
         pytest.skip("named is not installed (Debian: bind9)")
@@ -108,7 +108,7 @@ def bind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def own_dns(bind: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host's resolver, and all name servers, are at the port of the test's own."""
+    """Redirect queries to the resolver and to all name servers to the test's own port."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = [GOOD], bind
     monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
@@ -155,7 +155,7 @@ def test_without_ports_nobody_is_asked() -> None:
         ("bare.example", None, None, [False, False]),
         ("half.example", None, None, [False, False]),
         ("alias.example", None, None, [True, True]),
-        # A sender that knows SHA-512 looks at that only.
+        # A sender that supports SHA-512 uses only that.
         ("uneven.example", None, "ns0.uneven.example. serves TLSA", [True, False]),
         # Edited by hand.
         ("full.example", "ns0.full.example. serves", "ns0.full.example. serves", [False, False]),

@@ -24,7 +24,7 @@ def name(key: bytes) -> str:
 
 
 def answer(*keys: bytes, ttl: int = 3600, server: str = "ns1.example.org.") -> Answer:
-    """TLSA records for these keys."""
+    """Return TLSA records for these keys."""
     digests = {
         kind: frozenset(digest(key_spki(key), kind) for key in keys)
         for kind in ((1, 2) if keys else ())
@@ -120,7 +120,7 @@ def test_a_key_that_was_gone_from_a_server_is_seen_anew(ring: Ring) -> None:
     [
         (None, 300),
         ((60, 1), 300),
-        # Caches may go by the longer one that was there before, until two of it are over.
+        # Caches may use the former, longer TTL, until it has passed twice.
         ((3600, 7100), 3600),
         ((3600, 7201), 300),
     ],

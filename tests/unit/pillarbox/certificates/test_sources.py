@@ -37,7 +37,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def acme_sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put an acme.sh on the PATH that keeps what it was asked for, then does this."""
+    """Put an acme.sh on the PATH that records its arguments, then does this."""
 
     def install(script: str) -> None:
         program = tmp_path / "bin/acme.sh"
@@ -75,7 +75,7 @@ def test_acme_sh_has_a_request_signed_and_never_sees_the_key(
     assert obtain(algorithm, key, config) == chain
 
     arguments = (tmp_path / "arguments").read_text().splitlines()
-    # Without --force it would take the request, and order nothing.
+    # Without --force it would accept the request, but order nothing.
     assert "--force" in arguments and "--sign-csr" in arguments
     home = arguments[arguments.index("--cert-home") + 1]
     assert not Path(home).exists(), "what acme.sh stored would be mixed up with the next"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Daemons that do not take the new pairs, and a disk that does not."""
+"""Daemons that reject the new pairs, and a full disk."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_former_pairs_are_back_when_the_daemon_does_not_serve_the_new(
     assert host.keys() == keys
     assert host.on_the_wire() == host.on_disk()
 
-    # When it is mended the next run does what is left, and forgets the failure.
+    # Once it is fixed, the next run completes, and clears the failure.
     for name in ("deaf", "fails"):
         (host.base / name).unlink(missing_ok=True)
     shutil.rmtree(host.base / "takes", ignore_errors=True)
@@ -96,7 +96,7 @@ def test_a_daemon_that_is_down_does_not_hold_up_a_renewal(host: Host) -> None:
 
 
 def test_a_daemon_that_serves_somebody_elses_certificate_does_not_either(host: Host) -> None:
-    # As one does that Debian has configured; a reload does not change that.
+    # Like a daemon with Debian's configuration; a reload does not change that.
     for algorithm, key in (("ecdsa", OTHER_KEY), ("rsa", KEYS["rsa", "next"])):
         (host.daemon.loaded / f"{algorithm}.pem").write_bytes(key + certificate(key))
         host.key_file(algorithm, "next").unlink()
@@ -136,7 +136,7 @@ def test_a_new_host_serves_nothing_when_its_first_pairs_do_not_work(host: Host) 
 
 @pytest.mark.parametrize("command", [("renew", "--force"), ("roll",)])
 def test_on_a_full_disk_mail_goes_on(host: Host, command: tuple[str, ...]) -> None:
-    """It is full from the n-th write on, for every n; then there is room again."""
+    """The disk is full from the n-th write on, for every n; then there is space again."""
     moment = 0
     while True:
         host.reset()

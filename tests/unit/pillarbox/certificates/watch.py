@@ -27,7 +27,7 @@ NAME = "mx.example.org"
 
 
 def published(port: int) -> frozenset[str] | None:
-    """The SHA-256 in the TLSA records now, None while the name server is silent."""
+    """Return the SHA-256 in the TLSA records now, None if the name server does not answer."""
     query = dns.message.make_query(f"_25._tcp.{NAME}", "TLSA")
     try:
         response = dns.query.udp_with_fallback(query, "127.0.0.1", 0.2, port=port)[0]
@@ -54,7 +54,7 @@ def main() -> None:
                 asked = time.monotonic()
                 if (found := published(dns_port)) is not None:
                     sets.append((asked, found))
-                # What was replaced a TTL ago is in no cache any more.
+                # Records that were replaced a TTL ago have expired in all caches.
                 ended = [number for number, old in enumerate(sets) if old[0] < asked - ttl]
                 del sets[: ended[-1] if ended else 0]
                 try:

@@ -18,7 +18,7 @@ from pillarbox.filter import junk
 DAY = 86400
 
 
-# In the words of Rspamd 3.4 and 3.12.
+# The messages of Rspamd 3.4 and 3.12.
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
@@ -44,14 +44,14 @@ def test_the_counts_are_told() -> None:
     assert junk.told("ham", outcomes) == "ham: 0 learned, 1 too short, 20 known before"
 
 
-# As doveadm has the values of X-Spam.
+# The values of X-Spam as doveadm prints them.
 @pytest.mark.parametrize(
     ("header", "filed"),
     [
         ("Yes", True),
         (" yes", True),
         ("No\nYes", True),
-        # A sender's, at which Sieve leaves it where it is; so that it is there says nothing.
+        # A header from the sender, which Sieve ignores.
         ("Yes!", False),
         ("", False),
     ],

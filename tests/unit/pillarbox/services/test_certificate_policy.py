@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Postfix is told of a certificate; in tests/lab/default/ mail is sent by real ones."""
+"""Answers to Postfix about client certificates; tests/lab/default/ sends mail with real ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(required: bool, **request: str) -> str:
     [
         ("AA", ALICE, "DUNNO"),
         ("AA", "alice+phone@example.org", "DUNNO"),
-        # A login is asked for after this.
+        # The login follows later.
         ("AA", "", "DUNNO"),
         ("AA", BOB, f"REJECT Your certificate is not one of {BOB}"),
         ("AA", "bob+phone@example.org", f"REJECT Your certificate is not one of {BOB}"),
@@ -60,10 +60,10 @@ def test_a_certificate_beside_a_password_must_be_of_the_same_account(
         ("AA", "alice-lists@example.org", "OK"),
         ("AA", "team@example.org", "OK"),
         ("AA", "any@shop.example.org", "OK"),
-        # Notices of reading have no sender.
+        # Disposition notifications have no sender.
         ("AA", "", "OK"),
         ("AA", BOB, f"REJECT Sender address rejected: not owned by user {ALICE}"),
-        # Somebody's own address is not one of the rest.
+        # The address of another user is not part of the catch-all.
         (
             "AA",
             "info@shop.example.org",

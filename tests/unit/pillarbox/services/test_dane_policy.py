@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which destinations DANE is told to verify; in tests/lab/default/ Postfix asks for real."""
+"""Which destinations DANE verifies; tests/lab/default/ tests this with Postfix."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[192.0.2.1]:25", "NOTFOUND "),
         ("[ipv6:2001:db8::1]:25", "NOTFOUND "),
         ("plain.example", "NOTFOUND "),
-        # Whoever forges the MX record would also have TLSA records.
+        # An attacker who forges the MX record would have TLSA records, too.
         ("unsigned.example", "NOTFOUND "),
-        # Postfix does not look for the TLSA records of an insecure address.
+        # Postfix does not look up TLSA records for an insecure address.
         ("hosted.example", "NOTFOUND "),
         ("pkix.example", "NOTFOUND "),
         ("null.example", "NOTFOUND "),
         ("nobody.example", "NOTFOUND "),
-        # Postfix asks for the parents of a domain too.
+        # Postfix also queries the parents of a domain.
         (".dane.example", "NOTFOUND "),
         (f"{'a' * 64}.example", "NOTFOUND "),
         ("two..dots.example", "NOTFOUND "),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which answers of a DNS list are a reason to tell root; in tests/lab/default/ a host asks."""
+"""Which answers of a DNS list are reported to root; tests/lab/default/ tests this on a host."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How mail is encoded before it is signed; in tests/lab/default/ it is signed and sent for real."""
+"""How mail is recoded before it is signed; tests/lab/default/ signs and sends it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 
-# Debian's package; here only the functions are tested.
+# The module of Debian's package; only the functions are tested here.
 milter = ModuleType("Milter")
 vars(milter).update(Base=object, noreply=lambda function: function, CONTINUE=0)
 with mock.patch.dict(sys.modules, Milter=milter):
@@ -38,7 +38,7 @@ def mixed(*parts: bytes) -> bytes:
 
 
 def sent(fields: dict[str, str], body: bytes) -> tuple[Message, bytes]:
-    """A message as it leaves, to be read, and its body."""
+    """Return a message as it is sent, and its body."""
     fields, changed = recode.recoded(fields, body)
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return email.message_from_bytes(head.encode() + b"\r\n" + changed), changed

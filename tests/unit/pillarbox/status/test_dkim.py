@@ -41,7 +41,7 @@ def test_it_says_what_site_yml_does_next() -> None:
     keys = ledger(r1="retired", r2="active", r0="revoked")
     text = "1 domain, keys: 1 retired, 1 active, 1 revoked; site.yml "
     assert told(THEN, keys) == [(OK, "", text + "revokes r1 of example.org from 2026-12-04 on")]
-    # Nothing breaks as long as no run comes.
+    # Nothing breaks until the next run.
     assert told(THEN + 20 * DAY, keys) == [(OK, "", text + "revokes r1 of example.org now")]
 
 

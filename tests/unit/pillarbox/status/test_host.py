@@ -25,7 +25,7 @@ def disk(blocks: tuple[int, int, int], inodes: tuple[int, int, int]) -> os.statv
     ("blocks", "inodes", "state", "text"),
     [
         ((1000, 720, 700), (100, 95, 95), OK, "29 % of space, 5 % of inodes in use"),
-        # What is kept for root is free for nobody, as in df(1).
+        # Space reserved for root does not count as free, as in df(1).
         ((1000, 100, 50), (100, 95, 95), ATTENTION, "95 % of space, 5 % of inodes in use"),
         ((1000, 720, 700), (100, 0, 0), ATTENTION, "29 % of space, 100 % of inodes in use"),
         # Btrfs has no limit of them.
@@ -75,7 +75,7 @@ def test_a_configuration_that_is_not_loaded_is_named(
     parts = {"dovecot": {"trees": ["dovecot"]}, "rspamd": {"trees": ["rspamd", "valkey"]}}
     [found] = host.configuration(parts, 0)
     assert (found.state, found.text) == (OK, "loaded by all daemons")
-    # Nothing loads this one, so what is noted of it means nothing.
+    # No daemon loads this one, so its record is ignored.
     for tree in ("dovecot", "base"):
         (tmp_path / f"{tree}.pending").write_text(
             json.dumps(["/etc/dovecot/dovecot.conf", "/etc/b"])

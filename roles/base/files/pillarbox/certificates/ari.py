@@ -26,10 +26,10 @@ from cryptography import x509
 from pillarbox.certificates.pair import CertificateError
 from pillarbox.certificates.ring import now
 
-# Seconds for all of it, however slowly the server answers.
+# Seconds for the whole query, however slowly the server answers.
 TIMEOUT = 15.0
 LARGEST = 65536
-# Between two questions, whatever the server says (section 4.3.2), and after one without an answer.
+# Between two queries, whatever the server asks for (section 4.3.2), and after an unanswered one.
 SHORTEST, LONGEST, USUAL = timedelta(hours=1), timedelta(days=1), timedelta(hours=6)
 
 

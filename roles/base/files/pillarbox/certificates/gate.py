@@ -11,7 +11,7 @@ from pillarbox.certificates.pair import CertificateError, digest, leaf_of, left,
 from pillarbox.certificates.published import Answer, published, why_unpinned
 from pillarbox.certificates.ring import Ring, now
 
-# Seconds in which all name servers have the records of a new key; after that somebody must look.
+# Seconds after which all name servers should have the records of a new key.
 PATIENCE = 86400
 
 

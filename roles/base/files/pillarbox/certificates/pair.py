@@ -25,7 +25,7 @@ from pillarbox.commands import CommandError, run
 
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 DIGESTS = {1: hashlib.sha256, 2: hashlib.sha512}
-# Seconds that a CA may date a certificate ahead of this host's clock.
+# Seconds that notBefore may be ahead of this host's clock.
 AHEAD = 300
 
 
@@ -43,7 +43,7 @@ def spki(public_key: Any) -> bytes:
     return der
 
 
-# A run asks for the same few keys again and again, and to check one of RSA takes 0.1 s.
+# A run loads the same few keys many times, and checking an RSA key takes 0.1 s.
 @cache
 def key_spki(pem: bytes) -> bytes:
     """Return that of a private key, which may be followed by its chain. Raises CertificateError."""

@@ -28,9 +28,9 @@ from pillarbox.certificates.ring import Ring
 from pillarbox.commands import CommandError, run
 from pillarbox.files import TEMPORARY, replace
 
-# Seconds. Daemons answer with what they had until their old processes are gone.
+# Seconds. Old processes of a daemon serve the old certificate until they exit.
 RELOADED_WITHIN = 20.0
-# What each algorithm is chosen by in TLS 1.2, where the cipher suite names it.
+# The cipher suites that select each algorithm in TLS 1.2.
 CIPHERS = {"ecdsa": "ECDHE+aECDSA", "rsa": "ECDHE+aRSA"}
 STARTTLS = (25, 587)
 

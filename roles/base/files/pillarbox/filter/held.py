@@ -44,7 +44,7 @@ Files
 The limits are settings: rspamd_account_limit, rspamd_domain_limit, rspamd_limits.
 """,
 )
-# What lua/limits.lua counts by.
+# The key prefix of the counts in lua/limits.lua.
 COUNTS = "sent/"
 
 

@@ -54,19 +54,19 @@ Files
 """,
 )
 CONTROLLER = "/run/rspamd/controller.sock"
-# Its time of modification is when the last nightly run began that succeeded.
+# Its modification time is the start of the last successful nightly run.
 LAST = Path("/var/lib/pillarbox/junk-learned")
 DAY = 86400
-# What a nightly run looks at: so far back, and as many messages of a kind at most.
+# The limits of a nightly run: how far back, and how many messages of each kind.
 MOST_DAYS = 30
 MOST_MESSAGES = 1000
-# What is larger consists of pictures and attachments.
+# Larger messages consist of pictures and attachments.
 MOST_BYTES = 1_000_000
 BATCH = 100
 
-# Has Rspamd learn also what it would recognize anyway.
+# Makes Rspamd learn messages that it recognizes anyway.
 TRAINING = ("--header", "Learn-Type=bulk")
-# Rspamd's reasons not to learn a message. It keeps digests of what it has learned.
+# Rspamd's reasons not to learn a message. It stores digests of learned messages.
 REASONS = {
     "already learned": "known before",
     "learn conditions denied": "recognized anyway",
@@ -161,7 +161,7 @@ def train(kind: str, paths: list[str]) -> None:
 # From users' folders.
 
 
-# Folders in which nothing tells whether their owner takes the mail for spam.
+# Folders that do not show whether their owner considers the mail spam.
 APART = " ".join(
     f"not mailbox {folder} not mailbox {folder}/*" for folder in ("Junk", "Trash", "Drafts", "Sent")
 )
@@ -193,7 +193,7 @@ def filed(header: str) -> bool:
     return any(line.strip().casefold() == "yes" for line in header.split("\n"))
 
 
-# Where a message is, as doveadm names it: user, GUID of the folder, UID.
+# The place of a message for doveadm: user, GUID of the folder, UID.
 Place = tuple[str, str, str]
 
 

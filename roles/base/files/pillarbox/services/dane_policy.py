@@ -31,7 +31,7 @@ RESOLVER = "127.0.0.1"
 # In seconds. Postfix gives up after 100.
 PATIENCE = 20
 SMTP = 25
-# What RFC 7672 section 3.1 has SMTP use: DANE-TA and DANE-EE; of any matching type in RFC 6698.
+# RFC 7672 section 3.1: DANE-TA and DANE-EE; any selector and matching type of RFC 6698.
 USAGES, SELECTORS, MATCHING_TYPES = (2, 3), (0, 1), (0, 1, 2)
 SERVER = re.compile(r"\[(.+)\](?::(\d+))?")
 LONGEST = 10_000

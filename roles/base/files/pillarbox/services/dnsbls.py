@@ -14,7 +14,7 @@ import dns.resolver
 
 from pillarbox.commands import run
 
-# Answers that no list gives for an address: "127.0.0.1", and what many give when asked too much.
+# Answers that are not listings: "127.0.0.1", and the usual error codes for too many queries.
 ERRORS = ("127.0.0.1", "127.255.255.")
 
 

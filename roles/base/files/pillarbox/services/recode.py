@@ -24,15 +24,15 @@ import Milter
 
 from pillarbox.parts import part
 
-# RFC 5322 section 2.1.1, without the line end.
+# RFC 5322 section 2.1.1, without CRLF.
 LONGEST_LINE = 998
-# The fields that say how the body is encoded. The milter changes no others but to fold them.
+# The fields that describe the encoding of the body. Other fields are only folded.
 ENCODING = "Content-Transfer-Encoding"
 MIME = ("MIME-Version", "Content-Type", ENCODING)
 ENCODINGS = ("7bit", "8bit", "binary", "quoted-printable", "base64")
-# The author of a signature has decided on the encoding.
+# A message that is signed already must stay as it is.
 SIGNATURES = ("dkim-signature", "arc-seal")
-# Headers stay as they are written, and lines end as in SMTP.
+# Headers stay as they are, and lines end in CRLF.
 AS_WRITTEN = policy.compat32.clone(linesep="\r\n", max_line_length=0, mangle_from_=False)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 
-# Seconds. What takes longer on a host that is well is not worth waiting for on one that is not.
+# Seconds. No command takes longer on a healthy host.
 PATIENCE = 5.0
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
 

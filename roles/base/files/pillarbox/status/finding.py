@@ -9,7 +9,7 @@ import time
 from typing import NamedTuple
 
 OK, ATTENTION, UNKNOWN = "ok", "attention", "unknown"
-# Characters of a log or of what another server said.
+# Characters quoted from a log or from another server.
 QUOTE = 150
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding, counted, since
 from pillarbox.status.parts import Parts, every
 
-# Per cent, as df(1) counts it.
+# Per cent, as df(1) calculates it.
 FULL = 90
 # Per cent of the memory that must be available.
 SHORT = 5
-# Where config_tree notes what a daemon has not loaded.
+# Where config_tree records what a daemon has not loaded yet.
 PENDING = Path("/var/lib/pillarbox/config_tree")
-# Microseconds: the largest error that the kernel knows stands for a clock that nothing sets.
+# Microseconds: the kernel's maximum, which means that nothing synchronizes the clock.
 NOT_SET = 16_000_000
 
 

@@ -13,7 +13,7 @@ from pillarbox.status import certificates, dkim, host, mail_queue, resolver, uni
 from pillarbox.status.finding import UNKNOWN, Finding
 from pillarbox.status.parts import Parts
 
-# Seconds, for those that wait for what nothing can end, such as a file system that is gone.
+# Seconds, for checks that hang in a system call, such as on a file system that is gone.
 PATIENCE = 10.0
 
 Look = Callable[[Parts, float], list[Finding]]

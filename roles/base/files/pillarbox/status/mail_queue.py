@@ -13,19 +13,19 @@ from pillarbox.status.ask import Cut, lines_of
 from pillarbox.status.finding import ATTENTION, OK, Finding, counted, quoted, span
 from pillarbox.status.parts import Parts
 
-# Seconds. In about five, postqueue reads 100,000 messages.
+# Seconds. postqueue reads 100,000 messages in about five.
 PATIENCE = 8.0
-# So many deferred messages are no longer the fault of a few servers elsewhere.
+# This many deferred messages are not the fault of a few remote servers.
 MANY = 100
-# Seconds after which mail for a mailbox here should be in it: Postfix has tried again by then.
+# Seconds after which mail to a local mailbox should be delivered: Postfix has retried by then.
 OWN_PATIENCE = 900
 # Seconds after which a message should have been delivered or deferred.
 STANDS_STILL = 3600
 # How Postfix names a daemon of this host that it delivers to.
 OWN = "[private/"
-# What was not even tried has the reason of what was tried before it.
+# Messages that were not tried have the reason of the last one that was.
 AGAIN = "delivery temporarily suspended: "
-# What differs between two messages that wait for the same reason.
+# The parts of a reason that differ from message to message.
 PARTICULARS = re.compile(r"<[^>]*>|\[[^]]*\]|\d+")
 
 

@@ -12,8 +12,8 @@ from pillarbox.status.parts import Parts
 
 # Seconds.
 PATIENCE = 2.0
-# The SOA record of the root, which every resolver has in its cache, and whether it is authentic
-# (RFC 1035 section 4.1, RFC 6840 section 5.7: AD in a question asks for it without the signatures).
+# Asks for the SOA record of the root, which every resolver has cached, and whether it is authentic
+# (RFC 1035 section 4.1; RFC 6840 section 5.7: AD in a query asks for it without signatures).
 NUMBER = b"PB"
 QUESTION = NUMBER + bytes.fromhex("0120 0001 0000 0000 0000  00 0006 0001")
 AUTHENTIC, RCODE = 0x20, 0x0F

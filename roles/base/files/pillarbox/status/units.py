@@ -17,7 +17,7 @@ PROPERTIES = (
 )
 FAILED = "failed"
 ACTIVE = ("active", "reloading", "refreshing")
-# Seconds for the logs of all that failed.
+# Seconds for the logs of all failed units.
 LOGS = 2.0
 
 Unit = dict[str, str]

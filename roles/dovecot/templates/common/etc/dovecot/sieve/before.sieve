@@ -1,6 +1,6 @@
 require ["fileinto", "mailbox"];
 
-# Rspamd's milter sets the header; a sender who forges it only reaches Junk.
+# Rspamd's milter sets this header; a forged one only gets mail into Junk.
 if header :is "X-Spam" "Yes" {
   fileinto :create "Junk";
   stop;

@@ -1,6 +1,6 @@
 require ["copy", "environment", "imapsieve", "vnd.dovecot.pipe"];
 
-# Who takes mail out of Junk says that it is none, but for throwing it away.
+# Mail that a user moves out of Junk is ham, unless it is moved to Trash.
 if not environment :is "imap.mailbox" ["Junk", "Trash"] {
   pipe :copy "learn-ham";
 }

@@ -1,4 +1,4 @@
 require ["copy", "imapsieve", "vnd.dovecot.pipe"];
 
-# Who puts mail into Junk says that it is spam.
+# Mail that a user moves into Junk is spam.
 pipe :copy "learn-spam";
