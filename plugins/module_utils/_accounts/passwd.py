@@ -82,7 +82,7 @@ def password_fault(password: object) -> str | None:
 
 
 def hash_fault(stored: object) -> str | None:
-    """Say what is wrong with a password hash, without showing it; None when it is usable."""
+    """Return what is wrong with a password hash, without showing it; None when it is usable."""
     advice = f"make one with 'doveadm pw -s ARGON2ID' (accepted: {', '.join(GOOD_SCHEMES)})"
     if not isinstance(stored, str):
         return f"must be a string; {advice}"
