@@ -123,3 +123,45 @@ def test_help_imports_no_verb_and_no_parser() -> None:
 def test_what_postfix_starts_for_a_connection_imports_little() -> None:
     names = imported("service", "certificate-policy")
     assert not {"argparse", "subprocess", "tempfile", "cryptography", "dns"} & names
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_part_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
+    (tmp_path / "postsrsd.json").write_text(text)
+    assert cli.main(["srs", "rotate"]) == 1
+    assert "postsrsd.json is damaged" in capsys.readouterr().err
+
+
+def test_others_than_root_get_help_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert cli.main(["held"]) == 1
+    assert capsys.readouterr().err == "pillarbox held: run this as root\n"
+    with pytest.raises(SystemExit) as end:
+        cli.main(["held", "--help"])
+    assert end.value.code == 0
+
+
+@pytest.mark.parametrize(("sink", "status"), [("true", 141), ("cat >/dev/null", 0)])
+def test_a_reader_that_ends_early_gets_no_traceback(sink: str, status: int) -> None:
+    program = "import sys, types; from pillarbox import cli\n"
+    program += "sys.modules['pillarbox.nothing'] = module = types.ModuleType('nothing')\n"
+    program += "module.main = lambda: print('x' * 100000) or 0\n"
+    program += "sys.exit(cli.run('nothing', 'nothing'))\n"
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f'{{ {sys.executable} -c "$0"; echo $? >&2; }} | {{ sleep 0.2; {sink}; }}',
+            program,
+        ],
+        env={"PYTHONPATH": str(PROGRAM), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == f"{status}\n"

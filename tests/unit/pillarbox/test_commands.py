@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from pillarbox.commands import CommandError, run
+from pillarbox.commands import CommandError, CommandTimeout, run
 
 NOISY = ("sh", "-c", "echo one; echo two >&2; cat; exit $0")
 
@@ -21,3 +21,8 @@ def test_a_failure_is_a_sentence_with_the_commands_own_words() -> None:
     assert failure.value.output == "two\n"
     with pytest.raises(CommandError, match=r"code 5: one \| two \| three$"):
         run(*NOISY, "5", given=b"three\n", merge=True)
+
+
+def test_a_command_that_hangs_is_a_failure_too() -> None:
+    with pytest.raises(CommandTimeout, match=r"^sleep did not answer within 0 seconds$"):
+        run("sleep", "60", timeout=0.1)

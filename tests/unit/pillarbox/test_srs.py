@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox import srs
+from pillarbox import Failure, srs
 
 
 def test_the_former_secret_is_still_accepted_and_the_one_before_is_not(
@@ -29,3 +29,16 @@ def test_the_former_secret_is_still_accepted_and_the_one_before_is_not(
     assert former == second != third
     assert secret.stat().st_mode & 0o7777 == 0o600
     assert (tmp_path / "calls").read_text() == "restart postsrsd.service\n" * 2
+
+
+def test_a_restart_that_fails_leaves_the_secrets_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, systemctl = tmp_path / "secret", tmp_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\nexit 1\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    secret.write_text("second\nfirst\n")
+    with pytest.raises(Failure, match="systemctl restart"):
+        srs.rotate(secret, "postsrsd.service")
+    assert secret.read_text() == "second\nfirst\n"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -31,13 +32,16 @@ def main(arguments: list[str]) -> int:
     """Run a verb and return the exit status of the command."""
     verb, *rest = arguments or ["help"]
     if verb in ("help", "-h", "--help"):
-        if not rest:
+        if not rest or rest[0] == "help":
             print(overview())
             return 0
         verb, rest = rest[0], ["--help"]
     if verb == "service" and len(rest) == 1 and rest[0] in SERVICES:
         return run(SERVICES[rest[0]], f"service {rest[0]}")
     if verb in VERBS:
+        if os.geteuid() != 0 and not {"-h", "--help"} & {*rest}:
+            print(f"pillarbox {verb}: run this as root", file=sys.stderr)
+            return 1
         return run(VERBS[verb][0], verb, rest)
     print(f"pillarbox: unknown verb {verb}; see pillarbox help", file=sys.stderr)
     return 2
@@ -47,6 +51,14 @@ def run(module: str, name: str, *arguments: list[str]) -> int:
     """Run main() of a module of this package."""
     try:
         status: int = import_module(f"pillarbox.{module}").main(*arguments)
+        # Here, as an error in it could not be reported later.
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader, such as head(1), has seen enough. Python would try again to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     # OSError: for example, a command is not installed, or a port is in use.
     except (Failure, OSError) as failure:
         print(f"pillarbox {name}: {failure}", file=sys.stderr)

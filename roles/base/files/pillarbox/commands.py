@@ -21,26 +21,50 @@ class CommandError(Failure):
         super().__init__(f"{' '.join(command)} ended with code {status}" + (said and f": {said}"))
 
 
-def run(*command: str, given: bytes = b"", merge: bool = False, **options: Any) -> bytes:
+class CommandTimeout(CommandError):
+    """A command that took too long, and was killed."""
+
+    def __init__(self, command: tuple[str, ...], timeout: float) -> None:
+        self.output = f"{command[0]} did not answer within {timeout:.0f} seconds"
+        Exception.__init__(self, self.output)
+
+
+# Seconds that a command may take, unless its caller allows more.
+TIMEOUT = 120.0
+
+
+def run(
+    *command: str,
+    given: bytes = b"",
+    merge: bool = False,
+    timeout: float = TIMEOUT,
+    **options: Any,
+) -> bytes:
     """Run a command and return its output.
 
     Args:
         given: its standard input.
         merge: whether its standard error is part of the output. Otherwise standard error appears
             only in the message of a failure.
-        options: further arguments of subprocess.run(), such as env and timeout.
+        timeout: after so many seconds it is killed.
+        options: further arguments of subprocess.run(), such as env.
 
     Raises:
-        CommandError: it failed; or OSError: it is not installed.
+        CommandError: it failed, or as CommandTimeout took too long; or OSError: it is not
+            installed.
     """
-    done: subprocess.CompletedProcess[bytes] = subprocess.run(
-        command,
-        input=given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
-        check=False,
-        **options,
-    )
+    try:
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
+            command,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+            check=False,
+            timeout=timeout,
+            **options,
+        )
+    except subprocess.TimeoutExpired:
+        raise CommandTimeout(command, timeout) from None
     if done.returncode != 0:
         raise CommandError(command, done.returncode, done.stdout if merge else done.stderr)
     return done.stdout

@@ -22,6 +22,8 @@ def part(role: str) -> dict[str, Any]:
     try:
         with open(file, encoding="utf-8") as stream:
             config: dict[str, Any] = json.load(stream)
+            if not isinstance(config, dict):
+                raise ValueError("no JSON object")
     except FileNotFoundError:
         raise Failure(
             f"role {role} is not set up on this host: {file}, which it writes, is missing"

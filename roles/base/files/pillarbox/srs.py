@@ -9,6 +9,7 @@ import base64
 import os
 from pathlib import Path
 
+from pillarbox import Failure
 from pillarbox.commands import run
 from pillarbox.files import read, replace
 from pillarbox.manual import Manual
@@ -41,9 +42,15 @@ Files
 
 def rotate(secret: Path, unit: str) -> None:
     """Create a new secret, keep the current one as the former, and have the daemon read both."""
-    former = (read(secret) or b"").splitlines(keepends=True)[:1]
+    before = read(secret) or b""
+    former = before.splitlines(keepends=True)[:1]
     replace(secret, b"".join([base64.b64encode(os.urandom(24)), b"\n", *former]))
-    run("systemctl", "restart", unit)
+    try:
+        run("systemctl", "restart", unit)
+    except Failure:
+        # Another attempt would drop the secret that has signed until now.
+        replace(secret, before)
+        raise
 
 
 def main(arguments: list[str]) -> int:

@@ -140,3 +140,10 @@ def test_a_key_may_be_served_two_ttl_after_it_was_seen(ring: Ring) -> None:
     ring.memory.ttl = {"seconds": 60, "since": earlier(100)}
     opens = ring.opens("ecdsa", "next")
     assert opens and 18 <= (opens - now()).total_seconds() <= 20
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "null"])
+def test_a_damaged_memory_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ring.json").write_text(text)
+    with pytest.raises(CertificateError, match="ring.json is damaged: restore it"):
+        Ring(str(tmp_path))

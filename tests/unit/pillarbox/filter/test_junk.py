@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from contextlib import closing
@@ -93,3 +94,6 @@ def test_only_a_maildir_and_an_mbox_are_archives(tmp_path: Path) -> None:
             junk.archive(str(tmp_path / name))
     with pytest.raises(Failure, match="/none: No such file or directory. Name an mbox"):
         junk.archive(str(tmp_path / "none"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Failure, match="is neither an mbox"):
+        junk.archive(str(tmp_path / "pipe"))

@@ -116,6 +116,7 @@ def test_an_empty_file_and_a_link_are_no_certificates(
     monkeypatch.setattr(certificates, "output_of", lambda *command: PRINTED)
     (tmp_path / "ecdsa.pem").write_text("a key and a chain")
     (tmp_path / "rsa.pem").symlink_to("ecdsa.pem")
+    (tmp_path / "rsa-current.key").touch()
     (tmp_path / "ring.json").write_text(json.dumps(SEEN))
     config = {"tls_dir": str(tmp_path), "algorithms": ["ecdsa", "rsa"], **CONFIG}
     found = certificates.look({"acme_sh": config}, PUBLISHED)
@@ -128,3 +129,9 @@ def test_an_empty_file_and_a_link_are_no_certificates(
 
 def test_a_host_without_the_role_has_no_line() -> None:
     assert certificates.look({}, 0) == []
+
+
+def test_keys_that_are_gone_need_attention(tmp_path: Path) -> None:
+    config = {"tls_dir": str(tmp_path), "algorithms": ["ecdsa"], **CONFIG}
+    [found] = certificates.look({"acme_sh": config}, PUBLISHED)
+    assert (found.state, found.text) == (ATTENTION, "no key")

@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from pillarbox.status import mail_queue
+from pillarbox.status.ask import Cut
 from pillarbox.status.finding import ATTENTION, OK, Finding
 from pillarbox.status.mail_queue import Tally, held, waiting
 
@@ -119,6 +124,18 @@ def test_held_mail_needs_attention() -> None:
         " the others from 1 sender"
     )
     assert found.remedy.startswith("pillarbox held ")
+
+
+def test_a_queue_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def hangs(*command: str, patience: float) -> Iterator[bytes]:
+        yield from ()
+        raise Cut("postqueue did not finish within 8 s")
+
+    monkeypatch.setattr(mail_queue, "lines_of", hangs)
+    with pytest.raises(Cut):
+        mail_queue.look({"postfix": {}}, NOW)
 
 
 def test_what_was_not_counted_to_the_end_is_said_to_be_more() -> None:

@@ -80,7 +80,11 @@ def main(arguments: list[str]) -> int:
             return change(Host(config), given)
         with Path(config["tls_dir"], ".lock").open("w") as lock:
             # One run at a time; the module tls_key_ring uses the same lock.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("waiting for another run to end", file=sys.stderr)
+                fcntl.flock(lock, fcntl.LOCK_EX)
             host = Host(config)
             if getattr(given, "scheduled", False) and (until := host.due.rests()):
                 print(f"the last run failed; the next retries after {until.isoformat()}")

@@ -62,7 +62,13 @@ class Ring:
     def __init__(self, directory: str) -> None:
         self.directory = Path(directory)
         self.memory_file = self.directory / "ring.json"
-        remembered = json.loads(read(self.memory_file) or b"{}")
+        try:
+            remembered = dict(json.loads(read(self.memory_file) or b"{}"))
+        except (TypeError, ValueError) as error:
+            raise CertificateError(
+                f"{self.memory_file} is damaged: restore it from a backup, or delete it; the next"
+                " keys then wait for two TTLs again"
+            ) from error
         # Ignore what a later version may have stored.
         known = {item.name for item in fields(Memory)}
         self.memory = Memory(**{key: remembered[key] for key in known & remembered.keys()})

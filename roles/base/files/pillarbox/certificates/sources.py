@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from pillarbox.certificates.pair import CertificateError
 from pillarbox.certificates.ring import now
-from pillarbox.commands import CommandError, run
+from pillarbox.commands import CommandError, CommandTimeout, run
 from pillarbox.files import read
 
 
@@ -66,7 +65,7 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
                 umask=0o077,
                 timeout=config["patience"],
             ).decode(errors="replace")
-        except subprocess.TimeoutExpired as error:
+        except CommandTimeout as error:
             raise CertificateError(
                 f"{config['server']} issued no {algorithm} certificate in {config['patience']} s; "
                 "it or a name server does not respond; the next run retries"

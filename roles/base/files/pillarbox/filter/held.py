@@ -133,6 +133,8 @@ def main(arguments: list[str]) -> int:
     if not known and not queue_ids:
         raise Failure(f"no mail of {name} is held")
     postsuper("-H" if given.command == "release" else "-d", queue_ids)
+    if given.command == "delete" and known:
+        print(f"further mail is still held, until: pillarbox held release {name}")
     if given.command == "release":
         # Otherwise they would wait for the next queue run.
         for queue_id in queue_ids:

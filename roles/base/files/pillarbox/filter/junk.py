@@ -9,6 +9,7 @@ import json
 import mailbox
 import os
 import random
+import stat
 import sys
 import tempfile
 import time
@@ -66,6 +67,8 @@ BATCH = 100
 
 # Makes Rspamd learn messages that it recognizes anyway.
 TRAINING = ("--header", "Learn-Type=bulk")
+# Seconds for Rspamd to learn a batch, and for Dovecot to search all mailboxes.
+LEARNING, SEARCHING = 600, 7200
 # Rspamd's reasons not to learn a message. It stores digests of learned messages.
 REASONS = {
     "already learned": "known before",
@@ -79,7 +82,8 @@ def rspamc(kind: str, directory: str, *options: str) -> list[str]:
     # One at a time: parallel requests crash Rspamd 3.12 when its database has just started.
     command = ["rspamc", "--connect", CONTROLLER, "--compact", "--max-requests", "1", *options]
     try:
-        lines = run(*command, f"learn_{kind}", directory, merge=True).decode().splitlines()
+        printed = run(*command, f"learn_{kind}", directory, merge=True, timeout=LEARNING)
+        lines = printed.decode().splitlines()
     except CommandError as error:
         errors = dict.fromkeys(
             line for line in error.output.splitlines() if line and not line.startswith("{")
@@ -133,11 +137,11 @@ def archive(
     if os.path.isdir(os.path.join(path, "cur")) and os.path.isdir(os.path.join(path, "new")):
         return mailbox.Maildir(path, create=False)
     try:
-        with open(path, "rb") as file:
-            if file.read(5) == b"From ":
-                return mailbox.mbox(path, create=False)
-    except IsADirectoryError:
-        pass
+        # Not a named pipe, which could keep it waiting.
+        if stat.S_ISREG(os.stat(path).st_mode):
+            with open(path, "rb") as file:
+                if file.read(5) == b"From ":
+                    return mailbox.mbox(path, create=False)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}. Name an mbox file or a Maildir.") from error
     raise Failure(
@@ -202,7 +206,9 @@ def found(search: Search) -> list[Place]:
     # Not by searching for the header, which is not in a full-text index.
     fields = "user mailbox-guid uid hdr.x-spam"
     messages = json.loads(
-        run("doveadm", "-f", "json", "fetch", "-A", fields, *search.query.split())
+        run(
+            "doveadm", "-f", "json", "fetch", "-A", fields, *search.query.split(), timeout=SEARCHING
+        )
     )
     return [
         (message["user"], message["mailbox-guid"], message["uid"])

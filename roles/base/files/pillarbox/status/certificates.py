@@ -47,8 +47,11 @@ def look(parts: Parts, now: float) -> list[Finding]:
             found.append(served(algorithm, leaf, advice, config, now))
         else:
             key = ring / f"{algorithm}-current.key"
-            made = key.stat().st_mtime if key.exists() else now
-            found.append(waiting(algorithm, remembered, made, now))
+            if key.exists():
+                found.append(waiting(algorithm, remembered, key.stat().st_mtime, now))
+            else:
+                remedy = "restore it from a backup, or run site.yml, which generates another"
+                found.append(Finding("certificates", algorithm, ATTENTION, "no key", remedy))
     return [*found, *coming(remembered, now), *failures(remembered, now)]
 
 

@@ -47,8 +47,6 @@ def main(arguments: list[str]) -> int:
     parser = MANUAL.parser()
     parser.add_argument("--json", action="store_true", help="print the findings as a JSON object")
     given = parser.parse_args(arguments)
-    if os.geteuid() != 0:
-        raise Failure("only root can read the state of all parts; run this as root")
     parts = all_parts()
     if not parts:
         raise Failure("no role is set up on this host; run site.yml")

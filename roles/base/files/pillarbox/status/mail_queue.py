@@ -82,6 +82,8 @@ def look(parts: Parts, now: float) -> list[Finding]:
         for line in lines_of("postqueue", "-j", patience=PATIENCE):
             tally.add(line)
     except Cut:
+        if not tally.queues:
+            raise
         tally.cut = True
     return [*waiting(tally, now), held(tally, now)]
 
