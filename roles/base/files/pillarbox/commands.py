@@ -12,21 +12,15 @@ from pillarbox import Failure
 
 
 class CommandError(Failure):
-    """A command that failed."""
+    """A command that failed; the attribute output is what it printed."""
 
-    def __init__(self, command: tuple[str, ...], status: int, output: bytes) -> None:
-        # What it printed.
-        self.output = output.decode(errors="replace")
-        said = " | ".join(self.output.split("\n")[-5:]).strip(" |")
-        super().__init__(f"{' '.join(command)} ended with code {status}" + (said and f": {said}"))
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class CommandTimeout(CommandError):
     """A command that took too long, and was killed."""
-
-    def __init__(self, command: tuple[str, ...], timeout: float) -> None:
-        self.output = f"{command[0]} did not answer within {timeout:.0f} seconds"
-        Exception.__init__(self, self.output)
 
 
 # Seconds that a command may take, unless its caller allows more.
@@ -64,7 +58,11 @@ def run(
             **options,
         )
     except subprocess.TimeoutExpired:
-        raise CommandTimeout(command, timeout) from None
+        message = f"{command[0]} did not answer within {timeout:.0f} seconds"
+        raise CommandTimeout(message, message) from None
     if done.returncode != 0:
-        raise CommandError(command, done.returncode, done.stdout if merge else done.stderr)
+        output = (done.stdout if merge else done.stderr).decode(errors="replace")
+        last = " | ".join(output.split("\n")[-5:]).strip(" |")
+        ended = f"{' '.join(command)} ended with code {done.returncode}"
+        raise CommandError(f"{ended}: {last}" if last else ended, output)
     return done.stdout
