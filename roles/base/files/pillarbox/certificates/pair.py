@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pillarbox import Failure
+from pillarbox.certificates.lifetimes import renewal_margin
 from pillarbox.commands import CommandError, run
 
 BEGIN = b"-----BEGIN CERTIFICATE-----"
@@ -144,8 +145,6 @@ def why_due(served: bytes | None, key: bytes, config: dict[str, Any]) -> str | N
     reason = why_unfit(served, key, config["names"])
     if reason is None:
         begin, end = validity(leaf_of(served))
-        # At most a third of the lifetime: a certificate valid for six days is not due at once.
-        margin = min(timedelta(days=config["renew_days"]), (end - begin) / 3)
-        if left(served) < margin:
+        if left(served) < renewal_margin(end - begin, config["renew_days"]):
             reason = f"expires in {left(served).days} days"
     return reason and f"the certificate in service {reason}"

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pillarbox.certificates.lifetimes import renewal_margin
 from pillarbox.status.ask import output_of
 from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, day, quoted, since
 from pillarbox.status.parts import Parts
@@ -76,9 +77,9 @@ def moment(text: str) -> float:
 
 def due(leaf: Leaf, advice: dict[str, str], renew_days: int) -> float:
     """Return when a certificate is due for renewal, as "pillarbox certificates" decides it."""
-    margin = min(renew_days * DAY, (leaf.end - leaf.begin) / 3)
+    margin = renewal_margin(timedelta(seconds=leaf.end - leaf.begin), renew_days)
     advised = moment(advice["renew"]) if "renew" in advice else leaf.end
-    return min(leaf.end - margin, advised)
+    return min(leaf.end - margin.total_seconds(), advised)
 
 
 def served(

@@ -53,5 +53,11 @@ def assert_one_error(name: str, value: object, expected: str) -> None:
     assert "hunter2" not in str(errors)
 
 
+def assert_told(errors: list[str], expected: str) -> None:
+    """One of the errors begins like that, and no secret is in any."""
+    assert any(error.startswith(expected) for error in errors), errors
+    assert "hunter" not in "".join(errors)
+
+
 def without(settings: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key != name}

@@ -14,6 +14,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.addresses
 )
 
 from ....settings import check
+from .good import assert_told
 
 SECRET = {"password": "hunter2"}
 HASH = {"password_hash": "{SHA512-CRYPT}$6$salt$hunter2"}
@@ -105,9 +106,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
 def test_tells_what_is_wrong_and_what_would_be_right(
     settings: dict[str, Any], expected: str
 ) -> None:
-    told = problems(**settings)
-    assert any(problem.startswith(expected) for problem in told), told
-    assert "hunter" not in "".join(told)
+    assert_told(problems(**settings), expected)
 
 
 @pytest.mark.parametrize("services", [SERVICES, ("imap",), ("submission",), ("pop3", "sieve")])
