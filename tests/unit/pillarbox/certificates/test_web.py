@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def test_a_site_gets_a_certificate_as_predicted_and_then_needs_none(web_host: We
     assert done == {**predicted, "issued": ["example.org"]}
     assert (done["warnings"], done["unserved"]) == ([], {})
     assert web_host.names("example.org") == BOTH
+    nothing: dict[str, Any] = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
     for arguments in ([], ["--check"], ["--scheduled"]):
-        nothing = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
         assert web_host.renew(*arguments).report == nothing
     assert len(web_host.orders()) == 1
 
