@@ -67,6 +67,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     unresolved,
     well_formed,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.web_names import (
+    web_name_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     AcmeError,
     account_file,
@@ -219,6 +222,7 @@ def check(
         *dovecot_contradictions(settings),
         *route_contradictions(settings),
         *rspamd_contradictions(settings),
+        *web_name_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:
