@@ -173,7 +173,7 @@ def _clients(
         yield record(f"_{service}._tcp.{name}", "SRV", [value], "optional", reason, wanted)
     for label in ("autoconfig", "autodiscover"):
         reason = f"where mail programs get their settings for {name}"
-        wanted = served and settings["client_autoconfig"]
+        wanted = served and settings["web"]
         yield record(f"{label}.{name}", "CNAME", [f"{host}."], "optional", reason, wanted)
 
 

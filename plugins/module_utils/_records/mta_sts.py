@@ -42,15 +42,18 @@ def mta_sts_records(
     ids = _declared_ids(settings, host) if served is None else served
     # A policy ends later than in the settings, and when is known with the policies only.
     may_end = served is not None or certified is None
-    for name in map(domain_name, settings["domains"]):
+    for name, domain in settings["domains"].items():
+        name = domain_name(name)
+        web_name = f"mta-sts.{name}"
         wanted = name in ids
-        if wanted or may_end:
+        hosted = wanted or (settings["web"] and not (domain or {}).get("parked"))
+        if hosted or may_end:
             reason = f"MTA-STS, where the policy of {name} is hosted"
-            web_name = f"mta-sts.{name}"
-            yield record(web_name, "CNAME", [f"{host}."], "recommended", reason, wanted)
+            yield record(web_name, "CNAME", [f"{host}."], "recommended", reason, hosted)
             # Senders that cannot fetch a new policy keep the one they have, so a published record
             # stays as it is while the name has no certificate.
-            if not wanted or certified is None or web_name in certified:
+            valid = certified is None or web_name in certified
+            if valid if wanted else may_end:
                 reason = f"MTA-STS, the version of the policy of {name}"
                 values = [f"v=STSv1; id={ids[name]};"] if wanted else []
                 yield record(f"_{web_name}", "TXT", values, "recommended", reason, wanted)
