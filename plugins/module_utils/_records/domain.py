@@ -167,7 +167,8 @@ def _transport(
         values = [mta_sts_record(policy)]
     wanted = served and bool(mta_sts)
     reason = f"MTA-STS, where the policy of {name} is hosted"
-    yield record(f"mta-sts.{name}", "CNAME", [f"{host}."], "recommended", reason, wanted)
+    hosted = served and (bool(mta_sts) or settings["web"])
+    yield record(f"mta-sts.{name}", "CNAME", [f"{host}."], "recommended", reason, hosted)
     reason = f"MTA-STS, the version of the policy of {name}"
     values = values if wanted else []
     yield record(f"_mta-sts.{name}", "TXT", values, "recommended", reason, wanted)
@@ -191,7 +192,7 @@ def _clients(
         yield record(f"_{service}._tcp.{name}", "SRV", [value], "optional", reason, wanted)
     for label in ("autoconfig", "autodiscover"):
         reason = f"where mail programs get their settings for {name}"
-        wanted = served and settings["client_autoconfig"]
+        wanted = served and settings["web"]
         yield record(f"{label}.{name}", "CNAME", [f"{host}."], "optional", reason, wanted)
 
 

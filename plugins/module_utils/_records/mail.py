@@ -27,12 +27,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
 )
 
 TLSA_MATCHING_TYPES = (1, 2)
+HTTPS = 443
 # Defaults of the settings; the same as those of role mail.
 DEFAULTS: dict[str, Any] = {
     "host_addresses": [],
     "backup_mx": {},
     "smarthosts": {},
-    "tlsa_ports": [25, 465, 587, 993],
+    "tlsa_ports": [25, HTTPS, 465, 587, 993],
     "tlsa_matching_types": list(TLSA_MATCHING_TYPES),
     "dkim_selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
     "mta_sts": {},
@@ -40,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "managesieve": True,
     "pop3": False,
     "srv_records": True,
-    "client_autoconfig": False,
+    "web": True,
     "dns": {},
 }
 TTL = 3600
@@ -145,7 +146,10 @@ def _tlsa(
         wanted = port in settings["tlsa_ports"]
         reason = f"the keys that TLS clients may trust on port {port} (needs DNSSEC)"
         name = owner(host, port, "tcp")
-        yield record(name, "TLSA", values if wanted else (), "recommended", reason, wanted)
+        # Another web server on the host may have records of its own.
+        gone = values if port == HTTPS else ()
+        if wanted or gone is not None:
+            yield record(name, "TLSA", values if wanted else gone, "recommended", reason, wanted)
 
 
 def _digests(key: TlsKey, matching_types: Iterable[int]) -> Iterator[str]:
@@ -165,8 +169,14 @@ def _caa(settings: Mapping[str, Any], host: str, account: str | None) -> Iterato
     values = None
     if account is not None:
         accounturi = f" accounturi={account};" if account else ""
-        method = settings.get("acme_challenge", "dns-01")
-        values = [f'0 issue "{ca};{accounturi} validationmethods={method}"', '0 issuewild ";"']
+        methods = [settings.get("acme_challenge", "dns-01")]
+        if settings["web"] and "http-01" not in methods:
+            # The names of the web server are aliases of the host, whose record then applies to
+            # them, too (RFC 8659 section 3). Several methods are separated by commas (RFC 8657
+            # section 4).
+            methods.append("http-01")
+        issue = f"{ca};{accounturi} validationmethods={','.join(methods)}"
+        values = [f'0 issue "{issue}"', '0 issuewild ";"']
     reason = f"only {ca} may issue certificates for {host}, and no wildcard certificates"
     yield record(host, "CAA", values, "recommended", reason)
 

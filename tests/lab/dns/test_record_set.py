@@ -103,7 +103,7 @@ def test_what_is_switched_off_again_is_gone() -> None:
     on = {
         "mail_tls_rpt_rua": ["mailto:postmaster@example.org"],
         "mail_mta_sts": {"mode": "testing"},
-        "mail_client_autoconfig": True,
+        "mail_web": True,
     }
     assert changed(records(**on)) == 1
     assert names(zone() - before) == {

@@ -34,6 +34,9 @@ EVERYTHING: dict[str, Any] = {
     "mail_recode_port": 10005,
     "mail_redis": "redis",
     "mail_tls_mandatory": True,
+    "mail_web_challenges": "/var/lib/pillarbox/acme",
+    "mail_web_dir": "/etc/pillarbox/web",
+    "mail_web_sites": {"example.org": ["mta-sts.example.org"]},
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},
     "rspamd_antivirus": True,
@@ -125,6 +128,7 @@ def test_a_role_that_the_playbook_leaves_out_is_off() -> None:
         "mail_srs": False,
         "mail_client_certificates": "none",
         "mail_dane_first": False,
+        "mail_web_enabled": False,
     }
     expression = variables["_base_off"].strip(" {}\n")
     off = JINJA.compile_expression(expression)(nothing)

@@ -26,12 +26,13 @@ BASE: dict[str, Any] = {
     "hostname": "mx.example.org",
     "domains": {"example.org": {}},
     "srv_records": False,
+    "web": False,
     "acme_ca_domain": "ca.example.net",
 }
 # The settings that enable each feature. In BASE all are disabled.
 FEATURES: dict[str, dict[str, Any]] = {
     "srv_records": {"srv_records": True},
-    "client_autoconfig": {"client_autoconfig": True},
+    "web": {"web": True},
     "mta_sts": {"mta_sts": {"mode": "enforce"}},
     "tls_rpt_rua": {"tls_rpt_rua": ["mailto:tls@example.org", "https://example.net/tls"]},
     "parked": {"domains": {"example.org": {"parked": True}}},
@@ -119,7 +120,7 @@ EVERYTHING = {
     "mta_sts": {"mode": "enforce"},
     "tls_rpt_rua": ["mailto:tls@example.org"],
     "srv_records": True,
-    "client_autoconfig": True,
+    "web": True,
 }
 
 
@@ -134,13 +135,13 @@ def test_a_host_with_a_new_name_leaves_behind_only_what_is_at_the_old_one() -> N
     left = names({key: value for key, value in after.items() if key not in fresh})
     assert left == {
         "mx.example.org",
-        *(f"_{port}._tcp.mx.example.org" for port in (25, 465, 587, 993)),
+        *(f"_{port}._tcp.mx.example.org" for port in (25, 443, 465, 587, 993)),
     }
 
 
 @pytest.mark.parametrize(
     ("ports", "left"),
-    [([25], set()), ([25, 465, 587, 993, 2525], {"_2525._tcp.mx.example.org"})],
+    [([25], set()), ([25, 443, 465, 587, 993, 2525], {"_2525._tcp.mx.example.org"})],
 )
 def test_a_port_taken_off_the_list_is_gone_if_it_is_one_of_mail(
     ports: list[int], left: set[str]

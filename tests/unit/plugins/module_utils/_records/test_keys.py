@@ -19,14 +19,25 @@ def test_a_port_without_tlsa_loses_what_it_had():
         state: {n.split(".")[0] for n, kind in table(records, state) if kind == "TLSA"}
         for state in ("present", "absent")
     }
-    assert ports == {"present": {"_25", "_2525"}, "absent": {"_465", "_587", "_993"}}
+    assert ports == {"present": {"_25", "_2525"}, "absent": {"_443", "_465", "_587", "_993"}}
 
 
 def test_without_tlsa_ports_there_is_no_tlsa_and_what_there_was_goes():
     records = mail_records({**SETTINGS, "tlsa_ports": []}, tls_keys=[key()])
     assert not [name for name, kind in table(records) if kind == "TLSA"]
     gone = {name.split(".")[0] for name, kind in table(records, "absent") if kind == "TLSA"}
-    assert gone == {"_25", "_465", "_587", "_993"}
+    assert gone == {"_25", "_443", "_465", "_587", "_993"}
+
+
+def test_a_port_443_that_is_not_ours_keeps_the_records_of_another_web_server():
+    settings, ours = {**SETTINGS, "tlsa_ports": [25]}, key("ecdsa")
+    gone = table(mail_records(settings, tls_keys=[ours]), "absent")
+    assert gone["_443._tcp.mx.example.org", "TLSA"] == [
+        f"3 1 {matching} {digest(ours, algorithm)}"
+        for matching, algorithm in ((1, "sha256"), (2, "sha512"))
+    ]
+    pending = mail_records(settings, tls_keys=[{**key(), "public_key": None}])
+    assert not [item for item in pending if item["name"].startswith("_443.")]
 
 
 def test_tlsa_is_every_key_with_every_digest_on_every_port():
@@ -46,7 +57,7 @@ def test_tlsa_is_every_key_with_every_digest_on_every_port():
 def test_one_key_that_is_not_made_yet_makes_every_tlsa_record_pending():
     keys = [key(), {**key(role="next"), "public_key": None}]
     tlsa = [r for r in mail_records(SETTINGS, tls_keys=keys) if r["type"] == "TLSA"]
-    assert [(r["values"], r["pending"]) for r in tlsa] == [([], True)] * 4
+    assert [(r["values"], r["pending"]) for r in tlsa] == [([], True)] * 5
 
 
 @pytest.mark.parametrize(
@@ -67,8 +78,9 @@ def test_dkim_keys_are_published_and_pending_until_they_are_made(value, values, 
 @pytest.mark.parametrize(
     ("account", "settings", "value"),
     [
-        ("https://ca/1", {}, "accounturi=https://ca/1; validationmethods=dns-01"),
-        ("", {}, "validationmethods=dns-01"),
+        ("https://ca/1", {}, "accounturi=https://ca/1; validationmethods=dns-01,http-01"),
+        ("https://ca/1", {"web": False}, "accounturi=https://ca/1; validationmethods=dns-01"),
+        ("", {}, "validationmethods=dns-01,http-01"),
         ("", {"acme_challenge": "http-01"}, "validationmethods=http-01"),
         (
             "https://ca/1",
@@ -77,7 +89,7 @@ def test_dkim_keys_are_published_and_pending_until_they_are_made(value, values, 
         ),
     ],
 )
-def test_caa_names_the_ca_the_account_and_the_method(account, settings, value):
+def test_caa_names_the_ca_the_account_and_the_methods(account, settings, value):
     settings = {**SETTINGS, "acme_ca_domain": "ca.example", **settings}
     records = table(mail_records(settings, acme_account_uri=account))
     assert records["mx.example.org", "CAA"] == [f'0 issue "ca.example; {value}"', '0 issuewild ";"']

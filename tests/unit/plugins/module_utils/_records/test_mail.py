@@ -31,6 +31,9 @@ def test_ten_lines_of_settings_give_the_records_of_a_domain():
         ("_pop3._tcp.example.org", "SRV"): ["0 0 0 ."],
         ("_pop3s._tcp.example.org", "SRV"): ["0 0 0 ."],
         ("_sieve._tcp.example.org", "SRV"): ["0 1 4190 mx.example.org."],
+        ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
+        ("autoconfig.example.org", "CNAME"): ["mx.example.org."],
+        ("autodiscover.example.org", "CNAME"): ["mx.example.org."],
     }
 
 
@@ -41,7 +44,7 @@ def test_what_mail_programs_find_follows_what_is_offered() -> None:
 
 
 def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
-    assert table(mail_records(SETTINGS), "absent") == {
+    assert table(mail_records({**SETTINGS, "web": False}), "absent") == {
         ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],
         ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
         ("_mta-sts.example.org", "TXT"): [],
@@ -57,7 +60,7 @@ def test_a_parked_domain_tells_that_it_has_no_mail():
         "domains": {"parked.example": {"parked": True}},
         "mta_sts": {"mode": "enforce"},
         "tls_rpt_rua": ["mailto:a@example.org"],
-        "client_autoconfig": True,
+        "web": True,
         "backup_mx": {"mx2.example.net": 20},
     }
     assert table(mail_records(settings)) == {
@@ -219,9 +222,9 @@ def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
         [key()],
         "https://ca.example/acct/1",
     )
-    assert len(records) == 23
+    assert len(records) == 24
     assert all(r["reason"] and r["level"] and r["ttl"] == 1800 for r in records)
-    assert len(parse_records(records)) == 23
+    assert len(parse_records(records)) == 24
 
 
 @pytest.mark.parametrize(
@@ -283,7 +286,7 @@ def test_errors_name_the_setting(settings, keys, message):
 @pytest.mark.parametrize(
     ("choice", "types"),
     [
-        ({"hold": ["MX", "SRV"]}, {"TXT"}),
+        ({"hold": ["MX", "SRV"]}, {"CNAME", "TXT"}),
         ({"types": ["MX"]}, {"MX"}),
         ({"types": ["MX"], "names": ["_dmarc.example.org"]}, {"MX", "TXT"}),
     ],

@@ -55,7 +55,7 @@ from .good import GOOD, HASH, OCTODNS, PROVIDED, RFC2136, without
         {"mail_mta_sts": {"mode": "none"}},
         {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}},
         {"mail_tls_rpt_rua": ["mailto:tls@example.net", "https://example.net/v1/tls?a=b"]},
-        {"mail_srv_records": False, "mail_client_autoconfig": True},
+        {"mail_srv_records": False, "mail_web": False},
         {"mail_tls_algorithms": ["rsa"], "mail_tlsa_matching_types": [2], "mail_tlsa_ports": [25]},
         # TLSA is off.
         {"mail_tlsa_ports": []},

@@ -241,7 +241,7 @@ from .good import assert_one_error
         ("mail_tls_rpt_rua", "mailto:tls@example.org", "mail_tls_rpt_rua: must be a list"),
         ("mail_srv_records", "yes", "mail_srv_records: must be true or false, not 'yes'"),
         ("mail_srv_record", True, "mail_srv_record: is unknown; did you mean mail_srv_records?"),
-        ("mail_client_autoconfig", 1, "mail_client_autoconfig: must be true or false, not 1"),
+        ("mail_web", 1, "mail_web: must be true or false, not 1"),
     ],
 )
 def test_names_each_error_once(name: str, value: object, expected: str) -> None:
