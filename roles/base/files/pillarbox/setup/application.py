@@ -25,12 +25,7 @@ REASONS = {
     405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large",
 }  # fmt: skip
 HTML, XML, JSON = "text/html; charset=utf-8", "text/xml; charset=utf-8", "application/json"
-# What the page may load and do: its own style sheet, script and form.
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-# Answers depend on the address, which belongs in no cache; the assets have a version.
+# nginx adds the headers that all its sites have. Answers depend on the address, which belongs in no cache; the assets have a version.
 PRIVATE, LASTING = "private, no-store", "public, max-age=31536000, immutable"
 
 
@@ -206,10 +201,8 @@ class Application:
         headers = [
             ("Content-Type", response.kind),
             ("Content-Length", str(len(response.content))),
-            ("Content-Security-Policy", POLICY),
             ("Cache-Control", response.cache),
             ("Vary", "Accept-Language"),
-            ("X-Robots-Tag", "noindex"),
             *response.headers,
         ]
         start_response(f"{response.status} {REASONS[response.status]}", headers)
