@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 NAVIGATION = {
     "Set up": ["docs/features", "docs/first-server", "docs/dns", "docs/upgrade"],
-    "Configure": ["docs/accounts", "docs/mailboxes", "docs/filtering", "docs/relaying", "docs/tls"],
+    "Use": ["docs/clients"],
+    "Configure": [
+        "docs/accounts",
+        "docs/mailboxes",
+        "docs/filtering",
+        "docs/relaying",
+        "docs/tls",
+        "docs/web",
+    ],
     "Operate": [
         "docs/operating",
         "docs/renewal-and-rollover",

@@ -15,7 +15,7 @@ def test_no_daemon_is_exposed() -> None:
         lab.on("mx", f"systemctl is-active -q {other} && echo {other} || echo {one}").strip()
         for one, other in (("postfix", "postfix@-"), ("valkey-server", "redis-server"))
     )
-    daemons = (postfix, database, "dovecot", "fail2ban", "postsrsd", "rspamd", "unbound")
+    daemons = (postfix, database, "dovecot", "fail2ban", "nginx", "postsrsd", "rspamd", "unbound")
     assert exposed(*daemons) == {}
 
 

@@ -10,13 +10,17 @@ import json
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import ADDRESSES, IMAPS, MANAGESIEVE, MX, SMTP, SUBMISSION, SUBMISSIONS
+from tests.lab.lab import ADDRESSES, HTTPS, IMAPS, MANAGESIEVE, MX, SMTP, SUBMISSION, SUBMISSIONS
 
 STARTTLS = {SMTP: "smtp", SUBMISSION: "smtp", MANAGESIEVE: "sieve"}
-PORTS = [SMTP, SUBMISSIONS, SUBMISSION, IMAPS, MANAGESIEVE]
+PORTS = [SMTP, HTTPS, SUBMISSIONS, SUBMISSION, IMAPS, MANAGESIEVE]
 # Protocols, ciphers and forward secrecy at each port. Vulnerabilities are slow to test and the same
 # on all ports of a daemon; certificates are the same on all ports.
-CHECKS = dict.fromkeys(PORTS, "-p -s -f") | {SMTP: "-p -s -f -U -S", IMAPS: "-p -s -f -U"}
+CHECKS = dict.fromkeys(PORTS, "-p -s -f") | {
+    SMTP: "-p -s -f -U -S",
+    HTTPS: "-p -s -f -U -S -h",
+    IMAPS: "-p -s -f -U",
+}
 FOUND = {"LOW", "MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 # Accepted findings; docs/tls.md has the reasons.
 ACCEPTED = {"cert_revocation"}

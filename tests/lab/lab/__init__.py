@@ -7,6 +7,7 @@ from tests.lab.lab.dns import dig, signatures, txt_record
 from tests.lab.lab.hosts import (
     ADDRESSES,
     COLLECTIONS,
+    HTTPS,
     IMAPS,
     LOGS,
     MANAGESIEVE,
@@ -53,10 +54,12 @@ from tests.lab.lab.runs import (
     site,
     start,
 )
+from tests.lab.lab.web import Answer, https
 
 __all__ = [
     "ADDRESSES",
     "COLLECTIONS",
+    "HTTPS",
     "IMAPS",
     "LOGS",
     "MANAGESIEVE",
@@ -71,6 +74,7 @@ __all__ = [
     "SUBMISSION",
     "SUBMISSIONS",
     "TTL",
+    "Answer",
     "answer_to",
     "by_the_labs_resolver",
     "changed",
@@ -81,6 +85,7 @@ __all__ = [
     "environment",
     "eventually",
     "find",
+    "https",
     "imap",
     "log_of",
     "message",

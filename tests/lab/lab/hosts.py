@@ -21,10 +21,23 @@ COLLECTIONS = ROOT / ".cache" / "collections"
 SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "default")
 
 MX = "mx.example.org"
-ADDRESSES = {MX: "198.18.0.10", "peer.example.net": "198.18.0.20", "internet": "198.18.0.53"}
+# The names of the mail host's web server.
+WEB = [
+    "webmail.example.org",
+    *(
+        f"{label}.{domain}"
+        for label in ("mta-sts", "autoconfig", "autodiscover")
+        for domain in ("example.org", "shop.example.org")
+    ),
+]
+ADDRESSES = {
+    **dict.fromkeys([MX, *WEB], "198.18.0.10"),
+    "peer.example.net": "198.18.0.20",
+    "internet": "198.18.0.53",
+}
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
-POP3S, MANAGESIEVE = 995, 4190
+POP3S, MANAGESIEVE, HTTPS = 995, 4190, 443
 
 # The TTL of published records in seconds, as set in lab/group_vars/mail_servers.yml.
 TTL = 5

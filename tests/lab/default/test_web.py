@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web server: its ports, names, TLS and log."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+
+import pytest
+
+from tests.lab import lab
+from tests.lab.lab import HTTPS, MX
+
+
+def test_clients_trust_the_certificate_and_get_security_headers() -> None:
+    answer = lab.https(MX, "/nothing")
+    assert answer.status == 404
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Server"] == "nginx"
+
+
+def test_port_80_only_redirects_without_hsts() -> None:
+    connection = http.client.HTTPConnection(MX, timeout=30)
+    connection.request("GET", "/setup?address=alice@example.org")
+    answer = connection.getresponse()
+    assert answer.status == 301
+    assert answer.headers["Location"] == f"https://{MX}/setup?address=alice@example.org"
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_a_name_that_is_not_served_gets_no_certificate() -> None:
+    context = lab.trusting_the_ca()
+    with (
+        socket.create_connection((MX, HTTPS), 30) as connection,
+        pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
+    ):
+        context.wrap_socket(connection, server_hostname="nobody.example.org")
+
+
+def test_the_log_has_no_query_and_no_whole_address() -> None:
+    lab.https(MX, "/logged?address=alice@example.org")
+
+    def logged() -> str | None:
+        found = lab.on("mx", "journalctl -t nginx -o cat --no-pager | grep /logged", check=False)
+        return found or None
+
+    line = lab.eventually("the request in the log", logged)
+    assert "alice" not in line
+    assert line.startswith("198.18.0.0 mx.example.org ")
+
+
+def test_the_host_verifies_by_dane() -> None:
+    script = """
+        set --
+        while read -r usage selector type data; do
+            set -- "$@" -dane_tlsa_rrdata "$usage $selector $type $(echo "$data" | tr -d ' ')"
+        done <<RECORDS
+        $(dig +short _443._tcp.mx.example.org TLSA)
+RECORDS
+        openssl s_client -connect mx.example.org:443 -dane_tlsa_domain mx.example.org "$@" \\
+            -dane_ee_no_namechecks -verify_return_error -brief </dev/null 2>&1
+    """
+    assert "Verification: OK" in lab.on("peer", script)
+    assert "DANE TLSA 3 1 " in lab.on("peer", script)
