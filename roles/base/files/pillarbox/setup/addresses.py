@@ -12,7 +12,8 @@ from typing import NamedTuple
 # RFC 5321 section 4.5.3.1, with RFC 3696 erratum 1690 for the whole.
 LONGEST_LOCAL_PART, LONGEST = 64, 254
 # What an account may have before the "@" (check_settings), and the name of a device after "+".
-_LOCAL_PART = re.compile(r"([a-z0-9_'&=^~-]+(?:\.[a-z0-9_'&=^~-]+)*)(?:\+[a-z0-9_-]+)?")
+_WORD = r"[a-z0-9_'&=^~-]+"
+_LOCAL_PART = re.compile(rf"({_WORD}(?:\.{_WORD})*)(\+[a-z0-9_-]+)?", re.IGNORECASE | re.ASCII)
 
 
 class BadAddress(Exception):
@@ -37,7 +38,9 @@ def domain_of(text: str, domains: Container[str]) -> str:
     try:
         domain = text.rpartition("@")[2].strip().encode("idna").decode().lower()
     except UnicodeError:
-        raise BadAddress from None
+        domain = ""
+    if not domain:
+        raise BadAddress
     if domain not in domains:
         raise OtherDomain(domain)
     return domain
@@ -48,9 +51,9 @@ def parse(text: str, domains: Container[str]) -> Address:
 
     Whether somebody has this address is not looked up: the answer would tell everybody.
     """
-    local, at, _domain = text.strip().lower().rpartition("@")
+    local = text.strip().rpartition("@")[0]
     match = _LOCAL_PART.fullmatch(local)
-    if not at or not match or len(local) > LONGEST_LOCAL_PART or len(text) > LONGEST:
+    if not match or len(local) > LONGEST_LOCAL_PART or len(text) > LONGEST:
         raise BadAddress
     domain = domain_of(text, domains)
-    return Address(f"{local}@{domain}", f"{match[1]}@{domain}", domain)
+    return Address(f"{local.lower()}@{domain}", f"{match[1].lower()}@{domain}", domain)

@@ -25,7 +25,8 @@ REASONS = {
     405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large",
 }  # fmt: skip
 HTML, XML, JSON = "text/html; charset=utf-8", "text/xml; charset=utf-8", "application/json"
-# nginx adds the headers that all its sites have. Answers depend on the address, which belongs in no cache; the assets have a version.
+# Answers depend on the address, which belongs in no cache; the assets have a version. nginx adds the
+# headers that all its sites have.
 PRIVATE, LASTING = "private, no-store", "public, max-age=31536000, immutable"
 
 
@@ -173,14 +174,17 @@ def _js(_request: Request) -> Response:
 
 
 # Clients differ in the case of these paths, and "version 2" may have the address at the end.
-ROUTES: list[tuple[str, Callable[[Request], Response]]] = [
-    (r"/", _page),
-    (r"/page\.css", _css),
-    (r"/page\.js", _js),
-    (r"/mail\.mobileconfig", _profile),
-    (r"(/\.well-known/autoconfig)?/mail/config-v1\.1\.xml", _autoconfig),
-    (r"/autodiscover/autodiscover\.xml", _autodiscover),
-    (r"/autodiscover/autodiscover\.json(/v1\.0/[^/]*)?", _autodiscover_json),
+ROUTES: list[tuple[re.Pattern[str], Callable[[Request], Response]]] = [
+    (re.compile(path, re.IGNORECASE), answer)
+    for path, answer in (
+        (r"/", _page),
+        (r"/page\.css", _css),
+        (r"/page\.js", _js),
+        (r"/mail\.mobileconfig", _profile),
+        (r"(/\.well-known/autoconfig)?/mail/config-v1\.1\.xml", _autoconfig),
+        (r"/autodiscover/autodiscover\.xml", _autodiscover),
+        (r"/autodiscover/autodiscover\.json(/v1\.0/[^/]*)?", _autodiscover_json),
+    )
 ]
 
 
@@ -211,10 +215,8 @@ class Application:
     def _answer(self, request: Request) -> Response:
         if request.host != self.settings.hostname and not request.domain:
             raise Refused(404)
-        for path, answer in ROUTES:
-            if re.fullmatch(path, request.path, re.IGNORECASE):
-                break
-        else:
+        answer = next((answer for path, answer in ROUTES if path.fullmatch(request.path)), None)
+        if not answer:
             raise Refused(404)
         allowed = ("GET", "HEAD", "POST") if answer is _autodiscover else ("GET", "HEAD")
         if request.method not in allowed:

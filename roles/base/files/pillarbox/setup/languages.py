@@ -17,7 +17,9 @@ TEXTS = Path(__file__).parent / "texts"
 DEFAULT = "en"
 LANGUAGES = sorted(file.stem for file in TEXTS.glob("*.toml"))
 # RFC 9110 section 12.5.4.
-_RANGE = re.compile(r"\s*([a-zA-Z]{1,8}|\*)(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
+_RANGE = re.compile(
+    r"\s*([a-zA-Z]{1,8}|\*)(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*"
+)
 
 
 @cache

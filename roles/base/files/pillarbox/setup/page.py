@@ -67,7 +67,14 @@ def qr_code(content: str) -> Markup:
     """Return a QR code as SVG; the page says what it is."""
     code = io.BytesIO()
     segno.make(content, error="m", micro=False).save(
-        code, kind="svg", xmldecl=False, omitsize=True, border=3, dark="#000", light="#fff", nl=False
+        code,
+        kind="svg",
+        xmldecl=False,
+        omitsize=True,
+        border=3,
+        dark="#000",
+        light="#fff",
+        nl=False,
     )
     return Markup(code.getvalue().decode())
 
@@ -113,7 +120,9 @@ def tables(settings: Settings, address: Address | None, t: dict[str, Any]) -> di
     return {"main": main, "other": [each for each in sum(found.values(), []) if each not in main]}
 
 
-def page(settings: Settings, place: Place, given: str, address: Address | None, error: str) -> bytes:
+def page(
+    settings: Settings, place: Place, given: str, address: Address | None, error: str
+) -> bytes:
     """Return the page.
 
     Args:
@@ -140,5 +149,7 @@ def page(settings: Settings, place: Place, given: str, address: Address | None, 
         page_code=qr_code(url),
         mobile_code=qr_code(mobile_export(settings, address)) if address else None,
         profile=place.link("/mail.mobileconfig", address=name) if place.domain else None,
-        assets={each: f"{place.base}/{each}?v={asset(each)[1]}" for each in ("page.css", "page.js")},
+        assets={
+            each: f"{place.base}/{each}?v={asset(each)[1]}" for each in ("page.css", "page.js")
+        },
     )
