@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -25,9 +26,10 @@ def test_clients_trust_the_certificate_and_get_security_headers() -> None:
 
 
 def test_port_80_only_redirects_without_hsts() -> None:
-    connection = http.client.HTTPConnection(MX, timeout=30)
-    connection.request("GET", "/setup?address=alice@example.org")
-    answer = connection.getresponse()
+    with contextlib.closing(http.client.HTTPConnection(MX, timeout=30)) as connection:
+        connection.request("GET", "/setup?address=alice@example.org")
+        answer = connection.getresponse()
+        answer.read()
     assert answer.status == 301
     assert answer.headers["Location"] == f"https://{MX}/setup?address=alice@example.org"
     assert "Strict-Transport-Security" not in answer.headers
