@@ -156,6 +156,16 @@ def test_who_asks_for_a_site_need_not_wait(web_host: WebHost) -> None:
     assert web_host.host.run("renew", "example.org").report["due"] == {}
 
 
+def test_a_failure_is_forgotten_when_the_order_is_not_necessary_any_more(
+    web_host: WebHost,
+) -> None:
+    web_host.renew()
+    web_host.refused = ["mta-sts.example.org"]
+    assert "not today" in str(web_host.renew("--force").report["warnings"])
+    assert web_host.renew().report["warnings"] == []
+    assert len(web_host.orders()) == 2
+
+
 def test_a_site_that_is_not_configured_is_told(web_host: WebHost) -> None:
     run = web_host.host.run("renew", "exmaple.org")
     assert (run.status, run.out) == (1, "")
