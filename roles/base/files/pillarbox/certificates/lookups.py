@@ -35,6 +35,8 @@ class Lookups:
             raise CertificateError(
                 f"{hostname} cannot be looked up: {error}; check this host's resolver"
             ) from error
+        if not self.here:
+            raise CertificateError(f"{hostname} has no address in DNS")
 
     def is_over(self) -> bool:
         """Whether the time for all names has passed."""
