@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Other mail servers fetch the MTA-STS policies of the domains, and go by them.
 
-The tests change the policies one after another. The settings of the inventory are restored at the end.
+The tests change the policies one after another. The inventory's settings are restored at the end.
 """
 
 from __future__ import annotations
