@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     playbook.write_text(yaml.safe_dump([play]))
 
     # Results of steps that are left out.
-    results = {"rspamd_dkim_switched": {"withdrawn": []}, "dns_acme_ca": None}
+    results: dict[str, Any] = {"rspamd_dkim_switched": {"withdrawn": []}, "dns_acme_ca": None}
 
     def run(**settings: Any) -> Any:
         return lab.playbook(str(playbook), **results, **settings)

@@ -109,9 +109,9 @@ def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None
         "mail_served_domains": ["example.org"],
         "web_mta_sts": {"ids": {"example.org": "a1", "former.example": "b2"}},
     }
-    withdrawn = jinja.from_string(variables["_mail_withdrawn"]).render(given)
-    sites = jinja.from_string(variables["mail_web_sites"])
-    assert sites.render(given, _mail_withdrawn=list(withdrawn)) == {
+    withdrawn = list(jinja.from_string(variables["_mail_withdrawn"]).render(given))
+    sites: Any = jinja.from_string(variables["mail_web_sites"])
+    assert sites.render(given, _mail_withdrawn=withdrawn) == {
         "former.example": ["mta-sts.former.example"],
         "example.org": [
             f"{label}.example.org" for label in ("mta-sts", "autoconfig", "autodiscover")
