@@ -1,14 +1,7 @@
 // Sends a message to a recipient and to the account itself, and waits for it in the inbox.
 const [recipient, subject, done] = arguments;
-const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
-const { setTimeout } = ChromeUtils.importESModule("resource://gre/modules/Timer.sys.mjs");
-const until = async condition => {
-  let found;
-  while (!(found = condition())) await new Promise(resolve => setTimeout(resolve, 200));
-  return found;
-};
 (async () => {
-  const account = MailServices.accounts.accounts.find(each => each.incomingServer.type == "imap");
+  const account = imap();
   const root = account.incomingServer.rootFolder;
   account.incomingServer.performExpand(null);
   await until(() => root.getFolderWithFlags(Ci.nsMsgFolderFlags.SentMail));

@@ -33,6 +33,8 @@ PAGES = {
     "problem": ("/?address=alice@example.net", 400),
     "nothing": ("/nothing", 404),
 }
+# Of pictures; further down there are the tables.
+HEIGHT = 1200
 Open = Callable[..., Page]
 
 
@@ -102,11 +104,12 @@ def is_wider_than_the_screen(page: Page) -> bool:
 
 
 def take_picture(page: Page, name: str) -> None:
-    """Save what is seen, for a person to look at and for docs/pictures/."""
-    shot = {"format": "webp", "quality": 80, "captureBeyondViewport": True}
+    """Save the beginning of what is seen, for a person to look at and for docs/pictures/."""
     session = page.context.new_cdp_session(page)
     size = session.send("Page.getLayoutMetrics")["cssContentSize"]
-    shot["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    area = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], HEIGHT)}
+    area["scale"] = page.evaluate("devicePixelRatio")
+    shot = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": area}
     picture = session.send("Page.captureScreenshot", shot)["data"]
     LOGS.mkdir(parents=True, exist_ok=True)
     (LOGS / f"setup-{name}.webp").write_bytes(base64.b64decode(picture))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,6 @@ from tests.lab import lab
 from tests.lab.lab import MX
 from tests.lab.web import thunderbird
 from tests.lab.web.thunderbird import Thunderbird
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +25,13 @@ def test_thunderbird_sets_up_an_account_by_its_address_alone_and_sends_and_reads
     program: Thunderbird,
 ) -> None:
     address = "alice@example.org"
-    script = (HERE / "set_up.js").read_text()
-    account = program.run(script, address, lab.password(address))
-    servers = {"hostname": MX, "username": address}
-    assert account == {
-        "source": "xml-from-isp-https",
-        "incoming": {"type": "imap", "port": 993, **servers},
-        "outgoing": {"type": "smtp", "port": 465, **servers},
-    }
+    found = program.run("find_settings", "Alice", address)
+    assert found == {"incoming": f"{MX}:993", "outgoing": f"{MX}:465"}
+    program.take_picture("thunderbird")
+    account = program.run("log_in", lab.password(address))
+    assert account == {"logins": [address, address], "sender": f"Alice <{address}>"}
     mail = lab.message(address, "bob@example.net")
-    script = (HERE / "send_and_read.js").read_text()
-    done = program.run(script, str(mail["To"]), str(mail["Subject"]))
+    done = program.run("send_and_read", str(mail["To"]), str(mail["Subject"]))
     assert done.get("status") == 0, done
     assert done["read"] == "Alice <alice@example.org>"
     assert {"INBOX", "Sent", "Drafts", "Junk", "Trash", "Archive"} <= set(done["folders"])

@@ -8,6 +8,7 @@ See firefox-source-docs, testing/marionette: a message is its length, ":", and a
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -31,11 +32,12 @@ PREFERENCES = {
     "mailnews.start_page.enabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
 }
+HERE = Path(__file__).parent
 TRUST = """
 const [certificate, done] = arguments;
 const database = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
 database.addCertFromBase64(certificate, "C,,");
-done(Services.appinfo.version);
+done();
 """
 
 
@@ -51,7 +53,7 @@ class Thunderbird:
         self._call("WebDriver:SetTimeouts", script=1000 * PATIENCE)
         pem = (STATE / "tls" / "pebble-root.pem").read_text()
         lines = [line for line in pem.splitlines() if not line.startswith("-")]
-        self.version = self.run(TRUST, "".join(lines))
+        self._run(TRUST, "".join(lines))
 
     def _read(self) -> Any:
         digits = b""
@@ -66,8 +68,17 @@ class Thunderbird:
         assert not error, error
         return result
 
-    def run(self, script: str, *arguments: Any) -> Any:
-        """Run a script with Thunderbird's own privileges, and return what it passes to done()."""
+    def run(self, name: str, *arguments: Any) -> Any:
+        """Run a script of this directory with Thunderbird's privileges; return its result."""
+        scripts = [(HERE / file).read_text() for file in ("common.js", f"{name}.js")]
+        return self._run("".join(scripts), *arguments)
+
+    def take_picture(self, name: str) -> None:
+        """Save what would be on the screen."""
+        picture = self._call("WebDriver:TakeScreenshot", full=False)["value"]
+        (LOGS / f"{name}.png").write_bytes(base64.b64decode(picture))
+
+    def _run(self, script: str, *arguments: Any) -> Any:
         result = self._call("WebDriver:ExecuteAsyncScript", script=script, args=arguments)
         return result["value"]
 
