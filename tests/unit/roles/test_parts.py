@@ -129,6 +129,7 @@ def test_a_role_that_the_playbook_leaves_out_is_off() -> None:
         "mail_client_certificates": "none",
         "mail_dane_first": False,
         "mail_web_enabled": False,
+        "mail_dav_enabled": False,
     }
     expression = variables["_base_off"].strip(" {}\n")
     off = JINJA.compile_expression(expression)(nothing)
