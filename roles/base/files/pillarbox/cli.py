@@ -25,6 +25,7 @@ SERVICES = {
     "dane-policy": "services.dane_policy",
     "dnsbls": "services.dnsbls",
     "recode": "services.recode",
+    "setup": "setup.service",
 }
 
 
