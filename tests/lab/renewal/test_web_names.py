@@ -125,8 +125,7 @@ def test_what_cannot_be_validated_delays_neither_mail_nor_a_later_order() -> Non
     assert report["issued"] == ["ecdsa", "rsa"]
     assert lab.on("mx", "sha256sum /etc/pillarbox/tls/*.pem") != mail
     refusal, strays = report["warnings"]
-    assert refusal.startswith("example.org has no new certificate: "), refusal
-    assert "Connection refused" in refusal, refusal
+    assert refusal.startswith("example.org has no new certificate: ") and POLICY in refusal
     assert "mta-sts.expired.example.net (cannot be looked up (NoNameservers))" in strays
     assert "peer.example.net (leads to 198.18.0.20)" in strays
     assert "mta-sts.nowhere.example.net (is not in DNS)" in strays

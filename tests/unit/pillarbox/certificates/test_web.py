@@ -32,8 +32,9 @@ def test_a_site_gets_a_certificate_as_predicted_and_then_needs_none(web_host: We
     assert (done["warnings"], done["unserved"]) == ([], {})
     assert web_host.names("example.org") == BOTH
     nothing: dict[str, Any] = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
-    for arguments in ([], ["--check"], ["--scheduled"]):
+    for arguments in ([], ["--check"]):
         assert web_host.renew(*arguments).report == nothing
+    assert web_host.renew("--scheduled").report == {"due": {}, "issued": [], "warnings": []}
     assert len(web_host.orders()) == 1
 
 
