@@ -94,16 +94,16 @@ def a_certificate_that_nobody_trusts() -> Iterator[None]:
     """Let Postfix use a certificate of its own making."""
     lab.on(
         "mx",
-        "cd /root && cp -a /etc/postfix/main.cf main.cf.saved"
+        "cd /etc/postfix && cp -a main.cf main.cf.saved"
         " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
         " -subj /CN=mx.example.org -addext subjectAltName=DNS:mx.example.org"
         " -keyout other.key -out other.crt 2>&1 && cat other.key other.crt >other.pem"
-        " && postconf smtpd_tls_chain_files=/root/other.pem && postfix reload",
+        " && postconf smtpd_tls_chain_files=/etc/postfix/other.pem && postfix reload",
     )
     try:
         yield
     finally:
-        lab.on("mx", "mv /root/main.cf.saved /etc/postfix/main.cf && postfix reload")
+        lab.on("mx", "cd /etc/postfix && mv main.cf.saved main.cf && postfix reload; rm other.*")
 
 
 def test_senders_find_a_policy_for_tests_by_default() -> None:
