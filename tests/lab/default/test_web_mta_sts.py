@@ -146,6 +146,36 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
     assert lab.connection_of("peer", mail).startswith("Verified TLS connection")
 
 
+@contextmanager
+def no_certificate_of_the_shop() -> Iterator[None]:
+    """Take away the certificate of shop.example.org, and let the CA refuse another one."""
+    lab.on("internet", "lab-ca refuse")
+    lab.on(
+        "mx",
+        "cd /etc/pillarbox && cp -a web web.saved && openssl req -x509 -newkey ec -nodes -days 2"
+        " -pkeyopt ec_paramgen_curve:P-256 -subj /CN=mta-sts.shop.example.org"
+        " -keyout web/shop.example.org.pem 2>&1 >>web/shop.example.org.pem",
+    )
+    try:
+        yield
+    finally:
+        lab.on("mx", "cd /etc/pillarbox && rm -r web && mv web.saved web")
+        lab.on("internet", "lab-ca off")
+
+
+@pytest.mark.once
+def test_a_published_record_stays_while_its_name_has_no_certificate(run: Run) -> None:
+    longer = {"mail_mta_sts": {"mode": "enforce", "max_age": 604800}}
+    before = published("shop.example.org")
+    with no_certificate_of_the_shop():
+        failed = run(**longer)
+        assert "shop.example.org" in failed.stdout and lab.changed(failed)
+        assert published("example.org") == policy_id(served("example.org"))
+        assert published("shop.example.org") == before
+    # The next run publishes it.
+    assert policy_id(served("shop.example.org")) != before
+
+
 @pytest.mark.once
 def test_a_policy_is_withdrawn_before_it_ends(run: Run) -> None:
     before = published("shop.example.org")
