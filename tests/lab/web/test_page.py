@@ -37,6 +37,8 @@ PAGES = {
 HEIGHT = 1200
 Open = Callable[..., Page]
 
+pytestmark = pytest.mark.once
+
 
 def pin(certificate: str) -> str:
     """Return the hash of the key in a certificate, as Chromium wants it."""
@@ -107,8 +109,8 @@ def take_picture(page: Page, name: str) -> None:
     """Save the beginning of what is seen, for a person to look at and for docs/pictures/."""
     session = page.context.new_cdp_session(page)
     size = session.send("Page.getLayoutMetrics")["cssContentSize"]
-    area = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], HEIGHT)}
-    area["scale"] = page.evaluate("devicePixelRatio")
+    height = min(size["height"], HEIGHT)
+    area = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
     shot = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": area}
     picture = session.send("Page.captureScreenshot", shot)["data"]
     LOGS.mkdir(parents=True, exist_ok=True)
