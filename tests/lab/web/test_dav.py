@@ -184,6 +184,9 @@ def test_clients_are_led_from_the_well_known_places_to_the_users_collection() ->
 
 def test_the_password_of_a_device_opens_what_the_account_has() -> None:
     assert principal(ask(PHONE)) == f"/dav/{DAVE}/"
+    # As does a master user's, who may read all mail.
+    admin = ask(f"{DAVE}*admin", secret=lab.password("admin@example.org"))
+    assert principal(admin) == f"/dav/{DAVE}/"
     home = ask(PHONE, f"/dav/{DAVE}/")
     assert f"/dav/{DAVE}/calendar/" in home.text.replace("%40", "@")
     assert ">Contacts<" in home.text

@@ -50,9 +50,11 @@ def test_one_password_reads_and_the_other_also_changes() -> None:
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_nobody_passes_for_the_host_itself(claim: str) -> None:
     curl = f"curl -sk -o /dev/null -w '%{{http_code}}' -H '{claim}'"
-    for host in ("peer", "mx"):
-        assert lab.on(host, f"{curl} {PAGE}stat") == "401"
-        assert lab.on(host, f"{curl} -H 'Password: wrong' {PAGE}stat") == "401"
+    # From another host, and from the host itself over its loopback interface.
+    for host, address in (("peer", ADDRESSES[MX]), ("mx", "127.0.0.1")):
+        request = f"{curl} --resolve {MX}:443:{address} {PAGE}stat"
+        assert lab.on(host, request) == "401"
+        assert lab.on(host, f"{request} -H 'Password: wrong'") == "401"
 
 
 def test_rspamd_alone_would_believe_such_a_claim() -> None:
