@@ -63,20 +63,32 @@ options:
       - V(null) means that it does not exist yet, so the CAA record is C(pending). An empty string
         allows all accounts at the CA.
     type: str
-  hold:
-    description: Types of records to leave out.
-    type: list
-    elements: str
-    default: []
+  mta_sts_ids:
+    description:
+      - The ids of the MTA-STS policies that the host serves, as in
+        RV(pillarbox.mail.mta_sts_policies#module:ids). Domains without one have no records.
+      - If not set, the policies are those of the settings.
+    type: dict
     version_added: 0.1.0
-  types:
-    description: If set, only records of these types and those of O(names) are returned.
+  web_names:
+    description:
+      - The names of domains for which the web server has certificates. Without one for
+        C(mta-sts), the C(_mta-sts) record of a domain is left out, and stays as it is.
+      - If not set, the records do not depend on certificates.
     type: list
     elements: str
-    default: []
+    version_added: 0.1.0
+  step:
+    description:
+      - V(announce) returns only the records that announce a service, which must work before. These
+        are MX, SRV and the C(_mta-sts) record of an MTA-STS policy.
+      - V(prepare) returns the others.
+    type: str
+    choices: [all, prepare, announce]
+    default: all
     version_added: 0.1.0
   names:
-    description: Names whose records are returned in addition to those of O(types).
+    description: Names whose records the step V(announce) returns, too.
     type: list
     elements: str
     default: []
@@ -136,14 +148,13 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail impor
 
 def mail_records_filter(
     *args: Any,
-    hold: Collection[str] = (),
-    types: Collection[str] = (),
+    step: str = "all",
     names: Collection[str] = (),
     as_text: bool = False,
     **kwargs: Any,
 ) -> list[dict[str, Any]] | str:
     try:
-        records = selected(mail_records(*args, **kwargs), hold, types, names)
+        records = selected(mail_records(*args, **kwargs), step, names)
     except MailRecordsError as error:
         raise AnsibleFilterError(f"mail_records: {error}") from error
     return json.dumps(records) if as_text else records

@@ -18,6 +18,8 @@ description:
   - A certificate goes into service only if the published TLSA records pin its key. If the daemons
     do not serve it afterwards, the former certificate is put back. In both cases the task fails
     with the reason.
+  - Names that only the web server serves have certificates of their own, one for each mail domain.
+    If one cannot be renewed, that is a warning, and concerns no other domain.
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -26,6 +28,22 @@ options:
       changed it before. Credentials are not needed.
     type: dict
     required: true
+  web:
+    description:
+      - The web names and where their certificates are. C(dir) is the directory of the certificates,
+        C(webroot) that of the answers to challenges of type http-01, and C(sites) the names in each
+        certificate, by the name of its file.
+      - With C(publishes=true), check mode assumes that the run publishes those names that are not
+        in DNS yet.
+    type: dict
+    default: {}
+  only:
+    description:
+      - V(mail) renews the certificates of the mail host, V(web) those of web names. Both by
+        default.
+      - A run orders at most 20 certificates for web names; the timer orders the others.
+    type: str
+    choices: [mail, web]
   program:
     description: Path of the program C(pillarbox).
     type: path
@@ -36,7 +54,7 @@ attributes:
     details: Predicts what would be ordered, even before the program or its libraries are
       installed. In that case it queries no name server.
   diff_mode:
-    details: Shows why the certificate of each algorithm is due.
+    details: Shows why the certificate of each algorithm and of each web site is due.
   idempotent:
     details: Certificates that are not due are not changed.
 """
@@ -45,11 +63,21 @@ EXAMPLES = r"""
 - name: Obtain due certificates
   pillarbox.mail.acme_certificate:
     config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
+
+- name: Obtain due certificates of web names
+  pillarbox.mail.acme_certificate:
+    config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
+    web:
+      dir: /etc/pillarbox/web
+      webroot: /var/lib/pillarbox/acme
+      sites:
+        example.org: [mta-sts.example.org, autoconfig.example.org, autodiscover.example.org]
+    only: web
 """
 
 RETURN = r"""
 due:
-  description: Why a certificate was due, by algorithm.
+  description: Why a certificate was due, by algorithm or web site.
   returned: success
   type: dict
   sample: {"ecdsa": "there is no certificate yet"}
@@ -66,11 +94,18 @@ missing:
   elements: str
   sample: []
 issued:
-  description: The algorithms whose certificates were issued and put in service.
+  description: The algorithms and web sites whose certificates were issued and put in service.
   returned: success
   type: list
   elements: str
   sample: [ecdsa, rsa]
+served:
+  description: The names of each web site that a valid certificate from a CA covers. Empty
+    if O(only=mail).
+  returned: success
+  type: dict
+  sample:
+    example.org: [mta-sts.example.org, autoconfig.example.org]
 """
 
 import json
@@ -81,15 +116,32 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.certificates i
     can_run,
     predict,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.web_certificates import (
+    predict_web,
+)
+
+# Each takes about ten seconds, for which somebody waits.
+ORDERS = 20
+NOTHING: dict[str, Any] = {
+    "due": {},
+    "issued": [],
+    "waiting": {},
+    "warnings": [],
+    "missing": [],
+    "unserved": {},
+}
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Run the program and return its report; its error message fails the task."""
+    only, web = module.params["only"], module.params["web"]
     arguments, data = ["renew"], None
     if module.check_mode:
         arguments = ["--config", "-", "renew", "--check"]
-        data = json.dumps(module.params["config"])
-    command = [module.params["program"], "certificates", *arguments]
+        data = json.dumps({**module.params["config"], "web": web})
+    if web:
+        arguments += ["--orders", str(ORDERS)]
+    command = [module.params["program"], "certificates", *arguments, *([only] if only else [])]
     rc, out, err = module.run_command(command, data=data)
     if rc != 0:
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
@@ -97,25 +149,42 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return report
 
 
+def foresee(config: dict[str, Any], web: dict[str, Any], only: str | None) -> dict[str, Any]:
+    """Return the report of the program that cannot run yet."""
+    mail = {} if only == "web" else predict(config)
+    names = {} if only == "mail" or not web else predict_web(config, web, ORDERS)
+    return {**mail, **names, "due": {**mail.get("due", {}), **names.get("due", {})}}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "config": {"type": "dict", "required": True},
+            "web": {"type": "dict", "default": {}},
+            "only": {"type": "str", "choices": ["mail", "web"]},
             "program": {"type": "path", "default": "/usr/local/sbin/pillarbox"},
         },
         supports_check_mode=True,
     )
+    web, only = module.params["web"], module.params["only"]
+    report = dict(NOTHING)
     if module.check_mode and not can_run(module.params["program"]):
-        report = predict(module.params["config"])
-    else:
-        report = run(module)
+        report |= foresee(module.params["config"], web, only)
+    elif web or only != "web":
+        report |= run(module)
     for text in [*report.pop("warnings"), *report["waiting"].values()]:
         module.warn(text)
+    unserved = report.pop("unserved")
+    sites = web.get("sites", {}) if only != "mail" else {}
+    served = {
+        site: [name for name in names if name not in unserved.get(site, [])]
+        for site, names in sites.items()
+    }
     diff = {
         "before": "",
         "after": "".join(f"{name}: {why}\n" for name, why in report["due"].items()),
     }
-    module.exit_json(changed=bool(report["due"]), diff=diff, **report)
+    module.exit_json(changed=bool(report["due"]), diff=diff, served=served, **report)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import STATES, Key
+from ansible_collections.pillarbox.mail.plugins.module_utils._times import parse_time, time_text
 
 
 class LedgerError(Exception):
@@ -58,20 +58,7 @@ def as_dict(key: Key) -> dict[str, Any]:
 def from_dict(item: Mapping[str, Any]) -> Key:
     """Return the key of a dictionary from as_dict(); other entries in it are ignored."""
     fields = {name: item[name] for name in Key.__dataclass_fields__}
-    return Key(**{**fields, "since": time(item["since"])})
-
-
-def time(text: str) -> datetime:
-    """Parse the output of time_text(). Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone; write it as in 2026-11-20T10:00:00Z")
-    return moment
-
-
-def time_text(moment: datetime) -> str:
-    """Return a moment in UTC and whole seconds, as in 2026-11-20T10:00:00Z."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Key(**{**fields, "since": parse_time(item["since"])})
 
 
 def _key(domain: str, selector: str, entry: Mapping[str, Any]) -> Key:
@@ -82,7 +69,7 @@ def _key(domain: str, selector: str, entry: Mapping[str, Any]) -> Key:
         selector,
         entry["type"],
         entry["state"],
-        time(entry["since"]),
+        parse_time(entry["since"]),
         entry.get("line", selector),
         bool(entry.get("compromised")),
     )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The DNS records of a mail server, computed from its settings and keys. Pure.
 
-Imports names, keys and TLS.
+Imports names, keys, MTA-STS and TLS.
 
 PRIVATE to the collection.
 """

@@ -14,11 +14,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.desired im
     DesiredRecord,
     record,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import (
-    MAX_AGE,
-    mta_sts_policy,
-    mta_sts_record,
-)
 
 MX_PREFERENCE = 10  # of this server; backups have higher numbers
 # The tags of a DMARC record in order (RFC 9989 section 4.7), with their defaults; None omits the
@@ -78,7 +73,7 @@ def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRe
         reason = f"DKIM, no key signs mail from {name}"
         revoked = ["v=DKIM1; p="]
         yield record(f"*._domainkey.{name}", "TXT", revoked, "recommended", reason, not here)
-        yield from _transport(settings, host, name, here)
+        yield from _tls_reports(settings, name, here)
         yield from _clients(settings, host, name, here)
 
 
@@ -159,23 +154,9 @@ def _related(one: str, other: str) -> bool:
     return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
-def _transport(
-    settings: Mapping[str, Any], host: str, name: str, served: bool
-) -> Iterator[DesiredRecord]:
-    """Yield the records of MTA-STS (RFC 8461) and of TLS reporting (RFC 8460)."""
-    mta_sts, rua = settings["mta_sts"], settings["tls_rpt_rua"]
-    values = []
-    if mta_sts:
-        mx = [server for _preference, server in mx_hosts(settings, host)]
-        policy = mta_sts_policy(mta_sts["mode"], mx, mta_sts.get("max_age", MAX_AGE))
-        values = [mta_sts_record(policy)]
-    wanted = served and bool(mta_sts)
-    reason = f"MTA-STS, where the policy of {name} is hosted"
-    hosted = served and (bool(mta_sts) or settings["web"])
-    yield record(f"mta-sts.{name}", "CNAME", [f"{host}."], "recommended", reason, hosted)
-    reason = f"MTA-STS, the version of the policy of {name}"
-    values = values if wanted else []
-    yield record(f"_mta-sts.{name}", "TXT", values, "recommended", reason, wanted)
+def _tls_reports(settings: Mapping[str, Any], name: str, served: bool) -> Iterator[DesiredRecord]:
+    """Yield where reports about TLS go (RFC 8460)."""
+    rua = settings["tls_rpt_rua"]
     wanted = served and bool(rua)
     reason = f"TLS-RPT, where reports about TLS to {name} go"
     values = [f"v=TLSRPTv1; rua={_uris(rua)}"] if wanted else []

@@ -19,6 +19,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.domain imp
     domain_records,
     smarthost_includes,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import (
+    mta_sts_records,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.tlsa import (
     TlsaError,
     load,
@@ -62,6 +65,8 @@ def mail_records(
     tls_keys: Sequence[TlsKey] = (),
     acme_account_uri: str | None = None,
     dkim_states: Iterable[DkimKey] = (),
+    mta_sts_ids: Mapping[str, str] | None = None,
+    web_names: Collection[str] | None = None,
 ) -> list[DesiredRecord]:
     """Return the records of the mail host and of each domain, in the format of dns_records.
 
@@ -72,6 +77,8 @@ def mail_records(
         acme_account_uri: the only account that may get certificates for the host (RFC 8657). None:
             it does not exist yet. Empty: any account may.
         dkim_states: the keys with their states, which decide what is published.
+        mta_sts_ids: the id of each MTA-STS policy that is served. None: as in the settings.
+        web_names: the names for which the web server has certificates. None: all.
 
     Raises:
         MailRecordsError: a name, address or key is not valid.
@@ -79,12 +86,14 @@ def mail_records(
     try:
         settings = {**DEFAULTS, **settings}
         host = domain_name(settings["hostname"])
+        certified = None if web_names is None else frozenset(web_names)
         records = [
             *_addresses(settings["host_addresses"], host),
             *_tlsa(settings, host, tls_keys),
             *_caa(settings, host, acme_account_uri),
             *_host(settings, host),
             *domain_records(settings, host),
+            *mta_sts_records(settings, host, mta_sts_ids, certified),
             *_dkim(settings, dkim_keys, dkim_states),
         ]
     except (NamesError, KeysError) as error:
@@ -95,23 +104,30 @@ def mail_records(
     return [{**item, "ttl": ttl} for item in records]
 
 
+def announces(item: DesiredRecord) -> bool:
+    """Whether others use a service once they find this record, so that it must work before.
+
+    The id of an MTA-STS policy has senders fetch it (RFC 8461 section 8.1).
+    """
+    return item["type"] in ("MX", "SRV") or item["name"].startswith("_mta-sts.")
+
+
 def selected(
-    records: Iterable[DesiredRecord],
-    hold: Collection[str] = (),
-    types: Collection[str] = (),
-    names: Collection[str] = (),
+    records: Iterable[DesiredRecord], step: str = "all", names: Collection[str] = ()
 ) -> list[DesiredRecord]:
-    """Return the records without some types, or only those of some types and names.
+    """Return the records to publish in one step of a run.
 
     Args:
         records: the result of mail_records().
-        hold: types to leave out.
-        types, names: if types is not empty, only records of these types or with these names.
+        step: prepare for all but those that announce a service; announce for only these; or all.
+        names: names whose records are part of the step announce, too.
     """
     known = frozenset(names)
-    if types:
-        return [item for item in records if item["type"] in types or item["name"] in known]
-    return [item for item in records if item["type"] not in hold]
+    if step == "prepare":
+        return [item for item in records if not announces(item)]
+    if step == "announce":
+        return [item for item in records if announces(item) or item["name"] in known]
+    return list(records)
 
 
 def _addresses(addresses: Sequence[str], host: str) -> Iterator[DesiredRecord]:

@@ -67,6 +67,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     unresolved,
     well_formed,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.web_names import (
+    web_name_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     AcmeError,
     account_file,
@@ -125,6 +128,17 @@ def _network(where: str, value: Any) -> Iterator[Problem]:
         yield where, f"must be an address or a network, such as 198.51.100.0/24, not {value!r}"
 
 
+def _web_path(where: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        yield (
+            where,
+            f"must be a path of one part, made of lower-case letters, digits, '_' and '-', without"
+            f" '/', such as setup, not {value!r}",
+        )
+    elif value in ("dav", "rspamd"):
+        yield where, f"is {value}, where the web server has something else; use another path"
+
+
 # Templates use names and addresses as they are written, hence in their normal form.
 RULES: Rules = {
     **DOMAIN_RULES,
@@ -152,6 +166,7 @@ RULES: Rules = {
     "fail2ban_bantime": Range(60, 31536000),
     **POSTFIX_RULES,
     **RSPAMD_RULES,
+    "web_setup_path": _web_path,
 }
 
 
@@ -227,6 +242,7 @@ def check(
         *dovecot_contradictions(settings),
         *route_contradictions(settings),
         *rspamd_contradictions(settings),
+        *web_name_contradictions(settings),
         *_without_web(settings),
     ]
     for name, value in settings.items():

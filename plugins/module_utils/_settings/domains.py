@@ -131,10 +131,13 @@ def _dkim_selectors(where: str, value: Any) -> Iterator[Problem]:
         )
 
 
+_NOT_IF_PARKED = {"spf": "sends", "dkim_selectors": "sends", "mta_sts": "receives"}
+
+
 def _domain(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
-    for key in ("spf", "dkim_selectors") if _parked(value) else ():
+    for key, does in _NOT_IF_PARKED.items() if _parked(value) else ():
         if key in value:
-            yield member(where, key), "has no effect, as a parked domain sends no mail; remove it"
+            yield member(where, key), f"has no effect, as a parked domain {does} no mail; remove it"
 
 
 _BACKUP_MX_FIELDS = keyed_by("host", normal(domain_name), integer(MX_PREFERENCE + 1, 65535))
@@ -148,6 +151,9 @@ def _backup_mx(where: str, value: Any) -> Iterator[Problem]:
             f"has {len(value)} hosts; SPF allows {_MX_ADDRESSES} with this server (RFC 7208"
             " section 4.6.4), list fewer",
         )
+
+
+_MAX_AGE = Range(1, 31557600)  # RFC 8461 section 3.2
 
 
 def _mta_sts(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:
@@ -172,12 +178,14 @@ DOMAIN_RULES: dict[str, Rule] = {
     "mail_domains.dmarc.rua": list_of(_report_uri),
     "mail_domains.dmarc.ruf": list_of(_report_uri),
     "mail_domains.dkim_selectors": _DKIM_SELECTORS,
+    "mail_domains.mta_sts": Also(_mta_sts),
+    "mail_domains.mta_sts.max_age": _MAX_AGE,
     "mail_domains.catch_all": ANY_ADDRESS,
     "mail_domains.refuse": list_of(OWN_ADDRESS),
     "mail_backup_mx": _backup_mx,
     "mail_dkim_selectors": _DKIM_SELECTORS,
     "mail_mta_sts": Also(_mta_sts),
-    "mail_mta_sts.max_age": Range(1, 31557600),  # RFC 8461 section 3.2
+    "mail_mta_sts.max_age": _MAX_AGE,
     "mail_tls_rpt_rua": list_of(_tls_report_uri),
 }
 
@@ -197,6 +205,14 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     domains = settings.get("mail_domains")
     if not isinstance(domains, Mapping):
         return
+    if settings.get("mail_tls_source") == "self_signed":
+        for where, policy in _mta_sts_policies(settings, domains):
+            if isinstance(policy, Mapping) and policy.get("mode") == "enforce":
+                yield (
+                    member(where, "mode"),
+                    "is enforce, but senders would refuse the certificates of mail_tls_source"
+                    " self_signed; set testing until you have others",
+                )
     parked = {name for name, value in domains.items() if _parked(value)}
     if isinstance(hostname, str) and hostname in parked:
         yield "mail_hostname", f"is {hostname}, a parked domain; remove parked from that domain"
@@ -207,6 +223,15 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if name in parked:
             yield where, f"is in {name}, which is parked and receives no mail; set another address"
+
+
+def _mta_sts_policies(
+    settings: Mapping[str, Any], domains: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    yield "mail_mta_sts", settings.get("mail_mta_sts")
+    for name, value in domains.items():
+        if isinstance(value, Mapping):
+            yield member(member("mail_domains", name), "mta_sts"), value.get("mta_sts")
 
 
 def _reports(settings: Mapping[str, Any], domains: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

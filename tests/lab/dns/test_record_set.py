@@ -98,21 +98,32 @@ def test_a_changed_value_changes_no_other_record() -> None:
     assert zone() == before
 
 
+def of_each_domain(*labels: str) -> set[str]:
+    return {
+        f"{label}.{domain}." for label in labels for domain in ("example.org", "shop.example.org")
+    }
+
+
 def test_what_is_switched_off_again_is_gone() -> None:
     before = zone()
-    on = {
-        "mail_tls_rpt_rua": ["mailto:postmaster@example.org"],
-        "mail_mta_sts": {"mode": "testing"},
-        "mail_web": True,
-    }
-    assert changed(records(**on)) == 1
-    assert names(zone() - before) == {
-        f"{label}.{domain}."
-        for label in ("_smtp._tls", "_mta-sts", "mta-sts", "autoconfig", "autodiscover")
-        for domain in ("example.org", "shop.example.org")
-    }
-    assert changed(records(mail_srv_records=False)) == 1
+    assert changed(records(mail_tls_rpt_rua=["mailto:postmaster@example.org"])) == 1
+    assert names(zone() ^ before) == of_each_domain("_smtp._tls")
+    assert changed(records(mail_srv_records=False, mail_web=False)) == 1
     assert not [line for line in zone() if " SRV " in line]
+    assert of_each_domain("mta-sts", "autoconfig", "autodiscover").isdisjoint(names(zone()))
+    assert changed(records()) == 1
+    assert zone() == before
+
+
+def test_the_policies_of_another_web_server_are_announced_and_withdrawn_as_set() -> None:
+    before = zone()
+    elsewhere: dict[str, Any] = {"mail_web": False, "mail_mta_sts": {"mode": "testing"}}
+    assert changed(records(**elsewhere)) == 1
+    assert names(zone() - before) >= of_each_domain("_mta-sts")
+    # Which policies the host's own web server has is not known without the role web.
+    assert changed(records()) == 1
+    assert names(zone() ^ before) == of_each_domain("_mta-sts")
+    assert changed(records(mail_web=False)) == 1
     assert changed(records()) == 1
     assert zone() == before
 

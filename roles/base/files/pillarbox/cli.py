@@ -26,6 +26,7 @@ SERVICES = {
     "dnsbls": "services.dnsbls",
     "login": "services.login",
     "recode": "services.recode",
+    "setup": "setup.service",
 }
 
 

@@ -21,13 +21,16 @@ def read(path: Path) -> bytes | None:
         return None
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file that only root can read, atomically (rename(2))."""
+def replace(path: Path, content: bytes, group: int | None = None) -> None:
+    """Write a file atomically (rename(2)), which only root and this group, if any, can read."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
+                os.fchmod(file.fileno(), 0o640)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

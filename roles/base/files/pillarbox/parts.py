@@ -9,6 +9,7 @@ A role adds its part by such a file, not by code. Without it, the host does not 
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from pillarbox import Failure
@@ -31,3 +32,10 @@ def part(role: str) -> dict[str, Any]:
     except ValueError as error:
         raise Failure(f"{file} is damaged ({error}); run site.yml, which writes it") from error
     return config
+
+
+def switched_on(role: str) -> dict[str, Any] | None:
+    """Return the configuration of a role, None if this host does not have it."""
+    # The file of a role that was switched off remains.
+    off = os.path.exists(f"{DIRECTORY}/base.json") and role in part("base").get("off", [])
+    return None if off or not os.path.exists(f"{DIRECTORY}/{role}.json") else part(role)

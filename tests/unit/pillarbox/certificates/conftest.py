@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import dns.resolver
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -19,7 +20,9 @@ from pillarbox.certificates.published import Answer
 
 from .chains import KEYS
 from .host import Daemon, Host
+from .nameserver import NameServer
 from .test_ring import answer
+from .web_host import WebHost
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,18 @@ def published(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 
     monkeypatch.setattr(gate, "published", ask)
     return answers
+
+
+@pytest.fixture
+def nameserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    """Become the host's resolver."""
+    server = NameServer()
+    monkeypatch.setattr(dns.resolver, "default_resolver", server.resolver())
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def web_host(host: Host, nameserver: NameServer, monkeypatch: pytest.MonkeyPatch) -> WebHost:
+    """Return a host with the web names of one domain, which have no certificate yet."""
+    return WebHost(host, nameserver, monkeypatch)

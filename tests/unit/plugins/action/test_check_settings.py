@@ -115,7 +115,7 @@ acme_sh_tsig: {name: acme, secret: "{{ 'hunter2!' }}"}
 postfix_setings: {}
 dovecot_extra: {}
 resolver_extra: ""
-dns_hold: [MX, "{{ nobody_knows }}"]
+dns_names: [example.org, "{{ nobody_knows }}"]
 """
     done = run(tmp_path, variables)
     assert done.returncode == 2
@@ -123,7 +123,7 @@ dns_hold: [MX, "{{ nobody_knows }}"]
         "6 settings are wrong; nothing was changed:",
         "- acme_sh_server: must be the https URL of an ACME directory, not 'http://ca.example/dir'",
         "- acme_sh_tsig.secret: is not base64",
-        "- dns_hold[1]: cannot be evaluated: 'nobody_knows' is undefined",
+        "- dns_names[1]: cannot be evaluated: 'nobody_knows' is undefined",
         "- dovecot_extra: must be a string",
         "- mail_hostname: mx is not fully qualified",
         "- postfix_setings: is unknown; did you mean postfix_settings?",

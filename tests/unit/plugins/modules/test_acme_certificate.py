@@ -51,11 +51,33 @@ CONFIG = {
 }
 
 
+# A renewal program that reports that one of two sites is due, and one name stays without.
+SITES = {
+    "example.org": ["mta-sts.example.org", "autoconfig.example.org"],
+    "example.net": ["mta-sts.example.net"],
+}
+WEB_DUE = """
+import json, sys
+issued = ["example.org"]
+if sys.argv[1:] != ["certificates", "renew", "--orders", "20", "web"]:
+    assert sys.argv[1:] == [
+        "certificates", "--config", "-", "renew", "--check", "--orders", "20", "web"
+    ]
+    assert "example.net" in json.load(sys.stdin)["web"]["sites"]
+    issued = []
+due = {"example.org": "the certificate in service is self-signed"}
+unserved = {"example.net": ["mta-sts.example.net"], "example.org": ["autoconfig.example.org"]}
+print(json.dumps({"due": due, "issued": issued, "warnings": ["no DNS"], "unserved": unserved}))
+"""
+
+
 def run(
     capsys: pytest.CaptureFixture[str],
     directory: Path,
     text: str | None,
     check: bool = False,
+    only: str | None = None,
+    web: dict[str, Any] | None = None,
     **config: Any,
 ) -> dict[str, Any]:
     """Run the module with this renewal program, if any."""
@@ -66,6 +88,8 @@ def run(
     args = {
         "program": str(program),
         "config": {**CONFIG, "tls_dir": str(directory), **config},
+        "web": web or {},
+        **({"only": only} if only else {}),
         "_ansible_check_mode": check,
     }
     with patch_module_args(args), pytest.raises(SystemExit):
@@ -173,6 +197,44 @@ def test_a_check_of_a_restored_host_finds_its_certificates(
     make_pair(tmp_path, algorithm="ecdsa")
     (tmp_path / "ecdsa-current.key").rename(tmp_path / "rsa-current.key")
     assert check() == because("is for another key")
+
+
+@pytest.mark.parametrize(("check", "issued"), [(True, []), (False, ["example.org"])])
+def test_reports_which_web_names_are_served(
+    check: bool, issued: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = {"dir": str(tmp_path), "webroot": "/", "sites": SITES}
+    result = run(capsys, tmp_path, WEB_DUE, check, "web", web)
+    assert result["changed"] and "no DNS" in str(result["warnings"])
+    assert result["served"] == {"example.org": ["mta-sts.example.org"], "example.net": []}
+    assert (result["issued"], result["waiting"]) == (issued, {})
+    assert result["diff"]["after"] == "example.org: the certificate in service is self-signed\n"
+
+
+@pytest.mark.parametrize(
+    ("only", "due"),
+    [
+        ("mail", {"rsa"}),
+        ("web", {"example.org", "example.net"}),
+        (None, {"rsa", "example.org", "example.net"}),
+    ],
+)
+def test_check_mode_predicts_either_or_both_on_a_bare_host(
+    only: str | None, due: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = {"dir": str(tmp_path / "web"), "webroot": "/", "sites": SITES}
+    result = run(capsys, tmp_path, None, True, only, web)
+    assert result["due"] == dict.fromkeys(due, "there is no certificate yet")
+    assert result["served"] == ({} if only == "mail" else SITES)
+    assert ("first.pem" in result["missing"]) is (only != "web")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_host_without_web_names_needs_none(
+    check: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, tmp_path, "raise SystemExit(3)", check, "web")
+    assert (result["changed"], result["served"]) == (False, {})
 
 
 def test_fails_with_the_programs_own_sentence(

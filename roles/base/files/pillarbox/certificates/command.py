@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from pillarbox.certificates import web_report
+from pillarbox.certificates.lock import locked
 from pillarbox.certificates.pair import CertificateError, TooEarly
 from pillarbox.certificates.renewal import Host
 from pillarbox.certificates.ring import now
+from pillarbox.certificates.sites import Sites
+from pillarbox.certificates.web import Web
+from pillarbox.certificates.web_due import MOST
 from pillarbox.manual import Manual
-from pillarbox.parts import part
+from pillarbox.parts import part, switched_on
 
 MANUAL = Manual(
     "certificates",
@@ -26,6 +31,9 @@ Renew the TLS certificates, put the next keys in service, or show the state of e
 A certificate goes into service only if it matches its key and the host names, is valid now, and the
 published TLSA records pin its key. If the daemons do not serve it afterwards, the former
 certificate is put back. A failure never uses up a key.
+
+The names that only the web server serves have certificates of their own, one for each mail domain,
+with a new key each time. They come last, and their failures concern no other site.
 """,
     """\
 Use it when
@@ -39,15 +47,18 @@ Examples
   pillarbox certificates renew             # renew what is due; a timer runs it every six hours
   pillarbox certificates renew --check     # only report what is due
   pillarbox certificates renew --force     # renew all certificates, due or not
+  pillarbox certificates renew example.org # order that of its web names now, if it is due
 
 Exit status
-  0  success, or nothing to do; renew and roll print a JSON object
+  0  success, or nothing to do; renew and roll print a JSON object. A failure of a web name is a
+     warning in it, until a certificate in service is in the last sixth of its lifetime
   1  failure; see the message on standard error, which "status" repeats
   3  a key may not be served yet, as senders may still have cached DNS records without it
 
 Files
   /etc/pillarbox/parts/acme_sh.json    the configuration, which site.yml writes
   /etc/pillarbox/tls/                  keys, certificates, and ring.json, their history
+  /etc/pillarbox/web/                  certificates of web names, and state.json, their history
   pillarbox-certificates.timer         its schedule; log: journalctl -u pillarbox-certificates
 """,
 )
@@ -64,41 +75,95 @@ def main(arguments: list[str]) -> int:
         "--scheduled", action="store_true", help="do nothing shortly after a failure"
     )
     renew.add_argument("--force", action="store_true", help="also renew what is not due")
+    renew.add_argument(
+        "--orders", type=int, default=MOST, metavar="N", help="order at most N for web names"
+    )
+    renew.add_argument(
+        "what", nargs="*", metavar="WHAT", help='"mail", "web", or sites such as example.org'
+    )
     roll = commands.add_parser("roll", help="put the next keys in service")
     roll.add_argument("--check", action="store_true", help="only report whether it is safe")
     roll.add_argument("--compromised", action="store_true", help="do not wait until it is safe")
     commands.add_parser("status", help="show the state of each key")
     given = parser.parse_args(arguments)
-    config = json.load(given.config) if given.config else part("acme_sh")
-    # All files written here are for root only.
+    config = json.load(given.config) if given.config else configured()
+    # All files written here are for root only, unless the web server reads them.
     os.umask(0o077)
     try:
         if given.command == "status":
-            print(Host(config).status())
+            print(status(config))
             return 0
         if given.check:
-            return change(Host(config), given)
-        with Path(config["tls_dir"], ".lock").open("w") as lock:
-            # One run at a time; the module tls_key_ring uses the same lock.
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print("waiting for another run to end", file=sys.stderr)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            host = Host(config)
-            if getattr(given, "scheduled", False) and (until := host.due.rests()):
-                print(f"the last run failed; the next retries after {until.isoformat()}")
-                return 0
-            return change(host, given)
+            return run(config, given, lambda: None)
+        with locked(config["tls_dir"]) as give_way:
+            return run(config, given, give_way)
     except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def change(host: Host, given: argparse.Namespace) -> int:
-    """Run renew or roll, and record whether it failed."""
-    memory = host.ring.memory
+def configured() -> dict[str, Any]:
+    """Return the configuration: the part of role acme_sh, with the web names of role web."""
+    web = switched_on("web") or {}
+    return {**part("acme_sh"), "web": web.get("certificates")}
+
+
+def status(config: dict[str, Any]) -> str:
+    web = config.get("web")
+    sites = Sites(web["dir"], web["sites"]) if web else None
+    lines = web_report.status(vars(sites.memory), sites.wanted) if sites else []
+    return "\n".join([Host(config).status(), *lines])
+
+
+def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]) -> int:
+    """Do what is given, and print the report. Web names come last, also after a failure."""
+    report: dict[str, Any] = {}
     status = 0
+    for step in steps(config, given, give_way):
+        try:
+            merge(report, step())
+        except (CertificateError, OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            status = 3 if isinstance(error, TooEarly) else 1
+    if report:
+        print(json.dumps(report))
+    return status
+
+
+def steps(
+    config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]
+) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Yield the parts of a run; each returns its report, or raises its own errors."""
+    what = ["mail"] if given.command == "roll" else given.what or ["mail", "web"]
+    if "mail" in what:
+        yield lambda: roll_or_renew(config, given)
+    if what != ["mail"] and config.get("web"):
+        asked = [] if "web" in what else [site for site in what if site != "mail"]
+        yield lambda: renew_web(Web(config, config["web"], asked, given.force), given, give_way)
+
+
+def merge(report: dict[str, Any], other: dict[str, Any]) -> None:
+    """Add another report, whose values are lists or dictionaries."""
+    for key, value in other.items():
+        if isinstance(value, list):
+            report[key] = [*report.get(key, []), *value]
+        else:
+            report[key] = {**report.get(key, {}), **value}
+
+
+def renew_web(web: Web, given: argparse.Namespace, give_way: Callable[[], None]) -> dict[str, Any]:
+    if given.check:
+        return web.check(given.orders)
+    return web.renew(given.orders, give_way)
+
+
+def roll_or_renew(config: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:
+    """Roll the keys of the ring or renew its certificates, and record whether it failed."""
+    host = Host(config)
+    if given.command == "renew" and given.scheduled and (until := host.due.rests()):
+        print(f"the last run failed; the next retries after {until.isoformat()}")
+        return {}
+    memory = host.ring.memory
     try:
         if not given.check:
             host.recover()
@@ -107,14 +172,11 @@ def change(host: Host, given: argparse.Namespace) -> int:
         else:
             report = host.roll(given.check, given.compromised)
         memory.failure = None
-        print(json.dumps(report))
     except (CertificateError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        if isinstance(error, TooEarly):
-            status = 3
-        else:
-            status = 1
+        if not isinstance(error, TooEarly):
             memory.failure = {"at": now().isoformat(), "why": str(error)}
-    if not given.check:
-        host.ring.remember()
-    return status
+        raise
+    finally:
+        if not given.check:
+            host.ring.remember()
+    return report

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pillarbox.certificates.pair import CertificateError, digest, leaf_of, left, validity
+from pillarbox.certificates.pair import CertificateError, digest, is_last_call, leaf_of
 from pillarbox.certificates.published import Answer, published, why_unpinned
 from pillarbox.certificates.ring import Ring, now
 
@@ -78,5 +78,4 @@ class Gate:
         served = self.ring.served(algorithm)
         if served is None or not self.ring.serves(algorithm, "current"):
             return False
-        begin, end = validity(leaf_of(served))
-        return left(served) < (end - begin) / 6
+        return is_last_call(leaf_of(served))

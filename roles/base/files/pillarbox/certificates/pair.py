@@ -80,9 +80,24 @@ def leaf_of(pem: bytes) -> x509.Certificate:
         raise CertificateError(f"cannot be read ({error})") from error
 
 
+def is_last_call(leaf: x509.Certificate) -> bool:
+    """Whether a certificate is in the last sixth of its life."""
+    begin, end = validity(leaf)
+    return end - datetime.now(UTC) < (end - begin) / 6
+
+
 def left(chain: bytes) -> timedelta:
     """Return the time until the leaf expires. Raises CertificateError."""
     return validity(leaf_of(chain))[1] - datetime.now(UTC)
+
+
+def names_of(leaf: x509.Certificate) -> set[str]:
+    """Return the names that a certificate is for, in lower case."""
+    try:
+        san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {name.lower() for name in san.get_values_for_type(x509.DNSName)}
 
 
 def why_unfit(chain: bytes, key: bytes, names: list[str]) -> str | None:
@@ -93,11 +108,7 @@ def why_unfit(chain: bytes, key: bytes, names: list[str]) -> str | None:
             return "is for another key"
     except CertificateError as error:
         return str(error)
-    try:
-        san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        held = {name.lower() for name in san.get_values_for_type(x509.DNSName)}
-    except x509.ExtensionNotFound:
-        held = set()
+    held = names_of(leaf)
     # A wildcard matches one label (RFC 9525 section 6.3).
     missing = [name for name in names if not {name, f"*.{name.partition('.')[2]}"} & held]
     if missing:
@@ -138,13 +149,15 @@ def why_broken(chain: bytes) -> str | None:
     return None
 
 
-def why_due(served: bytes | None, key: bytes, config: dict[str, Any]) -> str | None:
+def why_due(
+    served: bytes | None, key: bytes, config: dict[str, Any], delay: float = 0.0
+) -> str | None:
     """Return why the certificate in service must be replaced, or None if it need not be."""
     if served is None:
         return "there is no certificate yet"
     reason = why_unfit(served, key, config["names"])
     if reason is None:
         begin, end = validity(leaf_of(served))
-        if left(served) < renewal_margin(end - begin, config["renew_days"]):
+        if left(served) < renewal_margin(end - begin, config["renew_days"], delay):
             reason = f"expires in {left(served).days} days"
     return reason and f"the certificate in service {reason}"

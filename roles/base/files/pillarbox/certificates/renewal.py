@@ -20,12 +20,9 @@ from pillarbox.certificates.pair import (
     digest,
     leaf_of,
     validity,
-    why_broken,
-    why_due,
-    why_unfit,
 )
 from pillarbox.certificates.ring import EPOCH, ROLES, Ring, now
-from pillarbox.certificates.sources import obtain
+from pillarbox.certificates.sources import obtain_pair
 from pillarbox.certificates.swap import Swap
 
 
@@ -147,16 +144,7 @@ class Host:
 
     def _pair(self, algorithm: str, role: str) -> bytes:
         """Return the key in a role with a chain for it. Raises CertificateError."""
-        key = self.ring.key(algorithm, role)
-        chain = obtain(algorithm, key, self.config)
-        unfit = why_unfit(chain, key, self.config["names"]) or why_broken(chain)
-        pair = key.rstrip(b"\n") + b"\n" + chain
-        unfit = unfit or why_due(pair, key, self.config)
-        if unfit:
-            raise CertificateError(
-                f"the {algorithm} certificate from {self.config['issuer']} {unfit}; it is not used"
-            )
-        return pair
+        return obtain_pair(algorithm, self.ring.key(algorithm, role), self.config)
 
     def _serve(self, pairs: dict[str, bytes]) -> None:
         if pairs:

@@ -17,10 +17,23 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from pillarbox.certificates.pair import CertificateError
+from pillarbox.certificates.pair import CertificateError, why_broken, why_due, why_unfit
 from pillarbox.certificates.ring import now
 from pillarbox.commands import CommandError, CommandTimeout, run
 from pillarbox.files import read
+
+
+def obtain_pair(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
+    """Return a key with a chain for it that may be served. Raises CertificateError."""
+    chain = obtain(algorithm, key, config)
+    pair = key.rstrip(b"\n") + b"\n" + chain
+    unfit = why_unfit(chain, key, config["names"]) or why_broken(chain)
+    unfit = unfit or why_due(pair, key, config)
+    if unfit:
+        raise CertificateError(
+            f"the {algorithm} certificate from {config['issuer']} {unfit}; it is not used"
+        )
+    return pair
 
 
 def obtain(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
@@ -60,8 +73,14 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
             printed = run(
                 *command,
                 merge=True,
-                # acme.sh needs $HOME, which a systemd service lacks.
-                env={"HOME": "/root", **os.environ, **config["environment"]},
+                env={
+                    # acme.sh needs it, and a systemd service lacks it.
+                    "HOME": "/root",
+                    # By default a file in acme_home, which orders at the same time would share.
+                    "HTTP_HEADER": f"{home}/http.header",
+                    **os.environ,
+                    **config["environment"],
+                },
                 umask=0o077,
                 timeout=config["patience"],
             ).decode(errors="replace")

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pillarbox.status import certificates, dkim, host, mail_queue, resolver, units
+from pillarbox.status import certificates, dkim, host, mail_queue, resolver, units, web_names
 from pillarbox.status.finding import UNKNOWN, Finding
 from pillarbox.status.parts import Parts
 
@@ -22,6 +22,7 @@ LOOKS: dict[str, Look] = {
     "daemons": units.look,
     "queue": mail_queue.look,
     "certificates": certificates.look,
+    "web names": web_names.look,
     "dkim": dkim.look,
     "disk": host.disk,
     "memory": host.memory,

@@ -13,7 +13,8 @@ from pillarbox.status.finding import ATTENTION, OK, Finding, at, counted, quoted
 from pillarbox.status.parts import Parts, every
 
 PROPERTIES = (
-    "Id,LoadState,ActiveState,SubState,Type,RemainAfterExit,NeedDaemonReload,StateChangeTimestamp"
+    "Id,LoadState,ActiveState,SubState,Type,RemainAfterExit,NeedDaemonReload,StateChangeTimestamp,"
+    "TriggeredBy"
 )
 FAILED = "failed"
 ACTIVE = ("active", "reloading", "refreshing")
@@ -44,7 +45,13 @@ def read(shown: str) -> list[Unit]:
 
 
 def ends(unit: Unit) -> bool:
-    """Whether a unit becomes inactive when its work is done."""
+    """Whether a unit becomes inactive when its work is done.
+
+    Services of this collection with a socket end when nobody needs them; for others, such as
+    Dovecot, Debian has a socket that is not used.
+    """
+    if unit.get("Id", "").startswith("pillarbox-") and ".socket" in unit.get("TriggeredBy", ""):
+        return True
     return unit.get("Type") == "oneshot" and unit.get("RemainAfterExit") == "no"
 
 

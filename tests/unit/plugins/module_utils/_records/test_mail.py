@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import parse_records
 from ansible_collections.pillarbox.mail.plugins.module_utils._records.domain import spf_lookups
@@ -9,10 +7,6 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.mail impor
     MailRecordsError,
     mail_records,
     selected,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._records.mta_sts import (
-    mta_sts_policy,
-    mta_sts_record,
 )
 
 from .settings import SETTINGS, key, table, with_domain
@@ -107,37 +101,13 @@ def test_addresses_are_those_given_and_not_managed_without(addresses, a, aaaa, g
     assert {kind for name, kind in table(records, "absent") if name == host} == gone
 
 
-def test_backup_mx_come_after_the_server_and_are_in_the_mta_sts_policy():
-    settings = {
-        **SETTINGS,
-        "backup_mx": {"mx3.Example.net": 30, "mx2.example.net": 20},
-        "mta_sts": {"mode": "testing", "max_age": 86400},
-    }
-    records = table(mail_records(settings))
-    assert records["example.org", "MX"] == [
+def test_backup_mx_come_after_the_server():
+    settings = {**SETTINGS, "backup_mx": {"mx3.Example.net": 30, "mx2.example.net": 20}}
+    assert table(mail_records(settings))["example.org", "MX"] == [
         "10 mx.example.org.",
         "20 mx2.example.net.",
         "30 mx3.example.net.",
     ]
-    hosts = ["mx.example.org", "mx2.example.net", "mx3.example.net"]
-    assert records["_mta-sts.example.org", "TXT"] == [
-        mta_sts_record(mta_sts_policy("testing", hosts, 86400))
-    ]
-
-
-def test_mta_sts_has_the_policy_of_the_rfc_and_an_id_that_changes_with_it_only():
-    policy = mta_sts_policy("enforce", ["mx.example.org", "mx2.example.net"], 604800)
-    assert policy.splitlines() == [
-        "version: STSv1",
-        "mode: enforce",
-        "mx: mx.example.org",
-        "mx: mx2.example.net",
-        "max_age: 604800",
-    ]
-    variants = [("enforce", 604800), ("testing", 604800), ("enforce", 604801)]
-    texts = [mta_sts_record(mta_sts_policy(m, ["mx.example.org"], a)) for m, a in 2 * variants]
-    assert len(set(texts)) == 3
-    assert all(re.fullmatch(r"v=STSv1; id=[A-Za-z0-9]{1,32};", text) for text in texts)
 
 
 def test_reports_about_tls_go_where_the_setting_says():
@@ -297,11 +267,19 @@ def test_errors_name_the_setting(settings, keys, message):
 @pytest.mark.parametrize(
     ("choice", "types"),
     [
-        ({"hold": ["MX", "SRV"]}, {"CNAME", "TXT"}),
-        ({"types": ["MX"]}, {"MX"}),
-        ({"types": ["MX"], "names": ["_dmarc.example.org"]}, {"MX", "TXT"}),
+        ({"step": "prepare"}, {"CNAME", "TXT"}),
+        ({"step": "announce"}, {"MX", "SRV"}),
+        ({"step": "announce", "names": ["_dmarc.example.org"]}, {"MX", "SRV", "TXT"}),
+        ({}, {"CNAME", "MX", "SRV", "TXT"}),
     ],
 )
-def test_some_records_are_chosen_by_type_and_name(choice, types):
+def test_the_records_that_announce_a_service_are_a_step_of_their_own(choice, types):
     found = selected(mail_records(SETTINGS), **choice)
     assert {record["type"] for record in found if record["state"] == "present"} == types
+
+
+def test_the_steps_have_all_records_once():
+    records = mail_records({**SETTINGS, "mta_sts": {"mode": "testing"}})
+    first, last = selected(records, "prepare"), selected(records, "announce")
+    assert len(first) + len(last) == len(records)
+    assert ("_mta-sts.example.org", "TXT") in table(last)

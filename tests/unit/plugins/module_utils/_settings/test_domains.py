@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from .good import assert_one_error
+from ....settings import check
+from .good import GOOD, assert_one_error
 
 
 @pytest.mark.parametrize(
@@ -234,6 +235,21 @@ from .good import assert_one_error
             "mail_mta_sts.max_age: must be a whole number from 1 to 31557600, not 40000000",
         ),
         (
+            "mail_domains",
+            {"example.org": {"mta_sts": {"max_age": 86400}}},
+            "mail_domains['example.org'].mta_sts.mode: is missing; set it to one of none, testing",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {"mta_sts": {"mode": "testing", "max_age": 0}}},
+            "mail_domains['example.org'].mta_sts.max_age: must be a whole number from 1 to",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "example.net": {"parked": True, "mta_sts": {"mode": "none"}}},
+            "mail_domains['example.net'].mta_sts: has no effect, as a parked domain receives no",
+        ),
+        (
             "mail_tls_rpt_rua",
             ["tls@example.org"],
             "mail_tls_rpt_rua[0]: must be a URI such as mailto:postmaster@example.org, not",
@@ -246,3 +262,22 @@ from .good import assert_one_error
 )
 def test_names_each_error_once(name: str, value: object, expected: str) -> None:
     assert_one_error(name, value, expected)
+
+
+def test_a_policy_is_not_enforced_with_certificates_that_nobody_trusts() -> None:
+    settings = {
+        "mail_tls_source": "self_signed",
+        "mail_mta_sts": {"mode": "enforce"},
+        "mail_domains": {
+            "example.org": {"mta_sts": {"mode": "enforce"}},
+            "example.net": {"mta_sts": {"mode": "testing"}},
+        },
+    }
+    advice = (
+        "is enforce, but senders would refuse the certificates of mail_tls_source self_signed; set"
+        " testing until you have others"
+    )
+    assert check({**GOOD, **settings}) == [
+        f"mail_domains['example.org'].mta_sts.mode: {advice}",
+        f"mail_mta_sts.mode: {advice}",
+    ]

@@ -25,7 +25,7 @@ TSIG = {"name": "acme", "secret": "c2VjcmV0"}
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_credentials": {"NSUPDATE_KEY": "/root/key"}},
         {"acme_sh_dns_api": "dns_ovh", "acme_sh_tsig": {}},
         {"acme_sh_dns_api": "dns_nsupdate", "acme_sh_challenge": "http-01"},
-        {"dns_acme_account": None, "dns_hold": ["MX"]},
+        {"dns_acme_account": None, "dns_names": ["example.org"]},
         {"dovecot_mail_dir": "/srv/mail", "dovecot_index_dir": "/srv/index"},
         {"dovecot_mail_format": "mdbox"},
         {"rspamd_learn_after_days": 0},
@@ -49,8 +49,8 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
         ),
         ({"acme_sh_servr": "x"}, ["acme_sh_servr: is unknown; did you mean acme_sh_server?"]),
         ({"dns_acme_acount": "x"}, ["dns_acme_acount: is unknown; did you mean dns_acme_account?"]),
-        ({"dns_hold": "MX"}, ["dns_hold: must be a list"]),
-        ({"dns_hold": None}, ["dns_hold: must be a list"]),
+        ({"dns_names": "MX"}, ["dns_names: must be a list"]),
+        ({"dns_names": None}, ["dns_names: must be a list"]),
         ({"dns_acme_account": 7}, ["dns_acme_account: must be a string; put it in quotes"]),
         (
             {"acme_sh_server": "letsencrypt"},
@@ -63,6 +63,17 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
         (
             {"acme_sh_server": None},
             ["acme_sh_server: must be the https URL of an ACME directory, not None"],
+        ),
+        (
+            {"web_setup_path": "/Setup"},
+            [
+                "web_setup_path: must be a path of one part, made of lower-case letters, digits,"
+                " '_' and '-', without '/', such as setup, not '/Setup'"
+            ],
+        ),
+        (
+            {"web_setup_path": "dav"},
+            ["web_setup_path: is dav, where the web server has something else; use another path"],
         ),
         (
             {"acme_sh_renew_days": 0},
@@ -139,11 +150,11 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             {"rspamd_learn_after_days": False},
             ["rspamd_learn_after_days: must be a whole number from 0 to 30, not False"],
         ),
-        ({"dns_hold": Unresolved("x")}, ["dns_hold: x"]),
+        ({"dns_names": Unresolved("x")}, ["dns_names: x"]),
         (
-            {"mail_dns": {"ttl": 0}, "dns_hold": [7]},
+            {"mail_dns": {"ttl": 0}, "dns_names": [7]},
             [
-                "dns_hold[0]: must be a string; put it in quotes",
+                "dns_names[0]: must be a string; put it in quotes",
                 "mail_dns.ttl: must be a whole number from 1 to 2147483647, not 0",
             ],
         ),

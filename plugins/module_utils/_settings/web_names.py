@@ -1,0 +1,78 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that each name that the web server serves is wanted once.
+
+Each has one certificate, and in DNS an alias has no other records (RFC 2181 section 10.1).
+
+This module util is PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
+    Problem,
+    member,
+)
+
+# The names below each mail domain, and what they are for.
+LABELS = {
+    "mta-sts": "where senders look for the MTA-STS policy of",
+    "autoconfig": "where mail programs look for the settings of",
+    "autodiscover": "where mail programs look for the settings of",
+}
+
+
+def web_name_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield names that are wanted for two purposes."""
+    domains = settings.get("mail_domains")
+    if not settings.get("mail_web", True) or not settings.get("mail_users"):
+        return
+    if not isinstance(domains, Mapping):
+        return
+    taken = _taken(domains)
+    for where, name in _others(settings):
+        if isinstance(name, str) and name in taken:
+            yield where, f"is {name}, {taken[name]}; choose another name, or set mail_web to false"
+    for name in domains:
+        if name in taken:
+            yield (
+                member("mail_domains", name),
+                f"is {taken[name]}, so it cannot be a mail domain; remove it, or set mail_web to"
+                " false",
+            )
+    yield from _webmail(settings, domains)
+
+
+def _taken(domains: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the web names of the domains in use, and what each is."""
+    return {
+        f"{label}.{domain}": f"{purpose} {domain}"
+        for domain, value in domains.items()
+        if not (isinstance(value, Mapping) and value.get("parked") is True)
+        for label, purpose in LABELS.items()
+    }
+
+
+def _others(settings: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield the path and value of each other setting with a name of this host."""
+    yield "mail_hostname", settings.get("mail_hostname")
+    yield "mail_webmail", settings.get("mail_webmail")
+    names = settings.get("mail_tls_names")
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        yield member("mail_tls_names", number), name
+
+
+def _webmail(settings: Mapping[str, Any], domains: Mapping[Any, Any]) -> Iterator[Problem]:
+    """Yield that the name of the webmail is also the host's or a domain's."""
+    name = settings.get("mail_webmail")
+    names = settings.get("mail_tls_names")
+    if not name or not isinstance(name, str):
+        return
+    if name == settings.get("mail_hostname") or name in (names if isinstance(names, list) else ()):
+        yield "mail_webmail", f"is {name}, a name of the mail host; choose a name of its own"
+    elif name in domains:
+        yield "mail_webmail", f"is {name}, a mail domain; choose a name below it"
