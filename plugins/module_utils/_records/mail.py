@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "pop3": False,
     "srv_records": True,
     "web": True,
+    "dav": False,
     "dns": {},
 }
 TTL = 3600
