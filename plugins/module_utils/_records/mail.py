@@ -46,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "srv_records": True,
     "web": True,
     "webmail": "",
+    "dav": False,
     "dns": {},
 }
 TTL = 3600

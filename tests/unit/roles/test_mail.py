@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -87,3 +88,32 @@ def test_parked_domains_are_not_served(domains: dict[str, Any], served: list[str
         mail_domains=domains, _mail_parked=parked
     )
     assert list(found) == served
+
+
+def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None:
+    jinja = NativeEnvironment(undefined=StrictUndefined)
+    # Ansible doubles backslashes in templates, so that they stay as they are.
+    variables = {
+        name: load("vars/main.yml")[name].replace("\\", r"\\")
+        for name in ("_mail_withdrawn", "mail_web_sites")
+    }
+    jinja.filters |= {
+        "zip": zip,
+        "split": str.split,
+        "combine": lambda first, second: {**first, **second},
+        "regex_replace": lambda text, pattern, new: re.sub(pattern, new, text),
+    }
+    jinja.globals["dict"] = dict
+    given = {
+        "_mail_parked": {"parked.example": {}, "former.example": {}},
+        "mail_served_domains": ["example.org"],
+        "web_mta_sts": {"ids": {"example.org": "a1", "former.example": "b2"}},
+    }
+    withdrawn = list(jinja.from_string(variables["_mail_withdrawn"]).render(given))
+    sites: Any = jinja.from_string(variables["mail_web_sites"])
+    assert sites.render(given, _mail_withdrawn=withdrawn) == {
+        "former.example": ["mta-sts.former.example"],
+        "example.org": [
+            f"{label}.example.org" for label in ("mta-sts", "autoconfig", "autodiscover")
+        ],
+    }

@@ -81,7 +81,10 @@ def test_acme_sh_has_a_request_signed_and_never_sees_the_key(
     assert not Path(home).exists(), "what acme.sh stored would be mixed up with the next"
     assert arguments[arguments.index("--accountconf") + 1].startswith(home)
     assert arguments[arguments.index("--server") + 1] == "https://ca.example/directory"
-    assert "NSUPDATE_KEY=/etc/acme.sh/tsig.key\n" in (tmp_path / "environment").read_text()
+    environment = (tmp_path / "environment").read_text()
+    assert "NSUPDATE_KEY=/etc/acme.sh/tsig.key\n" in environment
+    # Orders run at the same time.
+    assert f"HTTP_HEADER={home}/http.header\n" in environment
     assert (tmp_path / "umask").read_text().strip() == "0077"
     text = subprocess.run(
         ["openssl", "req", "-in", str(tmp_path / "csr"), "-noout", "-verify", "-text"],

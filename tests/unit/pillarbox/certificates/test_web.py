@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def test_a_site_gets_a_certificate_as_predicted_and_then_needs_none(web_host: We
     assert done == {**predicted, "issued": ["example.org"]}
     assert (done["warnings"], done["unserved"]) == ([], {})
     assert web_host.names("example.org") == BOTH
+    nothing: dict[str, Any] = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
     for arguments in ([], ["--check"], ["--scheduled"]):
-        nothing = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
         assert web_host.renew(*arguments).report == nothing
     assert len(web_host.orders()) == 1
 
@@ -244,17 +245,18 @@ def test_no_more_orders_are_made_in_three_hours_than_a_ca_accepts(
 
 
 def test_when_all_orders_fail_the_ca_is_left_alone(web_host: WebHost) -> None:
-    web_host.add(*(f"d{number}.example" for number in range(8)))
+    web_host.add(*(f"d{number}.example" for number in range(11)))
     web_host.refused = [names[0] for names in web_host.sites.values()]
     run = web_host.renew()
-    assert run.status == 0 and len(web_host.orders()) == 5
+    assert run.status == 0 and len(web_host.orders()) == 8
     assert run.report["warnings"][3:] == [
-        "nor has d2.example, d3.example; the timer tries again, at most once an hour",
+        "nor has d2.example, d3.example, d4.example and 2 more; the timer tries again, at most once"
+        " an hour",
         "4 sites wait for a certificate, as CAs limit orders; the timer makes the next",
     ]
     # Those that never failed come first.
     web_host.let_pass(hours=2)
-    web_host.refused = web_host.refused[:5]
+    web_host.refused = web_host.refused[:8]
     assert len(web_host.renew().report["issued"]) == 4
 
 

@@ -73,8 +73,14 @@ def _acme(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
             printed = run(
                 *command,
                 merge=True,
-                # acme.sh needs $HOME, which a systemd service lacks.
-                env={"HOME": "/root", **os.environ, **config["environment"]},
+                env={
+                    # acme.sh needs it, and a systemd service lacks it.
+                    "HOME": "/root",
+                    # By default a file in acme_home, which orders at the same time would share.
+                    "HTTP_HEADER": f"{home}/http.header",
+                    **os.environ,
+                    **config["environment"],
+                },
                 umask=0o077,
                 timeout=config["patience"],
             ).decode(errors="replace")

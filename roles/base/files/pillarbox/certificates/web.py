@@ -10,6 +10,7 @@ for those of its names that lead to this host. With another source than a CA it 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +25,8 @@ from pillarbox.certificates.web_report import warnings
 
 # Failures in a row after which a run makes no more orders, as the CA itself seems to fail.
 ENOUGH = 5
+# An order is mostly waiting for the CA.
+AT_A_TIME = 4
 # Seconds for an order.
 PATIENCE = 180
 
@@ -70,7 +73,7 @@ class Web:
 
         Args:
             most: the largest number of orders.
-            give_way: called between two orders, to let another run go first.
+            give_way: called between orders, to let another run go first.
 
         Raises:
             CertificateError: this host's resolver fails; or, after all orders, a certificate from a
@@ -96,34 +99,47 @@ class Web:
         issued: list[str] = []
         urgent: CertificateError | None = None
         failed = 0
-        for number, (site, (names, _why)) in enumerate(orders.items()):
-            if failed == ENOUGH:
-                self.due.waiting += len(orders) - number
-                break
-            if number:
+        left = list(orders.items())
+        while left and failed < ENOUGH:
+            group, left = left[:AT_A_TIME], left[AT_A_TIME:]
+            if len(left) + len(group) < len(orders):
                 give_way()
                 self.sites.recall()
-                self.sites.served[site] = self.sites.read(site)
-            # Another run may have ordered it meanwhile.
-            if not self.due.why_order(site, names):
-                continue
-            # Before the order, which counts even if this run is killed.
-            self.sites.memory.orders.append(now().isoformat())
+            for site, result in self._try(dict(group)).items():
+                if isinstance(result, bytes):
+                    failed = 0
+                    issued.append(site)
+                    self.sites.place(site, result)
+                    self.sites.note_issued(site, self.config["issuer"])
+                else:
+                    failed += 1
+                    self.sites.note_failure(site, str(result))
+                    served = self.sites.served[site]
+                    if served and served.is_from_ca and is_last_call(served.leaf):
+                        urgent = urgent or result
             self.sites.remember()
-            try:
-                self.sites.place(site, self._pair(names, "acme"))
-            except CertificateError as error:
-                failed += 1
-                self.sites.note_failure(site, str(error))
-                served = self.sites.served[site]
-                if served and served.is_from_ca and is_last_call(served.leaf):
-                    urgent = urgent or error
-            else:
-                failed = 0
-                issued.append(site)
-                self.sites.note_issued(site, self.config["issuer"])
-            self.sites.remember()
+        self.due.waiting += len(left)
         return issued, urgent
+
+    def _try(self, group: dict[str, Order]) -> dict[str, bytes | CertificateError]:
+        """Make some orders at the same time; return the pair of each site, or why it has none."""
+        for site in group:
+            self.sites.served[site] = self.sites.read(site)
+        # Another run may have ordered some meanwhile.
+        names = {site: order.names for site, order in group.items()}
+        names = {site: some for site, some in names.items() if self.due.why_order(site, some)}
+        # Before the orders, which count even if this run is killed.
+        self.sites.memory.orders += [now().isoformat()] * len(names)
+        self.sites.remember()
+
+        def attempt(some: list[str]) -> bytes | CertificateError:
+            try:
+                return self._pair(some, "acme")
+            except CertificateError as error:
+                return error
+
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return dict(zip(names, pool.map(attempt, names.values()), strict=True))
 
     def _pair(self, names: list[str], source: str) -> bytes:
         """Return a new key with a certificate from this source. Raises CertificateError."""

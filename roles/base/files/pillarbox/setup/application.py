@@ -25,8 +25,8 @@ REASONS = {
     405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large",
 }  # fmt: skip
 HTML, XML, JSON = "text/html; charset=utf-8", "text/xml; charset=utf-8", "application/json"
-# Answers depend on the address, which belongs in no cache; the assets have a version. nginx adds the
-# headers that all its sites have.
+# Answers depend on the address, which belongs in no cache; the assets have a version. The headers
+# that all sites have are nginx's.
 PRIVATE, LASTING = "private, no-store", "public, max-age=31536000, immutable"
 
 
@@ -236,7 +236,7 @@ def _error(request: Request, status: int) -> Response:
         "error.html",
         t=t,
         place=place,
-        message=t[f"error_{status}"],
+        message=getattr(t, f"error_{status}"),
         css=f"{place.base}/page.css?v={asset('page.css')[1]}",
     )
     headers = [("Allow", "GET, HEAD")] if status == 405 else []

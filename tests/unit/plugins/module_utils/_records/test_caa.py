@@ -27,7 +27,8 @@ Zone = Mapping[tuple[str, str], list[str]]
 
 def published(**settings: Any) -> Zone:
     changed = {**SETTINGS, "acme_ca_domain": CA, **settings}
-    return table(mail_records(changed, acme_account_uri=ACCOUNT))
+    zone: Zone = table(mail_records(changed, acme_account_uri=ACCOUNT))
+    return zone
 
 
 def caa(zone: Zone, name: str) -> list[str]:

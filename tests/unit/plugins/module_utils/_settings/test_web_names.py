@@ -79,7 +79,7 @@ def test_others_are_well(changes: dict[str, Any]) -> None:
 
 
 def test_without_a_web_server_the_names_are_free() -> None:
-    domains = {"example.org": {}, "autoconfig.example.org": {}}
+    domains: dict[str, Any] = {"example.org": {}, "autoconfig.example.org": {}}
     assert check({**GOOD, "mail_domains": domains, "mail_web": False}) == []
     host = {key: value for key, value in GOOD.items() if key != "mail_users"}
     assert check({**host, "mail_domains": domains, "mail_postmaster": "p@example.net"}) == []

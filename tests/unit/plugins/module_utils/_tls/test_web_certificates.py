@@ -116,7 +116,7 @@ def test_it_is_what_the_program_would_report(
     here = {"mx.example.org", *NAMES, *SITES["example.net"]} - set(remembered.get("strays", {}))
     server.table |= dict.fromkeys(here, ["192.0.2.1"])
     try:
-        report = Web(settings, web, [], force=False).check(20.5)
+        report = Web(settings, web, [], force=False).check(20)
     finally:
         server.stop()
     assert predict_web(settings, web, 20) == {

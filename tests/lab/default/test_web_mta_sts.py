@@ -1,0 +1,166 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Other mail servers fetch the MTA-STS policies of the domains, and go by them.
+
+The tests change the policies one after another. The inventory's settings are restored at the end.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts.policy import policy_id
+
+from tests.lab import lab
+
+ALICE = "alice@example.org"
+# Peer sends mail from this address as the policy of the recipient's domain says, without DANE.
+BY_POLICY = "bob-sts@example.net"
+ENFORCED: dict[str, Any] = {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}}
+WITHDRAWN: dict[str, Any] = {
+    **ENFORCED,
+    "mail_domains": {"example.org": {}, "shop.example.org": {"mta_sts": {}}},
+}
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run the steps of site.yml that concern the policies, in the order that they have there."""
+    (play,) = yaml.safe_load((lab.ROOT / "playbooks/site.yml").read_text())
+    steps = ("web policies", "dns", "acme_sh web")
+    tasks = [task for task in play["tasks"] if step(task) in steps]
+    assert [step(task) for task in tasks].count("dns") == 2
+    settings = {"ansible.builtin.import_role": {"name": "pillarbox.mail.mail"}}
+    play["tasks"] = [settings, *tasks]
+    playbook = Path(tmp_path_factory.mktemp("mta_sts"), "steps.yml")
+    playbook.write_text(yaml.safe_dump([play]))
+
+    # Results of steps that are left out.
+    results: dict[str, Any] = {"rspamd_dkim_switched": {"withdrawn": []}, "dns_acme_ca": None}
+
+    def run(**settings: Any) -> Any:
+        return lab.playbook(str(playbook), **results, **settings)
+
+    yield run
+    after = run()
+    assert after.returncode == 0, after.stdout
+
+
+def step(task: dict[str, Any]) -> str:
+    """Return the role that a task of site.yml imports, and the file of its tasks."""
+    role = task.get("ansible.builtin.import_role", {})
+    name = role.get("name", "").removeprefix("pillarbox.mail.")
+    return f"{name} {role.get('tasks_from', '')}".strip()
+
+
+def served(domain: str) -> str:
+    answer = lab.https(f"mta-sts.{domain}", "/.well-known/mta-sts.txt")
+    assert answer.status == 200
+    return answer.body.decode()
+
+
+def published(domain: str) -> str | None:
+    """Return the id in the record of a domain, or None if it has no record."""
+    records = lab.dig(f"_mta-sts.{domain}", "TXT")
+    if not records:
+        return None
+    (record,) = records
+    match = re.fullmatch(r'"v=STSv1; id=(\w+);"', record)
+    assert match, record
+    return match[1]
+
+
+def found_at_peer(domain: str, text: str) -> None:
+    """Wait until the resolver of peer finds a policy with this text, when caches have expired."""
+
+    def query() -> bool | None:
+        answer = lab.on("peer", f"mta-sts-query {domain}")
+        return ("STSFetchResult.VALID" in answer and text in answer) or None
+
+    lab.eventually(f"{text} at peer", query)
+
+
+@contextmanager
+def a_certificate_that_nobody_trusts() -> Iterator[None]:
+    """Let Postfix use a certificate of its own making."""
+    lab.on(
+        "mx",
+        "cd /root && cp -a /etc/postfix/main.cf main.cf.saved"
+        " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        " -subj /CN=mx.example.org -addext subjectAltName=DNS:mx.example.org"
+        " -keyout other.key -out other.crt 2>&1 && cat other.key other.crt >other.pem"
+        " && postconf smtpd_tls_chain_files=/root/other.pem && postfix reload",
+    )
+    try:
+        yield
+    finally:
+        lab.on("mx", "mv /root/main.cf.saved /etc/postfix/main.cf && postfix reload")
+
+
+def test_senders_find_a_policy_for_tests_by_default() -> None:
+    for domain in ("example.org", "shop.example.org"):
+        policy = served(domain)
+        assert "mode: testing\nmx: mx.example.org\n" in policy
+        assert published(domain) == policy_id(policy)
+        found_at_peer(domain, "'mode': 'testing'")
+
+
+def test_the_policy_is_text_without_a_redirect_and_nothing_else_is_there() -> None:
+    answer = lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt")
+    assert (answer.status, answer.headers.get_content_type()) == (200, "text/plain")
+    assert lab.https("mta-sts.example.org", "/").status == 404
+    for path in ("/.well-known/", "/.well-known/mta-sts.txt/", "/.well-known/mta-sts.json"):
+        assert lab.https("mta-sts.example.org", path).status == 404
+
+
+def test_a_run_that_ends_in_the_middle_has_changed_the_policy_but_not_its_record(run: Run) -> None:
+    before = published("example.org")
+    wrong = base64.b64encode(bytes(32)).decode()
+    dns = {"provider": "rfc2136", "server": lab.PRIMARY, "ttl": lab.TTL}
+    failed = run(mail_dns={**dns, "tsig_name": "record-set", "tsig_secret": wrong}, **ENFORCED)
+    assert "BADSIG" in failed.stdout, failed.stdout
+    assert "mode: enforce\n" in served("example.org")
+    assert published("example.org") == before
+
+    assert lab.changed(run(**ENFORCED)) == 1
+    assert published("example.org") == policy_id(served("example.org")) != before
+    found_at_peer("example.org", "'mode': 'enforce'")
+
+
+def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_when_it_is() -> None:
+    mail = lab.message(BY_POLICY, ALICE)
+    with a_certificate_that_nobody_trusts():
+        lab.send_from_peer(mail)
+        assert "Server certificate not" in lab.deferral("peer", mail)
+    lab.on("peer", "postqueue -f")
+    lab.received(ALICE, mail)
+    assert lab.connection_of("peer", mail).startswith("Verified TLS connection")
+
+
+@pytest.mark.once
+def test_a_policy_is_withdrawn_before_it_ends(run: Run) -> None:
+    before = published("shop.example.org")
+    withdrawn = run(**WITHDRAWN)
+    assert lab.changed(withdrawn) == 2
+    assert "shop.example.org: its policy is withdrawn, and ends after" in withdrawn.stdout
+    assert "mode: none\n" in served("shop.example.org")
+    assert published("shop.example.org") == policy_id(served("shop.example.org")) != before
+    found_at_peer("shop.example.org", "'mode': 'none'")
+    assert lab.changed(run(**WITHDRAWN)) == 0
+
+    # As if two weeks had passed.
+    history = "/var/lib/pillarbox/mta-sts.json"
+    lab.on("mx", f"""sed -i '/"shop/s/"applied_until": "20../"applied_until": "2001/' {history}""")
+    assert lab.changed(run(**WITHDRAWN)) == 2
+    assert published("shop.example.org") is None
+    assert lab.https("mta-sts.shop.example.org", "/.well-known/mta-sts.txt").status == 404
+    assert "mode: enforce\n" in served("example.org")
