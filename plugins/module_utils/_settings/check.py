@@ -20,6 +20,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     labels,
+    normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts import (
     ACCOUNT_RULES,
@@ -61,6 +62,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     Problem,
     base64_text,
     did_you_mean,
+    empty_or,
     list_of,
     member,
     parsed_by,

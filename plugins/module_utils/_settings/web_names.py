@@ -81,6 +81,12 @@ def _webmail_without_base(settings: Mapping[str, Any]) -> Iterator[Problem]:
             "logs in with users' passwords, which mail_client_certificates: required refuses;"
             " remove it, or use another value there",
         )
+    if settings.get("mail_tls_source") == "self_signed":
+        yield (
+            "mail_webmail",
+            "logs in to the mail host only if a CA has signed its certificate; remove it, or set"
+            " another mail_tls_source than self_signed",
+        )
 
 
 def _webmail(settings: Mapping[str, Any], domains: Mapping[Any, Any]) -> Iterator[Problem]:
