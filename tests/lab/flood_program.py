@@ -22,7 +22,8 @@ from contextlib import suppress
 # A TLS handshake message that announces 512 bytes and is never completed.
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(501)
 COMMAND = b"x" * 512
-TLS_PORTS = (465, 993, 995)
+REQUEST = b"GET /" + COMMAND
+TLS_PORTS = (443, 465, 993, 995)
 
 
 async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> None:
@@ -39,7 +40,7 @@ async def keep(
     server: str, port: int, clients: itertools.cycle[str], slow: bool, tried: asyncio.Event
 ) -> None:
     """Connections one after the other."""
-    text = b"" if not slow else HELLO if port in TLS_PORTS else COMMAND
+    text = HELLO if port in TLS_PORTS else REQUEST if port == 80 else COMMAND
     while True:
         with suppress(OSError):
             opening = asyncio.open_connection(server, port, local_addr=(next(clients), 0))
@@ -48,7 +49,7 @@ async def keep(
             finally:
                 tried.set()
             try:
-                await hold(reader, writer, text)
+                await hold(reader, writer, text if slow else b"")
             finally:
                 writer.close()
         await asyncio.sleep(10.0)

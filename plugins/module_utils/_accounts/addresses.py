@@ -16,9 +16,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import passw
 
 ROLE_NAMES = ("postmaster", "abuse", "hostmaster")
 STATES = ("active", "suspended", "no_login", "send_only", "closed")
-# The services that accounts and devices log in to; all but the last give access to the mailbox or
-# its filters. Each has a table of denied logins, denied.* in role dovecot.
-SERVICES = ("imap", "pop3", "sieve", "submission")
+# The services that accounts and devices log in to; all but the last give access to what an account
+# stores here. Each has a table of denied logins, denied.* in role dovecot.
+SERVICES = ("imap", "pop3", "sieve", "dav", "submission")
 # The services that each state denies, and the states that accept mail.
 _DENIED = {"no_login": SERVICES, "send_only": SERVICES[:-1], "closed": SERVICES}
 RECEIVING = ("active", "suspended", "no_login")

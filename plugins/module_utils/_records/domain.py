@@ -40,6 +40,10 @@ SERVICES = {
     "pop3s": (10, 995),
     "sieve": (0, 4190),
 }
+# Calendars and contacts (RFC 6764), and the path of their TXT records: that of the location in role
+# web.
+DAV_SERVICES = ("caldavs", "carddavs")
+DAV_PATH = "/dav/"
 # Services that a setting enables.
 _SWITCHED = {"pop3s": "pop3", "sieve": "managesieve"}
 # The terms that cost the receiver a DNS lookup (RFC 7208 section 4.6.4).
@@ -171,6 +175,12 @@ def _clients(
         reason = f"where mail programs find {service}" if offered else f"{service} is not offered"
         wanted = served and settings["srv_records"]
         yield record(f"_{service}._tcp.{name}", "SRV", [value], "optional", reason, wanted)
+    # If they are not offered here, the domain may have them elsewhere.
+    wanted = served and settings["srv_records"] and settings["dav"]
+    for service in DAV_SERVICES:
+        owner, reason = f"_{service}._tcp.{name}", f"where programs find {service}"
+        yield record(owner, "SRV", [f"0 1 443 {host}."], "optional", reason, wanted)
+        yield record(owner, "TXT", [f"path={DAV_PATH}"], "optional", reason, wanted)
     for label in ("autoconfig", "autodiscover"):
         reason = f"where mail programs get their settings for {name}"
         wanted = served and settings["web"]

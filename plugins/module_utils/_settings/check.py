@@ -20,6 +20,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     labels,
+    normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts import (
     ACCOUNT_RULES,
@@ -61,6 +62,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     Problem,
     base64_text,
     did_you_mean,
+    empty_or,
     list_of,
     member,
     parsed_by,
@@ -166,6 +168,7 @@ RULES: Rules = {
     "fail2ban_bantime": Range(60, 31536000),
     **POSTFIX_RULES,
     **RSPAMD_RULES,
+    "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
 }
 
@@ -211,6 +214,14 @@ def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[
         )
 
 
+def _without_web(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what needs the web server, if that is off."""
+    if settings.get("mail_web") is False:
+        for name in ("mail_dav", "rspamd_web_password"):
+            if settings.get(name):
+                yield name, "needs the web server; set mail_web to true, or remove it"
+
+
 def check(
     settings: Mapping[str, Any], specs: Specs, today: datetime.date | None = None
 ) -> list[str]:
@@ -235,6 +246,7 @@ def check(
         *route_contradictions(settings),
         *rspamd_contradictions(settings),
         *web_name_contradictions(settings),
+        *_without_web(settings),
     ]
     for name, value in settings.items():
         if name in known:

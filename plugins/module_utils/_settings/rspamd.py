@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.passwd import password_fault
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
@@ -26,6 +27,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs imp
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validators import (
     Problem,
     did_you_mean,
+    empty_or,
     integer,
     keyed_by,
     member,
@@ -64,6 +66,16 @@ def _account_or_domain(text: str) -> str:
 _MOST = 10**9
 _LIMIT = Range(0, _MOST)
 
+
+def _web_password(where: str, value: Any) -> Iterator[Problem]:
+    # Nobody delays guesses where fail2ban is off. Rspamd's hash takes 64 bytes.
+    fault = password_fault(value)
+    if fault:
+        yield where, fault
+    elif not 12 <= len(value.encode()) <= 64:
+        yield where, "must have 12 to 64 characters"
+
+
 RSPAMD_RULES: dict[str, Rule] = {
     "rspamd_reject_score": _score,
     "rspamd_junk_score": _score,
@@ -79,6 +91,8 @@ RSPAMD_RULES: dict[str, Rule] = {
     "rspamd_dkim_revoked_days": Range(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
     "rspamd_learn_after_days": Range(0, 30),
+    "rspamd_web_password": empty_or(_web_password),
+    "rspamd_web_enable_password": empty_or(_web_password),
 }
 
 
@@ -88,6 +102,7 @@ RSPAMD_RULES: dict[str, Rule] = {
 def rspamd_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _order(settings)
     yield from _unknown(settings)
+    yield from _web(settings)
 
 
 def _order(settings: Mapping[str, Any]) -> Iterator[Problem]:
@@ -110,3 +125,19 @@ def _unknown(settings: Mapping[str, Any]) -> Iterator[Problem]:
             if ours and name not in ours:
                 what = f"is not one of {setting}; {did_you_mean(name, ours)}"
                 yield member("rspamd_limits", name), what
+
+
+def _web(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield passwords of the web interface that would not do what they are for."""
+    reading = settings.get("rspamd_web_password")
+    changing = settings.get("rspamd_web_enable_password")
+    if changing and not reading:
+        yield (
+            "rspamd_web_enable_password",
+            "has no effect without rspamd_web_password, which enables the interface; set both",
+        )
+    if changing and changing == reading:
+        yield (
+            "rspamd_web_enable_password",
+            "is the same as rspamd_web_password, with which one can only read; use another one",
+        )

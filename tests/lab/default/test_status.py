@@ -19,6 +19,7 @@ PARTS = {
     "queue",
     "held mail",
     "certificates",
+    "web names",
     "dkim",
     "disk",
     "clock",

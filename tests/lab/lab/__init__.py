@@ -7,6 +7,7 @@ from tests.lab.lab.dns import dig, signatures, txt_record
 from tests.lab.lab.hosts import (
     ADDRESSES,
     COLLECTIONS,
+    HTTP,
     HTTPS,
     IMAPS,
     LOGS,
@@ -59,6 +60,7 @@ from tests.lab.lab.web import Answer, https
 __all__ = [
     "ADDRESSES",
     "COLLECTIONS",
+    "HTTP",
     "HTTPS",
     "IMAPS",
     "LOGS",

@@ -37,7 +37,7 @@ ADDRESSES = {
 }
 PRIMARY = "198.18.0.53"
 IMAPS, SUBMISSIONS, SUBMISSION, SMTP = 993, 465, 587, 25
-POP3S, MANAGESIEVE, HTTPS = 995, 4190, 443
+POP3S, MANAGESIEVE, HTTP, HTTPS = 995, 4190, 80, 443
 
 # The TTL of published records in seconds, as set in lab/group_vars/mail_servers.yml.
 TTL = 5

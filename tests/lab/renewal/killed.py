@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On mx: python3 killed.py STEP ARGUMENT…: the program pillarbox, which a power cut ends at a step.
 
-A step is an operation that changes the ring's directory or makes the daemons reload it.
+A step is an operation that changes the ring or a web certificate, or makes the daemons reload them.
 """
 
 import os
@@ -29,12 +29,12 @@ def counted(function: Callable[..., Any], matters: Callable[..., bool]) -> Calla
     return call
 
 
-def of_the_ring(path: Any, *_rest: Any, **_options: Any) -> bool:
-    return str(path).startswith("/etc/pillarbox/tls")
+def of_certificates(path: Any, *_rest: Any, **_options: Any) -> bool:
+    return str(path).startswith("/etc/pillarbox/")
 
 
-os.replace = counted(os.replace, of_the_ring)
-os.unlink = counted(os.unlink, of_the_ring)
+os.replace = counted(os.replace, of_certificates)
+os.unlink = counted(os.unlink, of_certificates)
 subprocess.run = counted(subprocess.run, lambda command, **_: command[0] == "systemctl")
 sys.argv = [PROGRAM, *sys.argv[2:]]
 runpy.run_path(PROGRAM, run_name="__main__")

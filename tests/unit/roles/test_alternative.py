@@ -25,6 +25,11 @@ ELSEWHERE = {
     # rotation
     "rspamd_dkim_rotate",
     "rspamd_dkim_compromised",
+    # web
+    "mail_webmail",
+    "mail_dav",
+    "rspamd_web_password",
+    "rspamd_web_enable_password",
     # default, as ClamAV needs a gigabyte
     "rspamd_antivirus",
     # without it, forwarded mail would not pass SPF, which is tested

@@ -24,6 +24,7 @@ SERVICES = {
     "certificate-policy": "services.certificate_policy",
     "dane-policy": "services.dane_policy",
     "dnsbls": "services.dnsbls",
+    "login": "services.login",
     "recode": "services.recode",
     "setup": "setup.service",
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox import Failure
 from pillarbox.setup import service
 from pillarbox.setup.application import Application
 
@@ -25,6 +26,7 @@ from .host import EVERYTHING, PLAIN, Client
 START = """
 import os, sys
 from pillarbox import parts
+from pillarbox import Failure
 from pillarbox.setup import service
 parts.DIRECTORY, service.IDLE = sys.argv[1], 0.5
 os.environ["LISTEN_PID"] = str(os.getpid())
@@ -60,7 +62,7 @@ def test_it_answers_on_the_socket_of_systemd_and_ends_when_nobody_asks(tmp_path:
 
 def test_it_does_not_start_without_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LISTEN_PID", raising=False)
-    with pytest.raises(service.Failure, match="pillarbox-setup.socket"):
+    with pytest.raises(Failure, match="pillarbox-setup.socket"):
         service.main()
 
 

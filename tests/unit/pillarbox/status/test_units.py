@@ -75,6 +75,18 @@ def test_a_job_that_failed_is_named_and_one_that_is_at_work_is_not() -> None:
     assert told(shown("pillarbox-junk.service", "activating", Type="oneshot")) == []
 
 
+def test_a_service_that_its_socket_starts_may_be_idle_but_not_failed() -> None:
+    name, socket = "pillarbox-setup.service", {"TriggeredBy": "pillarbox-setup.socket"}
+    assert told(shown(name, "inactive", **socket)) == []
+    [(_part, subject, _text, _remedy)] = told(shown(name, "failed", **socket))
+    assert subject == name
+    # Debian's socket of Dovecot is not used.
+    [(_part, subject, text, _remedy)] = told(
+        shown("dovecot.service", "inactive", TriggeredBy="dovecot.socket")
+    )
+    assert (subject, text.split()[0]) == ("dovecot.service", "inactive")
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "text", "remedy"),
     [

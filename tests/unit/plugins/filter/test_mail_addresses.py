@@ -143,7 +143,10 @@ def test_lists_the_logins_that_each_service_denies() -> None:
 
 def test_devices_follow_the_state_of_their_account() -> None:
     device = {"phone": {"password": "x", "services": ["imap", "submission"]}}
-    for state, denied in (("send_only", {"imap", "pop3", "sieve"}), ("closed", set(SERVICES))):
+    for state, denied in (
+        ("send_only", {"imap", "pop3", "sieve", "dav"}),
+        ("closed", set(SERVICES)),
+    ):
         tables = addresses(**{"x@example.org": {"state": state, "app_passwords": device}})
         for service, logins in tables["denied_logins"].items():
             assert ("x+phone@example.org" in logins.splitlines()) == (

@@ -26,5 +26,5 @@ def autoconfig(settings: Settings, domain: str) -> bytes:
         domain=domain,
         short=domain[:SHORT],
         socket_types=SOCKET_TYPES,
-        titles={language: texts(language)["title"] for language in LANGUAGES},
+        titles={language: texts(language).title for language in LANGUAGES},
     )

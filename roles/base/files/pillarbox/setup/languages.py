@@ -9,6 +9,7 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from markupsafe import Markup
@@ -23,14 +24,14 @@ _RANGE = re.compile(
 
 
 @cache
-def texts(language: str) -> dict[str, Any]:
+def texts(language: str) -> SimpleNamespace:
     """Return the texts of a language. They may contain markup; what is put into them is escaped."""
 
     def marked(value: Any) -> Any:
         return [marked(each) for each in value] if isinstance(value, list) else Markup(value)
 
     with open(TEXTS / f"{language}.toml", "rb") as file:
-        return {name: marked(value) for name, value in tomllib.load(file).items()}
+        return SimpleNamespace(**{name: marked(it) for name, it in tomllib.load(file).items()})
 
 
 def preferred(accepted: str) -> str:

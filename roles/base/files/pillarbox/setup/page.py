@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -95,20 +96,20 @@ def mobile_export(settings: Settings, address: Address) -> str:
     return json.dumps(export, separators=(",", ":"))
 
 
-def tables(settings: Settings, address: Address | None, t: dict[str, Any]) -> dict[str, Any]:
+def tables(settings: Settings, address: Address | None, t: SimpleNamespace) -> dict[str, Any]:
     """Return the settings that most need, and those that some do."""
     login = address.login if address else None
 
     def table(protocol: str, number: int, server: Server) -> Table:
         key = f"{protocol}{number}"
         return Table(
-            t[f"table_{protocol}"],
+            getattr(t, f"table_{protocol}"),
             [
-                Row(f"{key}-server", t["server"], settings.hostname),
-                Row(f"{key}-port", t["port"], str(server.port)),
-                Row(f"{key}-security", t["security"], SECURITY[server.security], copied=False),
-                Row(f"{key}-user", t["user"], login or t["whole_address"], copied=bool(login)),
-                Row(f"{key}-password", t["password"], t["password_is"], copied=False),
+                Row(f"{key}-server", t.server, settings.hostname),
+                Row(f"{key}-port", t.port, str(server.port)),
+                Row(f"{key}-security", t.security, SECURITY[server.security], copied=False),
+                Row(f"{key}-user", t.user, login or t.whole_address, copied=bool(login)),
+                Row(f"{key}-password", t.password, t.password_is, copied=False),
             ],
         )
 
@@ -142,8 +143,10 @@ def page(
         place=place,
         given=given,
         address=address,
-        error=t[error].format(given=given, domain=given.rpartition("@")[2]) if error else "",
-        languages={code: texts(code)["name"] for code in LANGUAGES},
+        error=getattr(t, error).format(given=given, domain=given.rpartition("@")[2])
+        if error
+        else "",
+        languages={code: texts(code).name for code in LANGUAGES},
         tables=tables(settings, address, t),
         url=url,
         page_code=qr_code(url),

@@ -14,6 +14,7 @@ import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from pillarbox.setup.settings import Settings
 MEDIA_TYPE = "application/x-apple-aspen-config"
 
 
-def profile(settings: Settings, domain: str, address: Address | None, t: dict[str, Any]) -> bytes:
+def profile(settings: Settings, domain: str, address: Address | None, t: SimpleNamespace) -> bytes:
     """Return the profile of an address. Without one, the device asks for it.
 
     What identifies the profile and its payloads never changes, so that installing it again
@@ -31,9 +32,9 @@ def profile(settings: Settings, domain: str, address: Address | None, t: dict[st
     """
     owner = address.login if address else domain
     names = {
-        "mail": t["profile_mail"].format(owner=owner),
-        "caldav": t["profile_calendar"].format(owner=owner),
-        "carddav": t["profile_contacts"].format(owner=owner),
+        "mail": t.profile_mail.format(owner=owner),
+        "caldav": t.profile_calendar.format(owner=owner),
+        "carddav": t.profile_contacts.format(owner=owner),
     }
 
     def payload(kind: str, type_: str, name: str, **keys: Any) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def profile(settings: Settings, domain: str, address: Address | None, t: dict[st
             contents.append(payload(kind, f"com.apple.{kind}.account", names[kind], **keys))
     top = payload("setup", "Configuration", names["mail"])
     top |= {
-        "PayloadDescription": str(t["profile_with_dav" if settings.dav else "profile_without_dav"]),
+        "PayloadDescription": str(t.profile_with_dav if settings.dav else t.profile_without_dav),
         "PayloadOrganization": domain,
         "PayloadRemovalDisallowed": False,
         "PayloadContent": contents,
@@ -122,7 +123,8 @@ def signed(content: bytes, pair: Path) -> bytes:
         if leaf.issuer == leaf.subject or not begin <= datetime.now(UTC) < end:
             return content
         builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
-        builder = builder.add_signer(leaf, load_pem_private_key(key, None), hashes.SHA256())
+        signer: Any = load_pem_private_key(key, None)
+        builder = builder.add_signer(leaf, signer, hashes.SHA256())
         for issuer in issuers:
             builder = builder.add_certificate(issuer)
         return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])

@@ -27,12 +27,14 @@ BASE: dict[str, Any] = {
     "domains": {"example.org": {}},
     "srv_records": False,
     "web": False,
+    "dav": False,
     "acme_ca_domain": "ca.example.net",
 }
 # The settings that enable each feature. In BASE all are disabled.
 FEATURES: dict[str, dict[str, Any]] = {
     "srv_records": {"srv_records": True},
     "web": {"web": True},
+    "dav": {"srv_records": True, "dav": True},
     "mta_sts": {"mta_sts": {"mode": "enforce"}},
     "tls_rpt_rua": {"tls_rpt_rua": ["mailto:tls@example.org", "https://example.net/tls"]},
     "parked": {"domains": {"example.org": {"parked": True}}},
@@ -46,6 +48,8 @@ FOREIGN = [
     ("mx.example.org", "CAA", '0 issue "other.example"'),
     ("_imaps._tcp.example.org", "SRV", "0 1 993 imap.example.net."),
     ("_sieve._tcp.example.org", "SRV", "0 1 4190 imap.example.net."),
+    ("_caldavs._tcp.example.org", "SRV", "0 1 443 calendar.example.net."),
+    ("_caldavs._tcp.example.org", "TXT", "path=/dav"),
     ("_sip._tcp.example.org", "SRV", "0 1 5060 sip.example.net."),
     ("autoconfig.example.org", "CNAME", "autoconfig.example.net."),
     ("mta-sts.example.org", "CNAME", "mta-sts.example.net."),
@@ -121,6 +125,7 @@ EVERYTHING = {
     "tls_rpt_rua": ["mailto:tls@example.org"],
     "srv_records": True,
     "web": True,
+    "dav": True,
 }
 
 

@@ -37,12 +37,37 @@ def test_what_mail_programs_find_follows_what_is_offered() -> None:
     assert records["_sieve._tcp.example.org", "SRV"] == ["0 0 0 ."]
 
 
+def test_calendars_and_contacts_are_found_by_the_domain_if_they_are_offered() -> None:
+    records = table(mail_records({**SETTINGS, "dav": True}))
+    for service in ("_caldavs", "_carddavs"):
+        assert records[f"{service}._tcp.example.org", "SRV"] == ["0 1 443 mx.example.org."]
+        assert records[f"{service}._tcp.example.org", "TXT"] == ["path=/dav/"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("webmail.example.org", ["mx.example.org."]),
+        # In a zone that is not ours.
+        ("webmail.example.com", None),
+        ("webmailexample.org", None),
+    ],
+)
+def test_webmail_is_an_alias_of_the_host(name: str, values: list[str] | None) -> None:
+    records = table(mail_records({**SETTINGS, "webmail": name}))
+    assert records.get((name, "CNAME")) == values
+
+
 def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
     assert table(mail_records({**SETTINGS, "web": False}), "absent") == {
         ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],
         ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
         ("_mta-sts.example.org", "TXT"): [],
         ("_smtp._tls.example.org", "TXT"): [],
+        ("_caldavs._tcp.example.org", "SRV"): ["0 1 443 mx.example.org."],
+        ("_caldavs._tcp.example.org", "TXT"): ["path=/dav/"],
+        ("_carddavs._tcp.example.org", "SRV"): ["0 1 443 mx.example.org."],
+        ("_carddavs._tcp.example.org", "TXT"): ["path=/dav/"],
         ("autoconfig.example.org", "CNAME"): ["mx.example.org."],
         ("autodiscover.example.org", "CNAME"): ["mx.example.org."],
     }
@@ -192,9 +217,9 @@ def test_every_record_says_why_it_is_wanted_and_is_one_that_dns_records_takes():
         [key()],
         "https://ca.example/acct/1",
     )
-    assert len(records) == 24
+    assert len(records) == 28
     assert all(r["reason"] and r["level"] and r["ttl"] == 1800 for r in records)
-    assert len(parse_records(records)) == 24
+    assert len(parse_records(records)) == 28
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         # Devices
         (
             bob(app_passwords={"phone": SECRET}),
-            f"{BOB}.app_passwords.phone.services: is missing; list any of imap, pop3, sieve,"
+            f"{BOB}.app_passwords.phone.services: is missing; list any of imap, pop3, sieve, dav,"
             " submission",
         ),
         (
@@ -116,8 +116,8 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
         ),
         (
             bob(app_passwords={"phone": {**SECRET, "services": ["smtp"]}}),
-            f"{BOB}.app_passwords.phone.services[0]: must be one of imap, pop3, sieve, submission, "
-            "not 'smtp'",
+            f"{BOB}.app_passwords.phone.services[0]: must be one of imap, pop3, sieve, dav,"
+            " submission, not 'smtp'",
         ),
         (
             bob(app_passwords={"phone": {"services": ["imap"]}}),

@@ -65,6 +65,17 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             ["acme_sh_server: must be the https URL of an ACME directory, not None"],
         ),
         (
+            {"web_setup_path": "/Setup"},
+            [
+                "web_setup_path: must be a path of one part, made of lower-case letters, digits,"
+                " '_' and '-', without '/', such as setup, not '/Setup'"
+            ],
+        ),
+        (
+            {"web_setup_path": "dav"},
+            ["web_setup_path: is dav, where the web server has something else; use another path"],
+        ),
+        (
             {"acme_sh_renew_days": 0},
             ["acme_sh_renew_days: must be a whole number from 1 to 365, not 0"],
         ),

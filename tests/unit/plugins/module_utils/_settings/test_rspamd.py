@@ -27,6 +27,9 @@ GOOD: dict[str, Any] = {
         {"rspamd_senders": {"a+b=c@lists.example": "permit"}},
         {"rspamd_account_limit": 0, "rspamd_domain_limit": 1000},
         {"rspamd_limits": {"alice@example.org": 5000, "example.org": 0}},
+        {"rspamd_web_password": "correct horse"},
+        {"rspamd_web_password": "correct horse", "rspamd_web_enable_password": "battery staple"},
+        {"rspamd_web_password": "x" * 64},
     ],
 )
 def test_accepts_good_settings_of_the_filter(settings: dict[str, Any]) -> None:
@@ -112,3 +115,46 @@ def test_names_the_error_in_a_setting_of_the_filter(
 ) -> None:
     errors = check({**GOOD, **settings})
     assert len(errors) == 1 and errors[0].startswith(expected), errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"rspamd_web_password": "hunter2"}, "rspamd_web_password: must have 12 to 64 characters"),
+        ({"rspamd_web_password": "x" * 65}, "rspamd_web_password: must have 12 to 64 characters"),
+        (
+            {"rspamd_web_password": 123456789012},
+            "rspamd_web_password: must be a string; put it in quotes",
+        ),
+        (
+            {"rspamd_web_password": "correct horse\n"},
+            "rspamd_web_password: contains a line break or another control character, which a"
+            " password cannot have",
+        ),
+        (
+            {"rspamd_web_enable_password": "battery staple"},
+            "rspamd_web_enable_password: has no effect without rspamd_web_password, which enables"
+            " the interface; set both",
+        ),
+        (
+            {
+                "rspamd_web_password": "correct horse",
+                "rspamd_web_enable_password": "correct horse",
+            },
+            "rspamd_web_enable_password: is the same as rspamd_web_password, with which one can"
+            " only read; use another one",
+        ),
+        (
+            {"rspamd_web_password": "correct horse", "mail_web": False},
+            "rspamd_web_password: needs the web server; set mail_web to true, or remove it",
+        ),
+        (
+            {"mail_dav": True, "mail_web": False},
+            "mail_dav: needs the web server; set mail_web to true, or remove it",
+        ),
+    ],
+)
+def test_tells_what_is_wrong_with_the_web_interface_and_never_a_password(
+    settings: dict[str, Any], expected: str
+) -> None:
+    assert check({**GOOD, **settings}) == [expected]
