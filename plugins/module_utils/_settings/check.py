@@ -20,6 +20,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     labels,
+    normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts import (
     ACCOUNT_RULES,
@@ -61,6 +62,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     Problem,
     base64_text,
     did_you_mean,
+    empty_or,
     list_of,
     member,
     parsed_by,
@@ -166,6 +168,7 @@ RULES: Rules = {
     "fail2ban_bantime": Range(60, 31536000),
     **POSTFIX_RULES,
     **RSPAMD_RULES,
+    "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
 }
 
@@ -212,11 +215,17 @@ def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[
 
 
 def _without_web(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what needs the web server, if that is off."""
+    """Yield what has no login without the web server, or without a client certificate."""
     if settings.get("mail_web") is False:
         for name in ("mail_dav", "rspamd_web_password"):
             if settings.get(name):
                 yield name, "needs the web server; set mail_web to true, or remove it"
+    if settings.get("mail_dav") is True and settings.get("mail_client_certificates") == "required":
+        yield (
+            "mail_dav",
+            "has logins by password only, which mail_client_certificates: required refuses; remove"
+            " it, or use another value there",
+        )
 
 
 def check(

@@ -95,7 +95,7 @@ def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None
     # Ansible doubles backslashes in templates, so that they stay as they are.
     variables = {
         name: load("vars/main.yml")[name].replace("\\", r"\\")
-        for name in ("_mail_withdrawn", "mail_web_sites")
+        for name in ("_mail_withdrawn", "mail_web_domains")
     }
     jinja.filters |= {
         "zip": zip,
@@ -110,7 +110,7 @@ def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None
         "web_mta_sts": {"ids": {"example.org": "a1", "former.example": "b2"}},
     }
     withdrawn = list(jinja.from_string(variables["_mail_withdrawn"]).render(given))
-    sites: Any = jinja.from_string(variables["mail_web_sites"])
+    sites: Any = jinja.from_string(variables["mail_web_domains"])
     assert sites.render(given, _mail_withdrawn=withdrawn) == {
         "former.example": ["mta-sts.former.example"],
         "example.org": [
