@@ -215,17 +215,11 @@ def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[
 
 
 def _without_web(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what has no login without the web server, or without a client certificate."""
+    """Yield what needs the web server, if that is off."""
     if settings.get("mail_web") is False:
         for name in ("mail_dav", "rspamd_web_password"):
             if settings.get(name):
                 yield name, "needs the web server; set mail_web to true, or remove it"
-    if settings.get("mail_dav") is True and settings.get("mail_client_certificates") == "required":
-        yield (
-            "mail_dav",
-            "has logins by password only, which mail_client_certificates: required refuses; remove"
-            " it, or use another value there",
-        )
 
 
 def check(
