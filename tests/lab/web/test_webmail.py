@@ -215,8 +215,8 @@ def test_a_suspended_user_reads_and_is_told_why_nothing_is_sent(visit: Visit) ->
 # From the other host, since failed logins delay and ban a client.
 LOGIN = """
 log_in() {
-    token=$(curl -s -c $1.jar $site | sed -n 's/.*name="_token" value="\\([^"]*\\)".*/\\1/p')
-    code=$(curl -s -b $1.jar -o /dev/null -w '%{http_code}' "$site?_task=login" -d _task=login \\
+    token=$(curl -4 -s -c $1.jar $site | sed -n 's/.*name="_token" value="\\([^"]*\\)".*/\\1/p')
+    code=$(curl -4 -s -b $1.jar -o /dev/null -w '%{http_code}' "$site?_task=login" -d _task=login \\
         -d _action=login -d "_token=$token" --data-urlencode "_user=$2" --data-urlencode "_pass=$3")
     echo "$code $2"
 }
@@ -250,7 +250,7 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
     answers([(CAROL, f"guess{n}") for n in range(10)])
     lab.eventually("the ban", lambda: PEER in banned() or None)
     assert banned() == [PEER]
-    assert lab.on("peer", f"curl -s -m 5 {SITE}", check=False) == ""
+    assert lab.on("peer", f"curl -4 -s -m 5 {SITE}", check=False) == ""
     assert lab.answer_to(CAROL).startswith("250 ")
 
 

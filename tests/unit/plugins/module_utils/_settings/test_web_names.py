@@ -74,7 +74,10 @@ def test_a_name_that_is_wanted_twice_is_told(changes: dict[str, Any], expected: 
             {"mail_tls_source": "self_signed"},
             "logs in to the mail host only if a CA has signed its certificate; remove it, or set",
         ),
-        ({"mail_webmail": "https://webmail.example.org/"}, "'https://webmail.example.org/' is not a domain name"),
+        (
+            {"mail_webmail": "https://webmail.example.org/"},
+            "'https://webmail.example.org/' is not a domain name",
+        ),
         ({"mail_webmail": "Webmail.example.org"}, "Webmail.example.org has upper-case letters"),
     ],
 )
