@@ -132,9 +132,10 @@ def read(path: str) -> str | None:
 
 def next_policies(params: dict[str, Any], known: list[Policy]) -> list[Policy]:
     mx = mx_hosts({"backup_mx": params["backup_mx"]}, domain_name(params["hostname"]))
+    domains = {domain_name(name): domain for name, domain in params["domains"].items()}
     return advance(
         known,
-        declared_policies(params["domains"], params["policy"]),
+        declared_policies(domains, params["policy"]),
         [host for _preference, host in mx],
         datetime.now(UTC).replace(microsecond=0),
         timedelta(seconds=params["hold"]),

@@ -57,7 +57,7 @@ def predict(config: dict[str, Any]) -> dict[str, Any]:
             added = bool(there) and algorithm not in there
             new = added or _is_provided(ring, algorithm, config)
             (waiting if new else due)[algorithm] = reason
-    served = ["first.pem", *(f"{name}.pem" for name in config["algorithms"])]
+    served = ["first.pem", "last.pem", *(f"{name}.pem" for name in config["algorithms"])]
     missing = [name for name in served if not (ring / name).exists()]
     return {"due": due, "issued": [], "waiting": waiting, "warnings": [], "missing": missing}
 

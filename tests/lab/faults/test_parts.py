@@ -27,7 +27,16 @@ from tests.lab.faults.parts import (
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
-DAEMONS = (DATABASE, "unbound", "dovecot", "postsrsd", "rspamd", "pillarbox-recode", "postfix")
+DAEMONS = (
+    DATABASE,
+    "unbound",
+    "dovecot",
+    "postsrsd",
+    "rspamd",
+    "pillarbox-recode",
+    "postfix",
+    "nginx",
+)
 QUEUE = "/var/spool/postfix"
 
 
@@ -122,6 +131,32 @@ def test_without_postfix_mail_waits_at_its_sender() -> None:
         assert "daemons postfix.service" in needing_attention()
 
     arrived(mail)
+
+
+def test_without_the_web_server_mail_arrives_and_leaves() -> None:
+    incoming, outgoing = lab.message(BOB, ALICE), lab.message(ALICE, BOB)
+    with stopped("nginx"):
+        lab.send_from_peer(incoming)
+        lab.submit(outgoing)
+        lab.received(ALICE, incoming)
+        lab.received_at_peer(outgoing)
+        assert "daemons nginx.service" in needing_attention()
+
+
+def test_a_web_server_that_finds_its_port_taken_leaves_mail_alone_and_root_is_notified() -> None:
+    mail = lab.message(BOB, ALICE)
+    former = f"doveadm expunge -u {ALICE} mailbox INBOX subject 'nginx failed'"
+    with stopped("nginx"):
+        lab.on("mx", f"{former}; systemd-run --quiet --unit=other python3 -m http.server 80")
+        try:
+            lab.on("mx", "systemctl start nginx", check=False)
+            lab.send_from_peer(mail)
+            lab.received(ALICE, mail)
+        finally:
+            lab.on("mx", "systemctl stop other; systemctl reset-failed nginx")
+    notice = lab.message("root@mx.example.org", ALICE)
+    notice.replace_header("Subject", "nginx failed on mx")
+    assert b"0.0.0.0:80 failed (98: " in arrived(notice)
 
 
 def test_without_the_resolver_mail_waits_on_both_sides() -> None:

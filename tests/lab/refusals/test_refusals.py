@@ -91,6 +91,45 @@ def test_an_unsupported_release_is_refused_before_anything_is_changed() -> None:
     assert after == before
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::"])
+def test_another_program_on_the_web_servers_port_is_named_before_anything_is_changed(
+    address: str,
+) -> None:
+    server = f"systemd-run --quiet --unit=other python3 -m http.server --bind {address} 80"
+    lab.on("mx", f"{server}; until ss -Hltn 'sport = :80' | grep -q .; do sleep 0.1; done")
+    before = lab.on("mx", LIST)
+    try:
+        message, predicted = refusal(), lab.site("--check").stdout
+    finally:
+        after = lab.on("mx", LIST)
+        lab.on("mx", "systemctl stop other")
+    for text in (message, predicted):
+        assert "port 80 is in use by python3; stop and disable it, or set mail_web: false" in text
+    assert after == before
+
+
+def test_sites_and_a_configuration_that_nginx_has_are_named_before_anything_is_changed() -> None:
+    lab.on("mx", "apt-get update -qq && apt-get install -qqy --no-install-recommends nginx")
+    lab.on("mx", "mkdir -p /tmp/nginx && cp -a /etc/nginx/. /tmp/nginx")
+    lab.on(
+        "mx",
+        "cd /etc/nginx && echo 'server_names_hash_max_size 4096;' >conf.d/names.conf"
+        " && echo '# mine' >>sites-available/default && echo '# mine' >>nginx.conf",
+    )
+    before = lab.on("mx", LIST)
+    try:
+        message = refusal()
+    finally:
+        after = lab.on("mx", LIST)
+        lab.on("mx", "rm /etc/nginx/conf.d/names.conf; cp -a /tmp/nginx/. /etc/nginx")
+    for file in ("nginx.conf", "conf.d/names.conf", "sites-enabled/default"):
+        assert f"/etc/nginx/{file} configures nginx" in message, message
+    assert "port" not in message, message
+    assert after == before
+    # From here on, nginx is there as Debian installs it, which is in nobody's way.
+    lab.on("mx", "systemctl stop nginx")
+
+
 def test_a_name_server_that_does_not_answer_stops_the_first_run() -> None:
     message = refusal(mail_dns={**RIGHT_DNS, "server": "198.18.0.99"})
 
@@ -111,7 +150,7 @@ def test_an_order_that_fails_stops_the_first_run_and_announces_nothing() -> None
 
     assert "acme.example.net" in message and "mx.example.org" in message, message
     assert lab.dig("example.org", "MX") == []
-    assert listening() == {"22"}
+    assert listening() == {"22", "80"}
 
 
 def test_the_next_run_with_the_right_settings_finishes_the_host() -> None:
@@ -133,6 +172,7 @@ def test_the_next_run_with_the_right_settings_finishes_the_host() -> None:
             "prefetch: yes",
             "prefetch: maybe",
         ),
+        ("web/templates/http/etc/nginx/nginx.conf.j2", "sendfile on;", "sendfile maybe;"),
     ],
 )
 def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on(

@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 RING = "/etc/pillarbox/tls"
 ALGORITHMS = ("ecdsa", "rsa")
 NAMES = f"_25._tcp.{MX}"
+PORTS = (25, 443, 465, 993)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -377,11 +378,11 @@ def test_provided_certificates_and_algorithms_wait_for_the_caches_too() -> None:
     predicted = changed(lab.site("--check"))
     back = lab.site()
     assert changed(back) == predicted and "may be served from" in back.stdout, back.stdout
-    assert [served_by(port, "RSA-PSS") for port in (25, 465, 993)] == [""] * 3
+    assert [served_by(port, "RSA-PSS") for port in PORTS] == [""] * len(PORTS)
     wait_for_caches()
     lab.on("mx", "systemctl start pillarbox-certificates.service")
-    assert {served_by(port, "RSA-PSS") for port in (25, 465, 993)} == {digest("rsa-current")}
-    assert {served_by(port, "ECDSA") for port in (25, 465, 993)} == {mine}
+    assert {served_by(port, "RSA-PSS") for port in PORTS} == {digest("rsa-current")}
+    assert {served_by(port, "ECDSA") for port in PORTS} == {mine}
     mail = lab.message("bob-rsa@example.net", "alice@example.org")
     lab.send_from_peer(mail)
     lab.received("alice@example.org", mail)

@@ -9,7 +9,7 @@ declare -A sigalgs=([ecdsa]=ECDSA+SHA256 [rsa]=RSA-PSS+SHA256)
 sample() {
     local port algorithm starttls records served
     for port; do
-        [[ $port == 465 || $port == 993 ]] && starttls='' || starttls="-starttls smtp -name client.example.net"
+        [[ $port == 465 || $port == 993 || $port == 443 ]] && starttls='' || starttls="-starttls smtp -name client.example.net"
         records=$(dig +tries=1 +time=2 "_$port._tcp.$mx" TLSA)
         for algorithm in ecdsa rsa; do
             # shellcheck disable=SC2086
@@ -30,7 +30,7 @@ sample() {
 count=0
 while sleep 1; do
     ports=(25)
-    ((++count % 5)) || ports+=(465 587 993)
+    ((++count % 5)) || ports+=(443 465 587 993)
     sample "${ports[@]}" >>/var/log/watch
     if ((count % 2)); then
         printf 'From: bob@example.net\nTo: alice@example.org\nSubject: watch %d\nMessage-ID: <watch-%d@example.net>\n\nHello.\n' \

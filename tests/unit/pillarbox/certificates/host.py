@@ -34,6 +34,7 @@ from pillarbox.certificates.swap import certificate_at
 from .chains import KEYS, NAMES, certificate
 
 ALGORITHMS = ["ecdsa", "rsa"]
+LINKS = ("first.pem", "last.pem")
 # The first certificates, valid for two months.
 PAIRS = {name: KEYS[name, "current"] + certificate(KEYS[name, "current"]) for name in ALGORITHMS}
 # Calls that Python reports beforehand (see sys.addaudithook), and fsync(2).
@@ -119,7 +120,8 @@ class Host:
             self.key_file(algorithm, role).write_bytes(key)
         for algorithm, pair in PAIRS.items():
             self.pair_file(algorithm).write_bytes(pair)
-        (self.tls / "first.pem").symlink_to("ecdsa.pem")
+        for link, algorithm in zip(LINKS, ALGORITHMS, strict=True):
+            (self.tls / link).symlink_to(f"{algorithm}.pem")
         self.load()
 
     def load(self) -> None:
@@ -171,7 +173,8 @@ class Host:
         """Return what is wrong with the pair in each served file; it must be nothing."""
         served = self.pairs().values()
         if served:
-            assert (self.tls / "first.pem").read_bytes() in served
+            # nginx requires a pair in each.
+            assert all((self.tls / link).read_bytes() in served for link in LINKS)
             # Postfix does not accept two pairs of one kind.
             assert len({key_type(pair) for pair in served}) == len(served)
         return [why_unfit(pair, pair, list(NAMES)) for pair in served]

@@ -13,7 +13,7 @@ from pillarbox.certificates.pair import digest, key_spki
 from pillarbox.certificates.published import Answer
 
 from .chains import KEYS
-from .host import PAIRS, Host
+from .host import LINKS, PAIRS, Host
 from .test_ring import answer
 
 
@@ -21,6 +21,8 @@ from .test_ring import answer
 def added(host: Host, published: list[Answer]) -> Host:
     """Return a host that has served only ECDSA, with the RSA keys in DNS for some time."""
     host.pair_file("rsa").unlink()
+    (host.tls / "last.pem").unlink()
+    (host.tls / "last.pem").symlink_to("ecdsa.pem")
     host.load()
     return host
 
@@ -64,7 +66,8 @@ def test_an_algorithm_in_the_place_of_another_waits_too(added: Host) -> None:
     assert added.run("renew").report["issued"] == ["rsa"]
     assert added.keys()["rsa", "current"] == digest(key_spki(added.pairs()["rsa"]))
     assert added.pairs()["ecdsa"] == PAIRS["ecdsa"]
-    assert (added.tls / "first.pem").read_bytes() == added.pairs()["rsa"]
+    for link in LINKS:
+        assert (added.tls / link).read_bytes() == added.pairs()["rsa"]
 
 
 def test_an_algorithm_that_becomes_the_first_waits_behind_the_one_that_is_served(
@@ -72,10 +75,13 @@ def test_an_algorithm_that_becomes_the_first_waits_behind_the_one_that_is_served
 ) -> None:
     host.pair_file("ecdsa").unlink()
     host.run("renew")
+    for link in LINKS:
+        assert (host.tls / link).read_bytes() == PAIRS["rsa"]
     assert host.pairs() == {"rsa": PAIRS["rsa"]} and host.why_unfit() == [None]
     host.let_time_pass()
     assert host.run("renew").report["issued"] == ["ecdsa"]
     assert (host.tls / "first.pem").read_bytes() == host.pairs()["ecdsa"]
+    assert (host.tls / "last.pem").read_bytes() == host.pairs()["rsa"]
 
 
 def test_a_check_knows_that_a_key_which_is_not_there_yet_will_wait(

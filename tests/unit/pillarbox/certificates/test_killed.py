@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pillarbox.certificates.pair import digest, key_spki
 
 from .chains import KEYS
-from .host import ALGORITHMS, PAIRS, Host
+from .host import ALGORITHMS, LINKS, PAIRS, Host
 
 RING = {(slot): digest(key_spki(key)) for slot, key in KEYS.items()}
-FILES = {".lock", "ring.json", "first.pem"} | {
+FILES = {".lock", "ring.json", *LINKS} | {
     f"{algorithm}{end}" for algorithm in ALGORITHMS for end in (".pem", "-current.key")
 }
 NEXT = {f"{algorithm}-next.key" for algorithm in ALGORITHMS}
@@ -82,6 +82,8 @@ def test_the_first_certificate_of_an_algorithm_that_was_added(host: Host) -> Non
 
     def prepare() -> None:
         host.pair_file("rsa").write_bytes(b"")
+        (host.tls / "last.pem").unlink()
+        (host.tls / "last.pem").symlink_to("ecdsa.pem")
 
     added = []
     for moment in kills(host, "renew", prepare=prepare):

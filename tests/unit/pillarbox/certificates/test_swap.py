@@ -14,7 +14,7 @@ import pytest
 from pillarbox.certificates.swap import certificate_at
 
 from .chains import KEYS, NAMES, OTHER_KEY, certificate
-from .host import ALGORITHMS, PAIRS, Host
+from .host import ALGORITHMS, LINKS, PAIRS, Host
 
 Trouble = Callable[[Host], None]
 
@@ -123,14 +123,15 @@ def test_a_key_that_nobody_needs_may_be_broken(host: Host) -> None:
 def test_a_new_host_serves_nothing_when_its_first_pairs_do_not_work(host: Host) -> None:
     for algorithm in ALGORITHMS:
         host.pair_file(algorithm).unlink()
-    (host.tls / "first.pem").unlink()
+    for link in LINKS:
+        (host.tls / link).unlink()
     before = set(host.contents())
     cannot_be_reloaded(host)
     assert host.run("renew").status == 1
     assert {name for name in host.contents() if name.endswith(".pem")} == set()
     (host.base / "fails").unlink()
     assert host.run("renew").status == 0
-    served = {"ecdsa.pem", "rsa.pem", "first.pem"}
+    served = {"ecdsa.pem", "rsa.pem", *LINKS}
     assert set(host.contents()) == before | served | {".lock", "ring.json"}
 
 

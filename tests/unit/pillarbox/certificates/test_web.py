@@ -32,8 +32,9 @@ def test_a_site_gets_a_certificate_as_predicted_and_then_needs_none(web_host: We
     assert (done["warnings"], done["unserved"]) == ([], {})
     assert web_host.names("example.org") == BOTH
     nothing: dict[str, Any] = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
-    for arguments in ([], ["--check"], ["--scheduled"]):
+    for arguments in ([], ["--check"]):
         assert web_host.renew(*arguments).report == nothing
+    assert web_host.renew("--scheduled").report == {"due": {}, "issued": [], "warnings": []}
     assert len(web_host.orders()) == 1
 
 
@@ -154,6 +155,16 @@ def test_who_asks_for_a_site_need_not_wait(web_host: WebHost) -> None:
     assert run.report["issued"] == ["example.org"]
     assert len(web_host.orders()) == 3
     assert web_host.host.run("renew", "example.org").report["due"] == {}
+
+
+def test_a_failure_is_forgotten_when_the_order_is_not_necessary_any_more(
+    web_host: WebHost,
+) -> None:
+    web_host.renew()
+    web_host.refused = ["mta-sts.example.org"]
+    assert "not today" in str(web_host.renew("--force").report["warnings"])
+    assert web_host.renew().report["warnings"] == []
+    assert len(web_host.orders()) == 2
 
 
 def test_a_site_that_is_not_configured_is_told(web_host: WebHost) -> None:

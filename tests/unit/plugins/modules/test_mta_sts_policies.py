@@ -150,3 +150,9 @@ def test_a_history_that_cannot_be_read_is_left_alone(run: Run, history: Path) ->
     assert f"{history} is not a history of MTA-STS policies" in result["msg"]
     assert "restore it from a backup" in result["msg"]
     assert history.read_text() == "{"
+
+
+def test_a_domain_is_no_path(run: Run, directory: Path) -> None:
+    result = run(domains={"../example.org": {}})
+    assert result["failed"] and "../example.org" in result["msg"]
+    assert not directory.parent.exists()

@@ -7,7 +7,7 @@ ALGORITHM-current.key    the key in use
 ALGORITHM-next.key       its successor, whose TLSA records are published long before it is used
 ALGORITHM-previous.key   its predecessor, whose records stay until no cache misses the new ones
 ALGORITHM.pem            in service: the key in use and its chain, so that a rename swaps both
-first.pem                a link to the first of these: Dovecot requires a certificate
+first.pem, last.pem      links to the first and last of these: Dovecot and nginx need a pair
 ring.json                Memory, as JSON
 """
 
@@ -29,6 +29,8 @@ from pillarbox.files import TEMPORARY, read, replace
 EPOCH = "1970-01-01T00:00:00+00:00"
 ALGORITHMS = ("ecdsa", "rsa")
 ROLES = ("current", "next", "previous")
+# Which of the pairs in service each link leads to.
+LINKS = {"first.pem": 0, "last.pem": -1}
 
 
 @dataclass
@@ -115,17 +117,20 @@ class Ring:
         """Create each file that the daemons' configuration names, even for algorithms that wait.
 
         Postfix concatenates its files, so an empty one does no harm, nor does it as Dovecot's
-        second. If no wanted algorithm has a pair yet, links keep the former pair in service.
+        second. nginx accepts none, but the same pair twice. If no wanted algorithm has a pair yet,
+        links keep the former pair in service.
 
         Args:
             wanted: the algorithms in the settings.
             paired: those whose pair stays. The first of them becomes Dovecot's first.
         """
         if not paired:
-            (self.directory / "first.pem").unlink(missing_ok=True)
+            for name in LINKS:
+                (self.directory / name).unlink(missing_ok=True)
             return
         served = [algorithm for algorithm in wanted if algorithm in paired]
-        self._link("first.pem", f"{(served or paired)[0]}.pem")
+        for name, end in LINKS.items():
+            self._link(name, f"{(served or paired)[end]}.pem")
         for algorithm in wanted:
             file = self.served_file(algorithm)
             if algorithm in paired:
@@ -147,7 +152,7 @@ class Ring:
 
     def missing(self, wanted: list[str]) -> list[str]:
         """Return the files in the daemons' configuration that do not exist yet."""
-        names = ["first.pem", *(f"{algorithm}.pem" for algorithm in wanted)]
+        names = [*LINKS, *(f"{algorithm}.pem" for algorithm in wanted)]
         return [name for name in names if not (self.directory / name).exists()]
 
     def serves(self, algorithm: str, role: str) -> bool:

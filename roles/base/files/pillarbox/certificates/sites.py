@@ -153,3 +153,7 @@ class Sites:
         remembered = self.of(site)
         tries = remembered.get("tries", 0) + 1
         remembered |= {"failed": now().isoformat(), "tries": tries, "why": why}
+
+    def forget_failure(self, site: str) -> None:
+        for known in ("failed", "tries", "why"):
+            self.of(site).pop(known)

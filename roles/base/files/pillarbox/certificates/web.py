@@ -85,6 +85,7 @@ class Web:
             self.sites.place(site, self._pair(self.sites.wanted[site], "self_signed"))
         for site in self.sites.wanted:
             self.sites.note_validity(site, self.config["issuer"])
+        self.due.forget_failures()
         orders = self.due.orders(most, publishes=False)
         self.sites.remember()
         issued, urgent = self._order(orders, give_way)

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web server is switched off on a host that had it, and on again. Runs last."""
+
+from __future__ import annotations
+
+from tests.lab import lab
+from tests.lab.lab import HTTPS, MX
+
+NAMES = (
+    ("mta-sts.example.org", "CNAME"),
+    ("autoconfig.example.org", "CNAME"),
+    ("_mta-sts.example.org", "TXT"),
+    (f"_{HTTPS}._tcp.{MX}", "TLSA"),
+)
+
+
+def published() -> list[str]:
+    return [name for name, kind in NAMES if lab.dig(name, kind)]
+
+
+def test_switched_off_it_leaves_its_ports_and_the_dns_and_mail_goes_on() -> None:
+    assert published() == [name for name, _ in NAMES]
+    predicted = lab.changed(lab.site("--check", mail_web=False))
+
+    assert lab.changed(lab.site(mail_web=False)) == predicted > 0
+
+    assert lab.on("mx", "ss -Hltn 'sport = :80 or sport = :443'") == ""
+    assert published() == []
+    assert "http-01" not in str(lab.dig(MX, "CAA"))
+    mail = lab.message("bob@example.net", "alice@example.org")
+    lab.send_from_peer(mail)
+    lab.received("alice@example.org", mail)
+    assert "Nothing needs attention." in lab.on("mx", "pillarbox status")
+
+
+def test_what_another_nginx_serves_there_is_then_left_alone() -> None:
+    theirs = "events {} http { server { listen 80; return 200 theirs; } }"
+    lab.on("mx", "rm -r /etc/systemd/system/nginx.service.d; systemctl daemon-reload")
+    lab.on("mx", "cp /etc/nginx/nginx.conf /tmp; cat >/etc/nginx/nginx.conf", theirs)
+    lab.on("mx", "systemctl enable --now nginx")
+    try:
+        assert lab.changed(lab.site(mail_web=False)) == 0
+        assert lab.on("mx", "curl -s http://127.0.0.1/") == "theirs"
+    finally:
+        lab.on("mx", "systemctl disable --now nginx; cp /tmp/nginx.conf /etc/nginx/nginx.conf")
+
+
+def test_switched_on_again_it_serves_what_it_served() -> None:
+    assert lab.changed(lab.site()) > 0
+
+    assert lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt").status == 200
+    assert lab.https(MX, "/nothing").status == 404
+    assert published() == [name for name, _ in NAMES]
