@@ -40,8 +40,8 @@ options:
   policy:
     description:
       - C(mode) and C(max_age) of each domain without C(mta_sts) of its own, as in
-        O(pillarbox.mail.mail#role:main:mail_mta_sts). With mode V(none), or empty, the policy is
-        withdrawn if there is one.
+        O(pillarbox.mail.mail#role:main:mail_mta_sts). With mode V(none), the policy is withdrawn if
+        there is one.
     type: dict
     required: true
   hostname:
