@@ -27,7 +27,7 @@ BY_POLICY = "bob-sts@example.net"
 ENFORCED: dict[str, Any] = {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}}
 WITHDRAWN: dict[str, Any] = {
     **ENFORCED,
-    "mail_domains": {"example.org": {}, "shop.example.org": {"mta_sts": {}}},
+    "mail_domains": {"example.org": {}, "shop.example.org": {"mta_sts": {"mode": "none"}}},
 }
 Run = Callable[..., Any]
 

@@ -212,11 +212,13 @@ def test_an_account_may_use_them_as_its_state_and_services_say(forgetful: None) 
     for login in (FRANK, INTERN):
         assert principal(ask(login)) == f"/dav/{login}/"
     try:
-        # It expires, and what is remembered of its login is forgotten.
+        # It expires; Dovecot checks once a second whether its files have changed.
         lab.on("mx", f"echo {INTERN} >>/run/pillarbox/expired/logins")
+        verify = f"doveadm auth test -x service=dav {INTERN} {lab.password(INTERN)}"
+        lab.eventually("the end", lambda: "failed" in lab.on("mx", verify, check=False) or None)
+        # Without what is remembered of the login before.
         lab.on("mx", "systemctl restart pillarbox-login.service")
-        # Dovecot checks once a second whether its files have changed.
-        lab.eventually("the refusal", lambda: ask(INTERN).status == 401 or None)
+        assert ask(INTERN).status == 401
     finally:
         lab.on("mx", "systemctl start pillarbox-expiry.service")
     # A calendar is for those who receive mail, and who may use this service.

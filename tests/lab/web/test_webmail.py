@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 import ssl
@@ -180,8 +181,9 @@ def test_replies_filters_and_forwards_that_a_user_sets_up_work(
 def test_a_user_sends_only_as_addresses_of_the_account(visit: Visit) -> None:
     page = mailbox(visit(), DAVE)
     go(page, "mail", "compose")
-    identities = page.locator("#_from option").all_inner_texts()
-    assert set(identities) == {
+    identities = page.locator("#_from option")
+    expect(identities).to_have_count(4)
+    assert set(identities.all_inner_texts()) == {
         DAVE,
         "d.miller@example.org",
         "team@example.org",
@@ -198,9 +200,7 @@ def test_a_user_sends_only_as_addresses_of_the_account(visit: Visit) -> None:
 
     # A user can make the page ask for more; Postfix decides.
     go(page, "mail", "compose")
-    page.locator("#_from option").first.evaluate(
-        "(option, address) => option.value = address", CAROL
-    )
+    identities.first.evaluate("(option, address) => option.value = address", CAROL)
     page.select_option("#_from", CAROL)
     submit(page, BOB, "forged")
     notice(page, "error", "not owned by user dave@example.org")
@@ -215,8 +215,8 @@ def test_a_suspended_user_reads_and_is_told_why_nothing_is_sent(visit: Visit) ->
 # From the other host, since failed logins delay and ban a client.
 LOGIN = """
 log_in() {
-    token=$(curl -s -c $1.jar $site | sed -n 's/.*name="_token" value="\\([^"]*\\)".*/\\1/p')
-    code=$(curl -s -b $1.jar -o /dev/null -w '%{http_code}' "$site?_task=login" -d _task=login \\
+    token=$(curl -4 -s -c $1.jar $site | sed -n 's/.*name="_token" value="\\([^"]*\\)".*/\\1/p')
+    code=$(curl -4 -s -b $1.jar -o /dev/null -w '%{http_code}' "$site?_task=login" -d _task=login \\
         -d _action=login -d "_token=$token" --data-urlencode "_user=$2" --data-urlencode "_pass=$3")
     echo "$code $2"
 }
@@ -250,13 +250,21 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
     answers([(CAROL, f"guess{n}") for n in range(10)])
     lab.eventually("the ban", lambda: PEER in banned() or None)
     assert banned() == [PEER]
-    assert lab.on("peer", f"curl -s -m 5 {SITE}", check=False) == ""
+    assert lab.on("peer", f"curl -4 -s -m 5 {SITE}", check=False) == ""
     assert lab.answer_to(CAROL).startswith("250 ")
 
 
 def banned() -> list[str]:
     """Return the banned addresses."""
     return lab.on("mx", "fail2ban-client get pillarbox banip").split()
+
+
+def take_picture(page: Page, name: str) -> None:
+    """Save what is seen, for a person to look at and for docs/pictures/."""
+    session = page.context.new_cdp_session(page)
+    picture = session.send("Page.captureScreenshot", {"format": "webp", "quality": 80})["data"]
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"webmail-{name}.webp").write_bytes(base64.b64decode(picture))
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -270,9 +278,7 @@ def test_what_users_see(visit: Visit, look: str) -> None:
     page.get_by_text("Lunch on Thursday").first.click()
     text = page.frame_locator("#messagecontframe").locator("#messagebody")
     expect(text).to_contain_text("Shall we meet at noon?")
-    LOGS.mkdir(parents=True, exist_ok=True)
-    # For a person to look at, and for docs/pictures/.
-    page.screenshot(path=LOGS / f"webmail-{look}.png")
+    take_picture(page, look)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
@@ -312,9 +318,6 @@ def test_webmail_that_is_switched_off_is_gone_and_keeps_what_users_have() -> Non
     assert lab.changed(lab.playbook(WEBMAIL, mail_webmail="")) > 0
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         lab.https(NAME, "/")
-    assert lab.on("mx", "systemctl is-active 'php*-fpm.service'", check=False).strip() in (
-        "",
-        "inactive",
-    )
+    assert lab.on("mx", "ls -d /etc/systemd/system/php*-fpm.service.d/*", check=False)[:3] == "ls:"
+    assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
     lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db && pillarbox status")
-    assert lab.changed(lab.playbook(WEBMAIL, mail_webmail="")) == 0
