@@ -41,6 +41,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 Visit = Callable[..., Page]
 
+expect.set_options(timeout=30_000)
+
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
