@@ -56,6 +56,20 @@ def test_the_directory_is_created_for_the_web_server(
     assert (status.st_mode & 0o777, status.st_gid) == (0o750, 12345)
 
 
+def test_after_a_run_that_was_killed_the_web_server_can_read_the_directory(
+    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pillarbox.certificates.sites.GROUP", 12345)
+    steps = {"os.mkdir", "os.chmod", "os.chown", "os.rename"}
+    for moment in range(len(steps)):
+        shutil.rmtree(web_host.directory)
+        run = web_host.host.run_until(moment, "renew", "web", events=steps)
+        assert run.status is None, "it was killed"
+        web_host.renew()
+        status = web_host.directory.stat()
+        assert (status.st_mode & 0o777, status.st_gid) == (0o750, 12345)
+
+
 def test_each_certificate_has_a_new_key(web_host: WebHost) -> None:
     web_host.renew()
     before = pair.key_spki(web_host.file("example.org").read_bytes())
