@@ -33,7 +33,18 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COLLECTION = "pillarbox.mail"
 # The role with what most sites set comes first, the others by the way of a message.
-ROLES = ("mail", "postfix", "rspamd", "dovecot", "fail2ban", "web", "dav", "resolver", "acme_sh", "dns")
+ROLES = (
+    "mail",
+    "postfix",
+    "rspamd",
+    "dovecot",
+    "fail2ban",
+    "web",
+    "dav",
+    "resolver",
+    "acme_sh",
+    "dns",
+)
 # How an argument_specs.yml, in which there are no tables, refers to one.
 TABLE = re.compile(r"those of the entry point C\(\w+\)")
 KINDS = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "raw": "value"}

@@ -46,7 +46,10 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 # As src/libcryptobox/cryptobox.c: the identifier of PBKDF2 with keyed BLAKE2b, and its parameters.
-ID, ROUNDS, SALT_SIZE, KEY_SIZE = 1, 16000, 20, 32
+ID = 1
+ROUNDS = 16000
+SALT_SIZE = 20
+KEY_SIZE = 32
 # z-base-32. Rspamd's bits are in another order: those of the first byte come first, lowest first.
 ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
 

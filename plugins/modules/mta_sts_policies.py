@@ -40,8 +40,8 @@ options:
   policy:
     description:
       - C(mode) and C(max_age) of each domain without C(mta_sts) of its own, as in
-        O(pillarbox.mail.mail#role:main:mail_mta_sts). With mode V(none), or empty, the policy is
-        withdrawn if there is one.
+        O(pillarbox.mail.mail#role:main:mail_mta_sts). With mode V(none), the policy is withdrawn if
+        there is one.
     type: dict
     required: true
   hostname:
@@ -132,9 +132,10 @@ def read(path: str) -> str | None:
 
 def next_policies(params: dict[str, Any], known: list[Policy]) -> list[Policy]:
     mx = mx_hosts({"backup_mx": params["backup_mx"]}, domain_name(params["hostname"]))
+    domains = {domain_name(name): domain for name, domain in params["domains"].items()}
     return advance(
         known,
-        declared_policies(params["domains"], params["policy"]),
+        declared_policies(domains, params["policy"]),
         [host for _preference, host in mx],
         datetime.now(UTC).replace(microsecond=0),
         timedelta(seconds=params["hold"]),
@@ -193,7 +194,8 @@ def warn(module: AnsibleModule, known: list[Policy]) -> None:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    known = parse(read(params["path"]) or "{}")
+    history = read(params["path"])
+    known = [] if history is None else parse(history)
     policies = next_policies(params, known)
     warn(module, known)
     changed, diff = False, []
@@ -207,6 +209,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 write(module, path, after)
         elif after is not None:
             changed |= dress(module, path)
+    if os.path.isdir(params["directory"]):
+        changed |= dress(module, params["directory"], "0755")
     return {
         "changed": changed,
         "diff": diff,

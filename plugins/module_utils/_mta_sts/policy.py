@@ -27,9 +27,8 @@ def declared_policies(
     """
     declared = {}
     for name, domain in domains.items():
-        own = (domain or {}).get("mta_sts")
-        policy = default if own is None else own
-        declared[name] = {} if (domain or {}).get("parked") else policy
+        domain = domain or {}
+        declared[name] = {} if domain.get("parked") else domain.get("mta_sts") or default
     return declared
 
 

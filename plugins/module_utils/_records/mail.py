@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "pop3": False,
     "srv_records": True,
     "web": True,
+    "webmail": "",
     "dav": False,
     "dns": {},
 }
@@ -92,6 +93,7 @@ def mail_records(
             *_tlsa(settings, host, tls_keys),
             *_caa(settings, host, acme_account_uri),
             *_host(settings, host),
+            *_webmail(settings, host),
             *domain_records(settings, host),
             *mta_sts_records(settings, host, mta_sts_ids, certified),
             *_dkim(settings, dkim_keys, dkim_states),
@@ -209,6 +211,14 @@ def _host(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
         includes = smarthost_includes(settings, host)
         terms = ["v=spf1", "a", *(f"include:{name}" for name in includes), "-all"]
         yield record(host, "TXT", [" ".join(terms)], "recommended", reason)
+
+
+def _webmail(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRecord]:
+    """Yield the alias of the webmail site, unless its zone is somebody else's."""
+    name = settings["webmail"] and domain_name(settings["webmail"])
+    if any(name.endswith(f".{domain_name(domain)}") for domain in settings["domains"]):
+        reason = "where users read mail in a browser"
+        yield record(name, "CNAME", [f"{host}."], "optional", reason)
 
 
 def _dkim(

@@ -20,6 +20,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._names import (
     address,
     domain_name,
     labels,
+    normal,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts import (
     ACCOUNT_RULES,
@@ -61,6 +62,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     Problem,
     base64_text,
     did_you_mean,
+    empty_or,
     list_of,
     member,
     parsed_by,
@@ -166,6 +168,7 @@ RULES: Rules = {
     "fail2ban_bantime": Range(60, 31536000),
     **POSTFIX_RULES,
     **RSPAMD_RULES,
+    "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
 }
 

@@ -66,6 +66,7 @@ def _account_or_domain(text: str) -> str:
 _MOST = 10**9
 _LIMIT = Range(0, _MOST)
 
+
 def _web_password(where: str, value: Any) -> Iterator[Problem]:
     # Nobody delays guesses where fail2ban is off. Rspamd's hash takes 64 bytes.
     fault = password_fault(value)

@@ -28,6 +28,7 @@ LABELS = {
 
 def web_name_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield names that are wanted for two purposes."""
+    yield from _webmail_without_base(settings)
     domains = settings.get("mail_domains")
     if not settings.get("mail_web", True) or not settings.get("mail_users"):
         return
@@ -64,6 +65,28 @@ def _others(settings: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     names = settings.get("mail_tls_names")
     for number, name in enumerate(names if isinstance(names, list) else ()):
         yield member("mail_tls_names", number), name
+
+
+def _webmail_without_base(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what webmail needs that these settings do not have."""
+    if not settings.get("mail_webmail"):
+        return
+    if settings.get("mail_web") is False:
+        yield "mail_webmail", "needs the web server; remove it, or set mail_web to true"
+    elif settings.get("mail_users", {}) == {}:
+        yield "mail_webmail", "has no effect without accounts; remove it, or add some to mail_users"
+    if settings.get("mail_client_certificates") == "required":
+        yield (
+            "mail_webmail",
+            "logs in with users' passwords, which mail_client_certificates: required refuses;"
+            " remove it, or use another value there",
+        )
+    if settings.get("mail_tls_source") == "self_signed":
+        yield (
+            "mail_webmail",
+            "logs in to the mail host only if a CA has signed its certificate; remove it, or set"
+            " another mail_tls_source than self_signed",
+        )
 
 
 def _webmail(settings: Mapping[str, Any], domains: Mapping[Any, Any]) -> Iterator[Problem]:

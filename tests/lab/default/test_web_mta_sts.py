@@ -27,7 +27,7 @@ BY_POLICY = "bob-sts@example.net"
 ENFORCED: dict[str, Any] = {"mail_mta_sts": {"mode": "enforce", "max_age": 86400}}
 WITHDRAWN: dict[str, Any] = {
     **ENFORCED,
-    "mail_domains": {"example.org": {}, "shop.example.org": {"mta_sts": {}}},
+    "mail_domains": {"example.org": {}, "shop.example.org": {"mta_sts": {"mode": "none"}}},
 }
 Run = Callable[..., Any]
 
@@ -94,16 +94,16 @@ def a_certificate_that_nobody_trusts() -> Iterator[None]:
     """Let Postfix use a certificate of its own making."""
     lab.on(
         "mx",
-        "cd /root && cp -a /etc/postfix/main.cf main.cf.saved"
+        "cd /etc/postfix && cp -a main.cf main.cf.saved"
         " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
         " -subj /CN=mx.example.org -addext subjectAltName=DNS:mx.example.org"
         " -keyout other.key -out other.crt 2>&1 && cat other.key other.crt >other.pem"
-        " && postconf smtpd_tls_chain_files=/root/other.pem && postfix reload",
+        " && postconf smtpd_tls_chain_files=/etc/postfix/other.pem && postfix reload",
     )
     try:
         yield
     finally:
-        lab.on("mx", "mv /root/main.cf.saved /etc/postfix/main.cf && postfix reload")
+        lab.on("mx", "cd /etc/postfix && mv main.cf.saved main.cf && postfix reload; rm other.*")
 
 
 def test_senders_find_a_policy_for_tests_by_default() -> None:
@@ -144,6 +144,36 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
     lab.on("peer", "postqueue -f")
     lab.received(ALICE, mail)
     assert lab.connection_of("peer", mail).startswith("Verified TLS connection")
+
+
+@contextmanager
+def no_certificate_of_the_shop() -> Iterator[None]:
+    """Take away the certificate of shop.example.org, and let the CA refuse another one."""
+    lab.on("internet", "lab-ca refuse")
+    lab.on(
+        "mx",
+        "cd /etc/pillarbox && cp -a web web.saved && openssl req -x509 -newkey ec -nodes -days 2"
+        " -pkeyopt ec_paramgen_curve:P-256 -subj /CN=mta-sts.shop.example.org"
+        " -keyout web/shop.example.org.pem 2>&1 >>web/shop.example.org.pem",
+    )
+    try:
+        yield
+    finally:
+        lab.on("mx", "cd /etc/pillarbox && rm -r web && mv web.saved web")
+        lab.on("internet", "lab-ca off")
+
+
+@pytest.mark.once
+def test_a_published_record_stays_while_its_name_has_no_certificate(run: Run) -> None:
+    longer = {"mail_mta_sts": {"mode": "enforce", "max_age": 604800}}
+    before = published("shop.example.org")
+    with no_certificate_of_the_shop():
+        failed = run(**longer)
+        assert "shop.example.org" in failed.stdout and lab.changed(failed)
+        assert published("example.org") == policy_id(served("example.org"))
+        assert published("shop.example.org") == before
+    # The next run publishes it.
+    assert policy_id(served("shop.example.org")) != before
 
 
 @pytest.mark.once

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.lab.lab import ADDRESSES, LOGS, STATE
+from tests.lab.lab import LOGS, MX
 
 SITE = "https://autoconfig.example.org"
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
@@ -37,29 +39,7 @@ PAGES = {
 HEIGHT = 1200
 Open = Callable[..., Page]
 
-
-def pin(certificate: str) -> str:
-    """Return the hash of the key in a certificate, as Chromium wants it."""
-    script = f"openssl x509 -in {STATE}/tls/{certificate} -pubkey -noout | openssl pkey -pubin"
-    script += " -outform DER | openssl dgst -sha256 -binary"
-    digest = subprocess.run(script, shell=True, capture_output=True, check=True).stdout
-    return base64.b64encode(digest).decode()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium that knows the lab's names, and its CA by the key."""
-    names = ", ".join(f"MAP {name} {ADDRESSES[name]}" for name in ADDRESSES)
-    arguments = [
-        f"--host-resolver-rules={names}",
-        f"--ignore-certificate-errors-spki-list={pin('pebble-intermediate.pem')}",
-        "--no-sandbox",
-        "--disable-gpu",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture
@@ -107,8 +87,8 @@ def take_picture(page: Page, name: str) -> None:
     """Save the beginning of what is seen, for a person to look at and for docs/pictures/."""
     session = page.context.new_cdp_session(page)
     size = session.send("Page.getLayoutMetrics")["cssContentSize"]
-    area = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], HEIGHT)}
-    area["scale"] = page.evaluate("devicePixelRatio")
+    height = min(size["height"], HEIGHT)
+    area = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
     shot = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": area}
     picture = session.send("Page.captureScreenshot", shot)["data"]
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -173,6 +153,20 @@ def test_the_language_can_be_switched_without_javascript_and_stays(visit: Open) 
     page.get_by_label("E-mail address").fill("dave@example.org")
     page.get_by_role("button", name="Show settings").click()
     page.get_by_role("heading", name="Settings for dave@example.org").wait_for()
+
+
+def test_a_camera_reads_the_codes_in_the_dark(visit: Open, tmp_path: Path) -> None:
+    page = visit("/?address=alice@example.org", **LOOKS["dark"])
+    found = []
+    for number, code in enumerate(page.get_by_role("img", name="QR code").all()):
+        picture = str(tmp_path / f"{number}.png")
+        code.screenshot(path=picture)
+        command = ["zbarimg", "--nodbus", "--quiet", "--raw", picture]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        found.append(run.stdout.strip())
+    settings, address = found
+    assert json.loads(settings)[2] == [0, MX, 993, 3, 1, "alice@example.org"]
+    assert address == f"{SITE}/?address=alice%40example.org"
 
 
 def test_a_typing_error_is_explained_at_the_field(visit: Open) -> None:

@@ -14,6 +14,8 @@ from tests.lab.lab import MX
 from tests.lab.web import thunderbird
 from tests.lab.web.thunderbird import Thunderbird
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thunderbird]:

@@ -93,6 +93,7 @@ def started(directory: Path) -> Iterator[Thunderbird]:
     (directory / "resolv.conf").write_text(RESOLVER)
     script = 'mount --bind "$1/resolv.conf" /etc/resolv.conf && exec thunderbird --headless \
         --marionette --remote-allow-system-access --no-remote --profile "$1/profile"'
+    LOGS.mkdir(parents=True, exist_ok=True)
     with open(LOGS / "thunderbird.log", "w") as log:
         process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", script, "sh", str(directory)],
@@ -108,7 +109,7 @@ def started(directory: Path) -> Iterator[Thunderbird]:
             return int(file.read_text()) if file.exists() and file.read_text() else None
 
         chosen = lab.eventually("Thunderbird's start", port, patience=PATIENCE)
-        with socket.create_connection(("127.0.0.1", chosen), PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", chosen), PATIENCE + 30) as connection:
             yield Thunderbird(connection)
     finally:
         process.terminate()

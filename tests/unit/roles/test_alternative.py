@@ -26,6 +26,7 @@ ELSEWHERE = {
     "rspamd_dkim_rotate",
     "rspamd_dkim_compromised",
     # web
+    "mail_webmail",
     "mail_dav",
     "rspamd_web_password",
     "rspamd_web_enable_password",

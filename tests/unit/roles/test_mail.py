@@ -46,8 +46,7 @@ def test_what_the_role_fixes_is_no_setting() -> None:
 
 
 def test_the_records_have_the_same_defaults() -> None:
-    # The role's default of mta_sts depends on the web server.
-    ours = {name: value for name, value in DEFAULTS.items() if name not in ("dns", "mta_sts")}
+    ours = {name: default for name, default in DEFAULTS.items() if name != "dns"}
     assert {name: OPTIONS[f"mail_{name}"]["default"] for name in ours} == ours
     assert OPTIONS["mail_dns"]["options"]["ttl"]["default"] == TTL
     assert OPTIONS["mail_mta_sts"]["options"]["max_age"]["default"] == MAX_AGE
@@ -95,7 +94,7 @@ def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None
     # Ansible doubles backslashes in templates, so that they stay as they are.
     variables = {
         name: load("vars/main.yml")[name].replace("\\", r"\\")
-        for name in ("_mail_withdrawn", "mail_web_sites")
+        for name in ("_mail_withdrawn", "mail_web_domains")
     }
     jinja.filters |= {
         "zip": zip,
@@ -110,7 +109,7 @@ def test_the_web_server_has_names_of_withdrawn_policies_until_they_end() -> None
         "web_mta_sts": {"ids": {"example.org": "a1", "former.example": "b2"}},
     }
     withdrawn = list(jinja.from_string(variables["_mail_withdrawn"]).render(given))
-    sites: Any = jinja.from_string(variables["mail_web_sites"])
+    sites: Any = jinja.from_string(variables["mail_web_domains"])
     assert sites.render(given, _mail_withdrawn=withdrawn) == {
         "former.example": ["mta-sts.former.example"],
         "example.org": [

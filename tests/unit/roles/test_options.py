@@ -40,7 +40,6 @@ def test_the_documented_defaults_pass_the_check() -> None:
         "mail_domains": {"example.org": {}},
         "mail_users": {"alice@example.org": {"password": "secret"}},
         "mail_postmaster": "alice@example.org",
-        "mail_mta_sts": {"mode": "testing"},
         "acme_sh_tsig": {"name": "acme", "secret": "c2VjcmV0"},
     }
     assert check(settings) == []

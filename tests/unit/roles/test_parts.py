@@ -26,6 +26,7 @@ EVERYTHING: dict[str, Any] = {
     "_postfix_process_limit": 1,
     "_rspamd_dkim_ledger": "/var/lib/pillarbox/dkim.json",
     "_rspamd_redis_socket": "/run/redis.sock",
+    "_webmail_unit": "php8.2-fpm.service",
     "dovecot_mail_dir": "/var/vmail",
     "mail_dane_port": 10004,
     "mail_mailboxes": True,
@@ -129,6 +130,7 @@ def test_a_role_that_the_playbook_leaves_out_is_off() -> None:
         "mail_client_certificates": "none",
         "mail_dane_first": False,
         "mail_web_enabled": False,
+        "mail_webmail_enabled": False,
         "mail_dav_enabled": False,
     }
     expression = variables["_base_off"].strip(" {}\n")

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pillarbox.certificates import pair, web_due
+from pillarbox.certificates import lookups, pair, web_due
 from pillarbox.certificates.lifetimes import delay_of
+from pillarbox.certificates.web import Web
 
-from .nameserver import BROKEN
+from .nameserver import BROKEN, SILENT
 from .web_host import CA, HERE, WebHost
 
 NONE_YET = "there is no certificate yet"
@@ -32,8 +33,9 @@ def test_a_site_gets_a_certificate_as_predicted_and_then_needs_none(web_host: We
     assert (done["warnings"], done["unserved"]) == ([], {})
     assert web_host.names("example.org") == BOTH
     nothing: dict[str, Any] = {"due": {}, "issued": [], "warnings": [], "unserved": {}}
-    for arguments in ([], ["--check"], ["--scheduled"]):
+    for arguments in ([], ["--check"]):
         assert web_host.renew(*arguments).report == nothing
+    assert web_host.renew("--scheduled").report == {"due": {}, "issued": [], "warnings": []}
     assert len(web_host.orders()) == 1
 
 
@@ -52,6 +54,20 @@ def test_the_directory_is_created_for_the_web_server(
     web_host.renew()
     status = web_host.directory.stat()
     assert (status.st_mode & 0o777, status.st_gid) == (0o750, 12345)
+
+
+def test_after_a_run_that_was_killed_the_web_server_can_read_the_directory(
+    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pillarbox.certificates.sites.GROUP", 12345)
+    steps = {"os.mkdir", "os.chmod", "os.chown", "os.rename"}
+    for moment in range(len(steps)):
+        shutil.rmtree(web_host.directory)
+        run = web_host.host.run_until(moment, "renew", "web", events=steps)
+        assert run.status is None, "it was killed"
+        web_host.renew()
+        status = web_host.directory.stat()
+        assert (status.st_mode & 0o777, status.st_gid) == (0o750, 12345)
 
 
 def test_each_certificate_has_a_new_key(web_host: WebHost) -> None:
@@ -156,6 +172,16 @@ def test_who_asks_for_a_site_need_not_wait(web_host: WebHost) -> None:
     assert web_host.host.run("renew", "example.org").report["due"] == {}
 
 
+def test_a_failure_is_forgotten_when_the_order_is_not_necessary_any_more(
+    web_host: WebHost,
+) -> None:
+    web_host.renew()
+    web_host.refused = ["mta-sts.example.org"]
+    assert "not today" in str(web_host.renew("--force").report["warnings"])
+    assert web_host.renew().report["warnings"] == []
+    assert len(web_host.orders()) == 2
+
+
 def test_a_site_that_is_not_configured_is_told(web_host: WebHost) -> None:
     run = web_host.host.run("renew", "exmaple.org")
     assert (run.status, run.out) == (1, "")
@@ -180,7 +206,7 @@ def test_a_failure_is_an_error_only_when_a_certificate_in_service_soon_expires(
 
     assert run.status == 1
     assert run.err.endswith("for mta-sts.example.org: not today\n")
-    assert sum("mta-sts.z.example" in order for order in web_host.orders()) == 2
+    assert run.report["issued"] == ["z.example"]
     assert web_host.names("example.org") == BOTH
 
 
@@ -242,6 +268,28 @@ def test_no_more_orders_are_made_in_three_hours_than_a_ca_accepts(
     assert web_host.renew("--force").report["issued"] == []
     web_host.let_pass(hours=3)
     assert len(web_host.renew().report["issued"]) == 1
+
+
+def test_what_another_run_has_ordered_meanwhile_is_not_ordered_again(web_host: WebHost) -> None:
+    web_host.add("a.example", "b.example", "c.example", "d.example", "e.example")
+    web = Web(web_host.host.config, web_host.host.config["web"], [], force=False)
+    report = web.renew(250, give_way=lambda: web_host.serve("d.example", begin=0, end=90))
+    assert "d.example" in report["due"] and "d.example" not in report["issued"]
+    assert len(web_host.orders()) == len(report["issued"]) == 5
+
+
+def test_domains_whose_dns_is_dead_come_last_the_next_time(
+    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_due, "BATCH", 2)
+    monkeypatch.setattr(lookups, "TIMEOUT", 0.6)
+    monkeypatch.setattr(lookups, "PATIENCE", 0.5)
+    del web_host.sites["example.org"]
+    web_host.add("a.example", "b.example", "c.example")
+    for site in ("a.example", "b.example"):
+        web_host.resolver.table |= dict.fromkeys(web_host.sites[site], [SILENT])
+    assert web_host.renew().report["issued"] == []
+    assert web_host.renew().report["issued"] == ["c.example"]
 
 
 def test_when_all_orders_fail_the_ca_is_left_alone(web_host: WebHost) -> None:

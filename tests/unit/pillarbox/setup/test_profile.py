@@ -71,6 +71,13 @@ def test_calendars_and_contacts_are_set_up_if_the_host_has_them() -> None:
     assert len(made(PLAIN, "alice@example.org")["PayloadContent"]) == 1
 
 
+def test_names_on_the_device_are_text_without_markup() -> None:
+    found = made(FULL, "o'brien&co@example.org")
+    names = [each["PayloadDisplayName"] for each in (found, *found["PayloadContent"])]
+    names.append(of_type(found, "com.apple.caldav.account")["CalDAVAccountDescription"])
+    assert all(name.endswith(" o'brien&co@example.org") for name in names), names
+
+
 def identities(found: dict[str, Any]) -> list[tuple[str, str]]:
     payloads = [found, *found["PayloadContent"]]
     return [(each["PayloadIdentifier"], each["PayloadUUID"]) for each in payloads]

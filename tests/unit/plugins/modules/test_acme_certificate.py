@@ -211,6 +211,18 @@ def test_reports_which_web_names_are_served(
     assert result["diff"]["after"] == "example.org: the certificate in service is self-signed\n"
 
 
+@pytest.mark.parametrize(("out", "failed"), [(True, False), (False, True)])
+def test_a_site_that_fails_is_a_warning_and_a_run_that_fails_is_an_error(
+    out: bool, failed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = {"dir": str(tmp_path), "webroot": "/", "sites": SITES}
+    report = {"due": {}, "issued": [], "warnings": ["not today"], "unserved": {}}
+    text = f"print({json.dumps(report)!r})\n" if out else ""
+    result = run(capsys, tmp_path, f"{text}raise SystemExit('it failed')", False, "web", web)
+    assert result.get("failed", False) is failed
+    assert ("it failed" in result["msg"]) if failed else ("not today" in str(result["warnings"]))
+
+
 @pytest.mark.parametrize(
     ("only", "due"),
     [

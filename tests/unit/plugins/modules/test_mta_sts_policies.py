@@ -114,9 +114,11 @@ def test_a_policy_is_restored_when_somebody_changed_it(run: Run, directory: Path
     (directory / "example.org.txt").write_text("version: STSv1\nmode: none\nmax_age: 1\n")
     (directory / "stray.example.org.txt").write_text("")
     (directory / "shop.example.org.txt").chmod(0o600)
+    directory.chmod(0o700)
     assert run(check=True)["changed"]
     assert run()["changed"]
     assert policies(directory) == before
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o755
     assert not run()["changed"]
 
 
@@ -150,3 +152,9 @@ def test_a_history_that_cannot_be_read_is_left_alone(run: Run, history: Path) ->
     assert f"{history} is not a history of MTA-STS policies" in result["msg"]
     assert "restore it from a backup" in result["msg"]
     assert history.read_text() == "{"
+
+
+def test_a_domain_is_no_path(run: Run, directory: Path) -> None:
+    result = run(domains={"../example.org": {}})
+    assert result["failed"] and "../example.org" in result["msg"]
+    assert not directory.parent.exists()

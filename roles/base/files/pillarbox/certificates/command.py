@@ -125,6 +125,12 @@ def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[]
         except (CertificateError, OSError, ValueError) as error:
             print(error, file=sys.stderr)
             status = 3 if isinstance(error, TooEarly) else 1
+    for text in report.pop("urgent", []):
+        print(text, file=sys.stderr)
+        status = 1
+    if given.command == "renew" and given.scheduled:
+        # Of a thousand domains they would be a lot for a log.
+        report.pop("unserved", None)
     if report:
         print(json.dumps(report))
     return status

@@ -101,9 +101,12 @@ class Sites:
     def prepare(self) -> None:
         """Create the directory, and remove what a run that was killed left in it."""
         if not self.directory.exists():
-            self.directory.mkdir()
-            self.directory.chmod(0o750)
-            shutil.chown(self.directory, group=GROUP)
+            # Under another name at first: a run may be killed before the web server can read it.
+            new = self.directory.with_name(f"{TEMPORARY}{self.directory.name}")
+            new.mkdir(exist_ok=True)
+            new.chmod(0o750)
+            shutil.chown(new, group=GROUP)
+            new.rename(self.directory)
         for left in self.directory.glob(f"{TEMPORARY}*"):
             left.unlink()
 
@@ -153,3 +156,7 @@ class Sites:
         remembered = self.of(site)
         tries = remembered.get("tries", 0) + 1
         remembered |= {"failed": now().isoformat(), "tries": tries, "why": why}
+
+    def forget_failure(self, site: str) -> None:
+        for known in ("failed", "tries", "why"):
+            self.of(site).pop(known)

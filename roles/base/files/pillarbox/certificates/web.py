@@ -63,10 +63,10 @@ class Web:
 
     def check(self, most: int) -> dict[str, Any]:
         """Return the report of a run that changes nothing. Raises CertificateError."""
+        self.due.forget_failures()
         local, orders = self.due.locally(), self.due.orders(most, self.publishes)
-        return self._report(
-            local, orders, [], {site: order.names for site, order in orders.items()}
-        )
+        planned = {site: order.names for site, order in orders.items()}
+        return self._report(local, orders, [], planned)
 
     def renew(self, most: int, give_way: Callable[[], None]) -> dict[str, Any]:
         """Renew what is due, and return a report.
@@ -76,8 +76,7 @@ class Web:
             give_way: called between orders, to let another run go first.
 
         Raises:
-            CertificateError: this host's resolver fails; or, after all orders, a certificate from a
-                CA that is in service expires soon and could not be renewed.
+            CertificateError: this host's resolver fails.
         """
         self.sites.prepare()
         local = self.due.locally()
@@ -85,19 +84,22 @@ class Web:
             self.sites.place(site, self._pair(self.sites.wanted[site], "self_signed"))
         for site in self.sites.wanted:
             self.sites.note_validity(site, self.config["issuer"])
+        self.due.forget_failures()
         orders = self.due.orders(most, publishes=False)
         self.sites.remember()
         issued, urgent = self._order(orders, give_way)
-        if urgent:
-            raise urgent
-        return self._report(local, orders, issued if self.due.has_ca else list(local), {})
+        report = self._report(local, orders, issued if self.due.has_ca else list(local), {})
+        return {**report, "urgent": urgent}
 
     def _order(
         self, orders: dict[str, Order], give_way: Callable[[], None]
-    ) -> tuple[list[str], CertificateError | None]:
-        """Make the orders; return the sites that succeeded, and the most urgent failure."""
+    ) -> tuple[list[str], list[str]]:
+        """Make the orders; return the sites that succeeded, and why urgent ones failed.
+
+        Urgent: a certificate from a CA that is in service expires soon.
+        """
         issued: list[str] = []
-        urgent: CertificateError | None = None
+        urgent: list[str] = []
         failed = 0
         left = list(orders.items())
         while left and failed < ENOUGH:
@@ -116,7 +118,7 @@ class Web:
                     self.sites.note_failure(site, str(result))
                     served = self.sites.served[site]
                     if served and served.is_from_ca and is_last_call(served.leaf):
-                        urgent = urgent or result
+                        urgent.append(str(result))
             self.sites.remember()
         self.due.waiting += len(left)
         return issued, urgent

@@ -60,15 +60,24 @@ class WebDue:
 
     def why_order(self, site: str, names: list[str]) -> str | None:
         """Return why the CA is to sign a certificate for these names now, None if it is not."""
-        remembered = self.sites.of(site)
-        if not self.has_ca or not names or self._rests(site, remembered):
+        if not self.has_ca or not names or self._rests(site, self.sites.of(site)):
             return None
-        served, issuer = self.sites.served[site], remembered.get("issuer")
+        return self._why_new(site, names) or ("renewal was forced" if self.force else None)
+
+    def _why_new(self, site: str, names: list[str]) -> str | None:
+        """Return what the certificate in service lacks, None if it is good."""
+        served, issuer = self.sites.served[site], self.sites.of(site).get("issuer")
         if served and not served.is_from_ca:
             return "the certificate in service is self-signed"
         if served and issuer not in (None, self.config["issuer"]):
             return f"the certificate in service is from {issuer}, not from {self.config['issuer']}"
-        return self._why(site, names) or ("renewal was forced" if self.force else None)
+        return self._why(site, names)
+
+    def forget_failures(self) -> None:
+        """Forget the failures of orders that are not necessary any more."""
+        for site, names in self.sites.wanted.items():
+            if "failed" in self.sites.of(site) and not self._why_new(site, names):
+                self.sites.forget_failure(site)
 
     def _rests(self, site: str, remembered: dict[str, Any]) -> bool:
         """Whether the last order failed so recently that the next has to wait."""
@@ -90,8 +99,7 @@ class WebDue:
         sites = [site for site in self.chosen if self.why_order(site, wanted[site])]
         if not sites:
             return {}
-        # A site whose orders keep failing must not hold up others.
-        sites.sort(key=lambda site: (self.sites.of(site).get("tries", 0), self._end(site)))
+        sites.sort(key=self._turn)
         memory.orders = [order for order in memory.orders if not waited(order, WINDOW)]
         most = max(0, min(most, MOST - len(memory.orders)))
         lookups = Lookups(self.config["names"][0])
@@ -110,7 +118,11 @@ class WebDue:
         self.waiting = len(sites) + len(later)
         return dict(now)
 
-    def _end(self, site: str) -> datetime:
-        """Return when the certificate from a CA expires that a site has."""
-        served = self.sites.served[site]
-        return served.validity[1] if served and served.is_from_ca else NEVER
+    def _turn(self, site: str) -> tuple[bool, int, datetime]:
+        """Return a sort key: first those that never failed, and of these what expires first.
+
+        Sites whose names lead nowhere or whose orders fail must not hold up others.
+        """
+        served, remembered = self.sites.served[site], self.sites.of(site)
+        end = served.validity[1] if served and served.is_from_ca else NEVER
+        return bool(remembered.get("strays")), remembered.get("tries", 0), end

@@ -79,69 +79,53 @@ def parsed(authorization: str, address: str) -> Login | None:
     return Login(name, password, address)
 
 
-class Dovecot:
-    """A connection to Dovecot's authentication service, shared by all requests.
+class Connection:
+    """A connection to Dovecot's authentication service, for one or several requests at once."""
 
-    The protocol is that of doc/auth-protocol.txt. A client identifies itself by its process ID,
-    so that a process has one connection.
-    """
-
-    def __init__(self, path: str, service: str) -> None:
-        self._path, self._service = path, service
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
         self._numbers = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[list[str]]] = {}
+        self._reading: asyncio.Task[None] | None = None
 
-    async def account(self, login: Login) -> str | None:
-        """Return the account whose password this is, or None. Raises Unavailable."""
-        number = str(next(self._numbers))
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+    @property
+    def is_open(self) -> bool:
+        return not self._writer.is_closing()
+
+    async def begin(self) -> None:
+        """Exchange greetings. Raises OSError."""
         try:
-            async with asyncio.timeout(DOVECOT_TIMEOUT):
-                writer = await self._connected()
-                writer.write(self._request(number, login))
-                await writer.drain()
-                kind, *fields = await answer
-        except OSError as error:
-            raise Unavailable(f"Dovecot does not answer: {error}") from error
-        finally:
-            del self._waiting[number]
-        if kind == "OK":
-            users = (field[5:] for field in fields if field.startswith("user="))
-            return next(users, login.name)
-        if {"temp", "code=temp_fail"} & {*fields}:
-            raise Unavailable("Dovecot cannot verify passwords now; its log has the reason")
-        return None
+            # Dovecot 2.4 waits for the version before it sends its own; 2.3 does not mind.
+            self._writer.write(f"VERSION\t1\t1\nCPID\t{os.getpid()}\n".encode())
+            while (line := await self._reader.readline()) != b"DONE\n":
+                if not line:
+                    raise ConnectionError("it closed the connection")
+        except BaseException:
+            self._writer.close()
+            raise
+        self._reading = asyncio.create_task(self._read())
 
-    def _request(self, number: str, login: Login) -> bytes:
+    async def ask(self, service: str, login: Login) -> list[str]:
+        """Return the answer to a login, OK or FAIL with parameters. Raises OSError."""
+        number = str(next(self._numbers))
+        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         # RFC 4616. The parameter resp must be the last.
         plain = base64.b64encode(f"\0{login.name}\0{login.password}".encode()).decode()
-        fields = ["AUTH", number, "PLAIN", f"service={self._service}", "secured", "nologin"]
-        return "\t".join([*fields, f"rip={login.address}", f"resp={plain}\n"]).encode()
+        fields = ["AUTH", number, "PLAIN", f"service={service}", "secured", "nologin"]
+        try:
+            request = "\t".join([*fields, f"rip={login.address}", f"resp={plain}\n"])
+            self._writer.write(request.encode())
+            return await answer
+        finally:
+            del self._waiting[number]
+            if not self._waiting:
+                self._writer.close()
 
-    async def _connected(self) -> asyncio.StreamWriter:
-        async with self._lock:
-            if not self._writer or self._writer.is_closing():
-                reader, writer = await asyncio.open_unix_connection(self._path)
-                try:
-                    # Dovecot 2.4 waits for the version before it sends its own; 2.3 does not mind.
-                    writer.write(f"VERSION\t1\t1\nCPID\t{os.getpid()}\n".encode())
-                    while (line := await reader.readline()) != b"DONE\n":
-                        if not line:
-                            raise ConnectionError("it closed the connection")
-                except BaseException:
-                    writer.close()
-                    raise
-                self._writer = writer
-                self._reading = asyncio.create_task(self._read(reader, writer))
-            return self._writer
-
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _read(self) -> None:
         """Hand on each answer to the request with its number, until the connection ends."""
         try:
-            while line := await reader.readline():
+            while line := await self._reader.readline():
                 kind, number, *fields = [*line.decode().rstrip("\n").split("\t"), ""]
                 answer = self._waiting.get(number)
                 if kind in ("OK", "FAIL") and answer and not answer.done():
@@ -149,10 +133,47 @@ class Dovecot:
         except (OSError, ValueError) as error:
             print(f"the connection to Dovecot failed: {error}", file=sys.stderr, flush=True)
         finally:
-            writer.close()
+            self._writer.close()
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_exception(ConnectionError("it closed the connection"))
+
+
+class Dovecot:
+    """Dovecot's authentication service, by the protocol in its doc/auth-protocol.txt.
+
+    A client is known by its process ID, so that a process has one connection at a time. It is not
+    kept when no request waits: after a reload, Dovecot serves its old clients by its old
+    configuration until they disconnect.
+    """
+
+    def __init__(self, path: str, service: str) -> None:
+        self._path, self._service = path, service
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+
+    async def account(self, login: Login) -> str | None:
+        """Return the account whose password this is, or None. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(DOVECOT_TIMEOUT):
+                connection = await self._connected()
+                kind, *fields = await connection.ask(self._service, login)
+        except OSError as error:
+            raise Unavailable(f"Dovecot does not answer: {error}") from error
+        if kind == "OK":
+            users = (field[5:] for field in fields if field.startswith("user="))
+            return next(users, login.name)
+        if {"temp", "code=temp_fail"} & {*fields}:
+            raise Unavailable("Dovecot cannot verify passwords now; its log has the reason")
+        return None
+
+    async def _connected(self) -> Connection:
+        async with self._lock:
+            if not self._connection or not self._connection.is_open:
+                connection = Connection(*await asyncio.open_unix_connection(self._path))
+                await connection.begin()
+                self._connection = connection
+            return self._connection
 
 
 class Logins:

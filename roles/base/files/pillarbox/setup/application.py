@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,10 +21,6 @@ from pillarbox.setup.page import Place, page
 from pillarbox.setup.settings import Settings
 from pillarbox.setup.templates import asset, rendered
 
-REASONS = {
-    200: "OK", 301: "Moved Permanently", 400: "Bad Request", 404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large",
-}  # fmt: skip
 HTML, XML, JSON = "text/html; charset=utf-8", "text/xml; charset=utf-8", "application/json"
 # Answers depend on the address, which belongs in no cache; the assets have a version. The headers
 # that all sites have are nginx's.
@@ -31,11 +28,11 @@ PRIVATE, LASTING = "private, no-store", "public, max-age=31536000, immutable"
 
 
 class Refused(Exception):
-    """The status of an answer without content; the page of errors has a text for it."""
+    """There is no answer but this status; each has a text, error_STATUS."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *headers: tuple[str, str]) -> None:
         super().__init__(status)
-        self.status = status
+        self.status, self.headers = status, list(headers)
 
 
 @dataclass(frozen=True)
@@ -59,22 +56,16 @@ class Request:
         # nginx has none but names that it serves.
         self.host = environ.get("HTTP_HOST", "").lower().partition(":")[0]
         self.base = f"/{settings.path}" if self.host == settings.hostname else ""
-        self.path = self._below(environ.get("PATH_INFO", ""))
-
-    def _below(self, path: str) -> str:
-        if self.base and re.match(rf"{re.escape(self.base)}(/|$)", path):
-            return path.removeprefix(self.base) or "/"
-        return path
+        path = environ.get("PATH_INFO", "")
+        self.path = path.removeprefix(self.base) if path.startswith(f"{self.base}/") else ""
 
     @cached_property
     def query(self) -> dict[str, str]:
         """The parameters. Raises Refused."""
         try:
-            text = self.environ.get("QUERY_STRING", "")
-            # Thunderbird does not encode "+" as other programs do, and no form sends a blank here.
-            pairs = parse_qsl(
-                text.replace("+", "%2B"), True, errors="strict", max_num_fields=20
-            )  # fmt: skip
+            # A plus sign that was not encoded means itself: no address contains a blank.
+            text = self.environ.get("QUERY_STRING", "").replace("+", "%2B")
+            pairs = parse_qsl(text, True, errors="strict", max_num_fields=20)
         except ValueError:
             raise Refused(400) from None
         return {name.lower(): value for name, value in pairs}
@@ -201,7 +192,7 @@ class Application:
         try:
             response = self._answer(request)
         except Refused as refused:
-            response = _error(request, refused.status)
+            response = _error(request, refused)
         headers = [
             ("Content-Type", response.kind),
             ("Content-Length", str(len(response.content))),
@@ -209,7 +200,7 @@ class Application:
             ("Vary", "Accept-Language"),
             *response.headers,
         ]
-        start_response(f"{response.status} {REASONS[response.status]}", headers)
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return [] if request.method == "HEAD" else [response.content]
 
     def _answer(self, request: Request) -> Response:
@@ -220,11 +211,11 @@ class Application:
             raise Refused(404)
         allowed = ("GET", "HEAD", "POST") if answer is _autodiscover else ("GET", "HEAD")
         if request.method not in allowed:
-            raise Refused(405)
+            raise Refused(405, ("Allow", ", ".join(allowed)))
         return answer(request)
 
 
-def _error(request: Request, status: int) -> Response:
+def _error(request: Request, refused: Refused) -> Response:
     try:
         place = request.place()
     except Refused:
@@ -236,8 +227,7 @@ def _error(request: Request, status: int) -> Response:
         "error.html",
         t=t,
         place=place,
-        message=getattr(t, f"error_{status}"),
+        message=getattr(t, f"error_{refused.status}"),
         css=f"{place.base}/page.css?v={asset('page.css')[1]}",
     )
-    headers = [("Allow", "GET, HEAD")] if status == 405 else []
-    return Response(content, status=status, headers=headers)
+    return Response(content, status=refused.status, headers=refused.headers)

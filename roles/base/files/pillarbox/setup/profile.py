@@ -31,11 +31,9 @@ def profile(settings: Settings, domain: str, address: Address | None, t: SimpleN
     replaces it.
     """
     owner = address.login if address else domain
-    names = {
-        "mail": t.profile_mail.format(owner=owner),
-        "caldav": t.profile_calendar.format(owner=owner),
-        "carddav": t.profile_contacts.format(owner=owner),
-    }
+    texts = {"mail": t.profile_mail, "caldav": t.profile_calendar, "carddav": t.profile_contacts}
+    # Devices show text, not HTML.
+    names = {kind: text.format(owner=owner).unescape() for kind, text in texts.items()}
 
     def payload(kind: str, type_: str, name: str, **keys: Any) -> dict[str, Any]:
         identity = f"https://autoconfig.{domain}/{kind}/{address.login if address else ''}"
@@ -45,7 +43,7 @@ def profile(settings: Settings, domain: str, address: Address | None, t: SimpleN
             "PayloadIdentifier": f"{'.'.join(reversed(domain.split('.')))}.{kind}"
             + (f".{uuid.uuid5(uuid.NAMESPACE_URL, address.login)}" if address else ""),
             "PayloadUUID": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)).upper(),
-            "PayloadDisplayName": str(name),
+            "PayloadDisplayName": name,
             **keys,
         }
 
@@ -57,8 +55,9 @@ def profile(settings: Settings, domain: str, address: Address | None, t: SimpleN
             keys = _dav(settings.dav, prefix, names[kind], address)
             contents.append(payload(kind, f"com.apple.{kind}.account", names[kind], **keys))
     top = payload("setup", "Configuration", names["mail"])
+    description = t.profile_with_dav if settings.dav else t.profile_without_dav
     top |= {
-        "PayloadDescription": str(t.profile_with_dav if settings.dav else t.profile_without_dav),
+        "PayloadDescription": description.unescape(),
         "PayloadOrganization": domain,
         "PayloadRemovalDisallowed": False,
         "PayloadContent": contents,
@@ -87,10 +86,10 @@ def _mail(settings: Settings, domain: str, address: Address | None) -> dict[str,
     return {**keys, "OutgoingPasswordSameAsIncomingPassword": True}
 
 
-def _dav(url: str, prefix: str, name: Any, address: Address | None) -> dict[str, Any]:
+def _dav(url: str, prefix: str, name: str, address: Address | None) -> dict[str, Any]:
     parts = urlsplit(url)
     keys = {
-        f"{prefix}AccountDescription": str(name),
+        f"{prefix}AccountDescription": name,
         f"{prefix}HostName": parts.hostname,
         f"{prefix}Port": parts.port or 443,
         f"{prefix}UseSSL": True,

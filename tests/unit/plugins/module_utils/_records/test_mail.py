@@ -44,6 +44,20 @@ def test_calendars_and_contacts_are_found_by_the_domain_if_they_are_offered() ->
         assert records[f"{service}._tcp.example.org", "TXT"] == ["path=/dav/"]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("webmail.example.org", ["mx.example.org."]),
+        # In a zone that is not ours.
+        ("webmail.example.com", None),
+        ("webmailexample.org", None),
+    ],
+)
+def test_webmail_is_an_alias_of_the_host(name: str, values: list[str] | None) -> None:
+    records = table(mail_records({**SETTINGS, "webmail": name}))
+    assert records.get((name, "CNAME")) == values
+
+
 def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
     assert table(mail_records({**SETTINGS, "web": False}), "absent") == {
         ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],

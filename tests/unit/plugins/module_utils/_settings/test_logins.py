@@ -62,7 +62,10 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (bob(services=["pop"]), f"{BOB}.services[0]: must be one of imap, pop3, sieve, dav, submission"),
+        (
+            bob(services=["pop"]),
+            f"{BOB}.services[0]: must be one of imap, pop3, sieve, dav, submission",
+        ),
         (bob(services=[]), f"{BOB}.services: is empty; remove it to use the default"),
         (bob(services="imap"), f"{BOB}.services: must be a list"),
         (bob(services=["imap", "imap"]), f"{BOB}.services[1]: repeats 'imap'; remove one of them"),

@@ -59,6 +59,34 @@ def test_a_name_that_is_wanted_twice_is_told(changes: dict[str, Any], expected: 
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"mail_web": False}, "needs the web server; remove it, or set mail_web to true"),
+        (
+            {"mail_users": {}, "mail_postmaster": "postmaster@example.com"},
+            "has no effect without accounts; remove it, or add some to mail_users",
+        ),
+        (
+            {"mail_client_certificates": "required"},
+            "logs in with users' passwords, which mail_client_certificates: required refuses;",
+        ),
+        (
+            {"mail_tls_source": "self_signed"},
+            "logs in to the mail host only if a CA has signed its certificate; remove it, or set",
+        ),
+        (
+            {"mail_webmail": "https://webmail.example.org/"},
+            "'https://webmail.example.org/' is not a domain name",
+        ),
+        ({"mail_webmail": "Webmail.example.org"}, "Webmail.example.org has upper-case letters"),
+    ],
+)
+def test_a_webmail_that_cannot_work_is_told(changes: dict[str, Any], expected: str) -> None:
+    settings = {**GOOD, "mail_webmail": "webmail.example.org", **changes}
+    assert_told(check(settings), f"mail_webmail: {expected}")
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"mail_domains": {"example.org": {}, "shop.example.org": {}}},

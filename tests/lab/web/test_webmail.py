@@ -1,0 +1,325 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Webmail: users do in a browser what they may do elsewhere, and no more."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import ssl
+import uuid
+from collections.abc import Callable, Iterator
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from tests.lab import lab
+from tests.lab.exposure import exposed
+from tests.lab.lab import LOGS
+
+NAME = "webmail.example.org"
+SITE = f"https://{NAME}"
+ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
+DAVE, PHONE, SCANNER = "dave@example.org", "dave+phone@example.org", "dave+scanner@example.org"
+FRANK, INVOICES, INTERN = "frank@example.org", "invoices@example.org", "intern@example.org"
+LOBBY, ODD = "lobby@example.org", "o'brien_r&d.x=y^~@example.org"
+ARCHIVE, GRACE, MASTER = "archive@example.org", "grace@example.org", "alice@example.org*admin"
+PEER = "198.18.0.20"
+WEBMAIL = str(Path(__file__).with_name("webmail.yml"))
+
+SCREEN: dict[str, Any] = {"viewport": {"width": 1200, "height": 760}}
+PHONE_SCREEN = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": SCREEN,
+    "dark": {**SCREEN, "color_scheme": "dark"},
+    "phone": {**PHONE_SCREEN, "is_mobile": True},
+}
+Visit = Callable[..., Page]
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Open the site, which must ask no other site and violate none of its own rules."""
+    problems: list[str] = []
+
+    def visit(**look: Any) -> Page:
+        page = browser.new_context(**{"locale": "en-US", **SCREEN, **look}).new_page()
+
+        def heard(kind: str, text: str) -> None:
+            # Chromium reports refused logins as errors, too.
+            if kind in ("error", "warning") and "status of 401" not in text:
+                problems.append(text)
+
+        def asked(url: str) -> None:
+            if not url.startswith((f"{SITE}/", "data:", "blob:")):
+                problems.append(f"foreign: {url}")
+
+        page.on("console", lambda message: heard(message.type, message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked(request.url))
+        page.goto(SITE)
+        return page
+
+    yield visit
+    for context in browser.contexts:
+        context.close()
+    assert problems == []
+
+
+def log_in(page: Page, login: str, secret: str | None = None) -> None:
+    """Fill in the form."""
+    page.fill("#rcmloginuser", login)
+    page.fill("#rcmloginpwd", lab.password(login) if secret is None else secret)
+    page.click("#rcmloginsubmit")
+    page.wait_for_url(re.compile(r"_task="))
+
+
+def mailbox(page: Page, login: str) -> Page:
+    """Log in, and return the page once it shows the inbox."""
+    log_in(page, login)
+    expect(page).to_have_title("Webmail :: Inbox")
+    return page
+
+
+def go(page: Page, task: str, action: str) -> None:
+    page.goto(f"{SITE}/?_task={task}&_action={action}")
+
+
+def new(page: Page, action: str) -> FrameLocator:
+    """Return the form for a new entry of a list in the settings."""
+    go(page, "settings", action)
+    page.click("a.create:not(.disabled)")
+    return page.frame_locator("iframe")
+
+
+def write(page: Page, recipient: str, subject: str) -> None:
+    """Write a message and send it."""
+    go(page, "mail", "compose")
+    submit(page, recipient, subject)
+
+
+def submit(page: Page, recipient: str, subject: str) -> None:
+    """Fill in the page for a new message, and send it."""
+    page.locator("#compose_to input").fill(f"{recipient},")
+    page.fill("#compose-subject", subject)
+    page.fill("#composebody", "Written in a browser.")
+    page.click("button.send")
+
+
+def notice(page: Page, kind: str, text: str) -> None:
+    """Wait for a confirmation or error."""
+    expect(page.locator(f"#messagestack .{kind}").first).to_contain_text(text)
+
+
+def test_a_user_reads_and_writes_mail(visit: Visit) -> None:
+    arriving = lab.message(BOB, ALICE, "Is this readable?")
+    lab.send_from_peer(arriving)
+    lab.received(ALICE, arriving)
+    page = mailbox(visit(), ALICE)
+    page.get_by_text(str(arriving["Subject"])).click()
+    text = page.frame_locator("#messagecontframe").locator("#messagebody")
+    expect(text).to_contain_text("Is this readable?")
+
+    leaving = lab.message(ALICE, BOB)
+    write(page, BOB, str(leaving["Subject"]))
+    arrived = lab.received_at_peer(leaving)
+    headers = BytesParser().parsebytes(arrived)
+    assert headers["From"] == ALICE
+    assert "User-Agent" not in headers
+    assert lab.verdicts(arrived) >= {"spf=pass", "dkim=pass", "dmarc=pass"}
+    assert lab.received(ALICE, leaving, "Sent")
+
+
+@pytest.fixture
+def without_filters() -> Iterator[None]:
+    yield
+    lab.on(
+        "mx",
+        "rm -rf /var/vmail/example.org/carol/sieve /var/vmail/example.org/carol/.dovecot.sieve*",
+    )
+
+
+def test_replies_filters_and_forwards_that_a_user_sets_up_work(
+    visit: Visit, without_filters: None
+) -> None:
+    page = mailbox(visit(), CAROL)
+    go(page, "settings", "plugin.managesieve-vacation")
+    away = lab.message(CAROL, BOB)
+    page.fill("#vacation_subject", str(away["Subject"]))
+    page.fill("#vacation_reason", "Back on Monday.")
+    page.select_option("#vacation_status", "on")
+    page.click("button.submit")
+    notice(page, "confirmation", "saved")
+
+    go(page, "settings", "plugin.managesieve-forward")
+    page.select_option("#forward_action", "copy")
+    page.fill("#action_target", "bob@club.example.net")
+    page.select_option("#forward_status", "on")
+    page.click("button.submit")
+    notice(page, "confirmation", "saved")
+
+    form = new(page, "plugin.managesieve")
+    form.locator("#_name").fill("Pictures")
+    form.locator("#rule_target0 + * input").fill("pictures")
+    form.locator("#action_mailbox0").select_option("Archive")
+    form.locator("button.submit").click()
+    notice(page, "confirmation", "saved")
+
+    arriving = lab.message(BOB, CAROL)
+    arriving.replace_header("Subject", f"pictures {uuid.uuid4()}")
+    lab.send_from_peer(arriving)
+    assert lab.received(CAROL, arriving, "Archive")
+    assert b"Back on Monday." in lab.received_at_peer(away)
+    assert b"club.example.net" in lab.received_at_peer(arriving)
+
+
+def test_a_user_sends_only_as_addresses_of_the_account(visit: Visit) -> None:
+    page = mailbox(visit(), DAVE)
+    go(page, "mail", "compose")
+    identities = page.locator("#_from option")
+    expect(identities).to_have_count(4)
+    assert set(identities.all_inner_texts()) == {
+        DAVE,
+        "d.miller@example.org",
+        "team@example.org",
+        "dave@elsewhere.example",
+    }
+    for address, kind, text in (
+        (CAROL, "error", "You may not send as this address"),
+        ("dave+news@example.org", "confirmation", "saved"),
+    ):
+        form = new(page, "identities")
+        form.locator("#rcmfd_email").fill(address)
+        form.locator("button.submit").click()
+        notice(page, kind, text)
+
+    # A user can make the page ask for more; Postfix decides.
+    go(page, "mail", "compose")
+    identities.first.evaluate("(option, address) => option.value = address", CAROL)
+    page.select_option("#_from", CAROL)
+    submit(page, BOB, "forged")
+    notice(page, "error", "not owned by user dave@example.org")
+
+
+def test_a_suspended_user_reads_and_is_told_why_nothing_is_sent(visit: Visit) -> None:
+    page = mailbox(visit(), FRANK)
+    write(page, BOB, "suspended")
+    notice(page, "error", "Your account sent spam on Monday.")
+
+
+# From the other host, since failed logins delay and ban a client.
+LOGIN = """
+log_in() {
+    token=$(curl -4 -s -c $1.jar $site | sed -n 's/.*name="_token" value="\\([^"]*\\)".*/\\1/p')
+    code=$(curl -4 -s -b $1.jar -o /dev/null -w '%{http_code}' "$site?_task=login" -d _task=login \\
+        -d _action=login -d "_token=$token" --data-urlencode "_user=$2" --data-urlencode "_pass=$3")
+    echo "$code $2"
+}
+"""
+
+
+def answers(logins: list[tuple[str, str]]) -> set[str]:
+    """Log in from the other host, all at once; return the status for each login."""
+    calls = [f"log_in {n} {shlex.join(login)} &" for n, login in enumerate(logins)]
+    script = ["cd $(mktemp -d)", f"site={SITE}/", LOGIN, *calls, "wait"]
+    return set(lab.on("peer", "\n".join(script)).splitlines())
+
+
+@pytest.fixture
+def unbanned() -> Iterator[None]:
+    yield
+    forget = "systemctl reset-failed dovecot; systemctl restart dovecot"
+    lab.on("mx", f"fail2ban-client unban --all; {forget}")
+
+
+def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbanned: None) -> None:
+    can = [ALICE, FRANK, INTERN, LOBBY, ODD, PHONE]
+    cannot = [INVOICES, SCANNER]
+    known = [(login, lab.password(login)) for login in [*can, *cannot]]
+    unknown = [(ARCHIVE, "x"), (GRACE, "x"), (MASTER, lab.password("admin@example.org"))]
+    assert answers([*known, *unknown]) == {
+        *(f"302 {login}" for login in can),
+        *(f"401 {login}" for login in (*cannot, ARCHIVE, GRACE, MASTER)),
+    }
+
+    answers([(CAROL, f"guess{n}") for n in range(10)])
+    lab.eventually("the ban", lambda: PEER in banned() or None)
+    assert banned() == [PEER]
+    assert lab.on("peer", f"curl -4 -s -m 5 {SITE}", check=False) == ""
+    assert lab.answer_to(CAROL).startswith("250 ")
+
+
+def banned() -> list[str]:
+    """Return the banned addresses."""
+    return lab.on("mx", "fail2ban-client get pillarbox banip").split()
+
+
+def take_picture(page: Page, name: str) -> None:
+    """Save what is seen, for a person to look at and for docs/pictures/."""
+    session = page.context.new_cdp_session(page)
+    picture = session.send("Page.captureScreenshot", {"format": "webp", "quality": 80})["data"]
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"webmail-{name}.webp").write_bytes(base64.b64decode(picture))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_users_see(visit: Visit, look: str) -> None:
+    arriving = lab.message("Bob <bob@example.net>", DAVE, "Shall we meet at noon?\n\nBob")
+    arriving.replace_header("Subject", "Lunch on Thursday")
+    if look == "light":
+        lab.send_from_peer(arriving)
+        lab.received(DAVE, arriving)
+    page = mailbox(visit(**LOOKS[look]), DAVE)
+    page.get_by_text("Lunch on Thursday").first.click()
+    text = page.frame_locator("#messagecontframe").locator("#messagebody")
+    expect(text).to_contain_text("Shall we meet at noon?")
+    take_picture(page, look)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/config/config.inc.php",
+        "/installer/index.php",
+        "/plugins/managesieve/managesieve.php",
+        "/program/js/../../config/config.inc.php",
+        "/SQL/sqlite.initial.sql",
+        "/temp/",
+        "/index.php/plugins",
+    ],
+)
+def test_nothing_but_pages_and_their_assets_is_served(path: str) -> None:
+    assert lab.https(NAME, path).status == 404
+    assert lab.https(NAME, "/skins/elastic/styles/styles.min.css").status == 200
+
+
+def test_php_is_confined() -> None:
+    unit = lab.on("mx", "systemctl list-units --plain --no-legend 'php*-fpm.service'").split(
+        ".service"
+    )[0]
+    assert exposed(unit, "roundcube-gc", "roundcube-cleandb") == {}
+    users = lab.on("mx", "ps -e -o uid= -o args= | grep php-f[p]m | cut -c1-6").split()
+    assert users
+    assert "0" not in users
+    # The clean-up, with the same user and state.
+    lab.on("mx", "systemctl start roundcube-gc roundcube-cleandb")
+
+
+@pytest.mark.once
+@pytest.mark.last
+def test_webmail_that_is_switched_off_is_gone_and_keeps_what_users_have() -> None:
+    assert lab.changed(lab.playbook(WEBMAIL, mail_webmail="")) > 0
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        lab.https(NAME, "/")
+    assert lab.on("mx", "ls -d /etc/systemd/system/php*-fpm.service.d/*", check=False)[:3] == "ls:"
+    assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
+    lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db && pillarbox status")
