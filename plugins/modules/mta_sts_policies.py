@@ -194,7 +194,8 @@ def warn(module: AnsibleModule, known: list[Policy]) -> None:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    known = parse(read(params["path"]) or "{}")
+    history = read(params["path"])
+    known = [] if history is None else parse(history)
     policies = next_policies(params, known)
     warn(module, known)
     changed, diff = False, []
@@ -208,6 +209,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 write(module, path, after)
         elif after is not None:
             changed |= dress(module, path)
+    if os.path.isdir(params["directory"]):
+        changed |= dress(module, params["directory"], "0755")
     return {
         "changed": changed,
         "diff": diff,

@@ -53,7 +53,8 @@ def mta_sts_records(
             # Senders that cannot fetch a new policy keep the one they have, so a published record
             # stays as it is while the name has no certificate.
             valid = certified is None or web_name in certified
-            if valid if wanted else may_end:
+            settled = valid if wanted else may_end
+            if settled:
                 reason = f"MTA-STS, the version of the policy of {name}"
                 values = [f"v=STSv1; id={ids[name]};"] if wanted else []
                 yield record(f"_{web_name}", "TXT", values, "recommended", reason, wanted)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.lab.lab import ADDRESSES, LOGS, MX, STATE
+from tests.lab.lab import LOGS, MX
 
 SITE = "https://autoconfig.example.org"
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
@@ -40,30 +40,6 @@ HEIGHT = 1200
 Open = Callable[..., Page]
 
 pytestmark = pytest.mark.once
-
-
-def pin(certificate: str) -> str:
-    """Return the hash of the key in a certificate, as Chromium wants it."""
-    script = f"openssl x509 -in {STATE}/tls/{certificate} -pubkey -noout | openssl pkey -pubin"
-    script += " -outform DER | openssl dgst -sha256 -binary"
-    digest = subprocess.run(script, shell=True, capture_output=True, check=True).stdout
-    return base64.b64encode(digest).decode()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium that knows the lab's names, and its CA by the key."""
-    names = ", ".join(f"MAP {name} {ADDRESSES[name]}" for name in ADDRESSES)
-    arguments = [
-        f"--host-resolver-rules={names}",
-        f"--ignore-certificate-errors-spki-list={pin('pebble-intermediate.pem')}",
-        "--no-sandbox",
-        "--disable-gpu",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

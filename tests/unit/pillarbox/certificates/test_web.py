@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pillarbox.certificates import pair, web_due
+from pillarbox.certificates import lookups, pair, web_due
 from pillarbox.certificates.lifetimes import delay_of
 from pillarbox.certificates.web import Web
 
-from .nameserver import BROKEN
+from .nameserver import BROKEN, SILENT
 from .web_host import CA, HERE, WebHost
 
 NONE_YET = "there is no certificate yet"
@@ -285,6 +285,20 @@ def test_what_another_run_has_ordered_meanwhile_is_not_ordered_again(web_host: W
     report = web.renew(250, give_way=lambda: web_host.serve("d.example", begin=0, end=90))
     assert "d.example" in report["due"] and "d.example" not in report["issued"]
     assert len(web_host.orders()) == len(report["issued"]) == 5
+
+
+def test_domains_whose_dns_is_dead_come_last_the_next_time(
+    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_due, "BATCH", 2)
+    monkeypatch.setattr(lookups, "TIMEOUT", 0.6)
+    monkeypatch.setattr(lookups, "PATIENCE", 0.5)
+    del web_host.sites["example.org"]
+    web_host.add("a.example", "b.example", "c.example")
+    for site in ("a.example", "b.example"):
+        web_host.resolver.table |= dict.fromkeys(web_host.sites[site], [SILENT])
+    assert web_host.renew().report["issued"] == []
+    assert web_host.renew().report["issued"] == ["c.example"]
 
 
 def test_when_all_orders_fail_the_ca_is_left_alone(web_host: WebHost) -> None:

@@ -114,9 +114,11 @@ def test_a_policy_is_restored_when_somebody_changed_it(run: Run, directory: Path
     (directory / "example.org.txt").write_text("version: STSv1\nmode: none\nmax_age: 1\n")
     (directory / "stray.example.org.txt").write_text("")
     (directory / "shop.example.org.txt").chmod(0o600)
+    directory.chmod(0o700)
     assert run(check=True)["changed"]
     assert run()["changed"]
     assert policies(directory) == before
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o755
     assert not run()["changed"]
 
 

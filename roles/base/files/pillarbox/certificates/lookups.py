@@ -20,6 +20,7 @@ from pillarbox.certificates.pair import CertificateError
 TIMEOUT = 5.0
 PATIENCE = 60.0
 AT_A_TIME = 32
+NOWHERE = "is not in DNS"
 
 
 class Lookups:
@@ -64,9 +65,6 @@ class Lookups:
         if elsewhere := sorted(addresses - self.here):
             return f"leads to {elsewhere[0]}"
         return None if addresses else NOWHERE
-
-
-NOWHERE = "is not in DNS"
 
 
 def _addresses(name: str) -> set[str]:

@@ -99,8 +99,7 @@ class WebDue:
         sites = [site for site in self.chosen if self.why_order(site, wanted[site])]
         if not sites:
             return {}
-        # A site whose orders keep failing must not hold up others.
-        sites.sort(key=lambda site: (self.sites.of(site).get("tries", 0), self._end(site)))
+        sites.sort(key=self._turn)
         memory.orders = [order for order in memory.orders if not waited(order, WINDOW)]
         most = max(0, min(most, MOST - len(memory.orders)))
         lookups = Lookups(self.config["names"][0])
@@ -119,7 +118,11 @@ class WebDue:
         self.waiting = len(sites) + len(later)
         return dict(now)
 
-    def _end(self, site: str) -> datetime:
-        """Return when the certificate from a CA expires that a site has."""
-        served = self.sites.served[site]
-        return served.validity[1] if served and served.is_from_ca else NEVER
+    def _turn(self, site: str) -> tuple[bool, int, datetime]:
+        """Return a sort key: first those that never failed, and of these what expires first.
+
+        Sites whose names lead nowhere or whose orders fail must not hold up others.
+        """
+        served, remembered = self.sites.served[site], self.sites.of(site)
+        end = served.validity[1] if served and served.is_from_ca else NEVER
+        return bool(remembered.get("strays")), remembered.get("tries", 0), end
