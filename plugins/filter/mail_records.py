@@ -28,7 +28,7 @@ options:
       - C(hostname) and C(domains) are required. The others have the defaults of the role, and are
         C(host_addresses), C(backup_mx), C(smarthosts), C(tlsa_ports), C(tlsa_matching_types),
         C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records),
-        C(web), C(webmail) and C(dns.ttl).
+        C(web), C(webmail), C(dav) and C(dns.ttl).
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
         C(acme_challenge) is the only validation method that it allows, V(dns-01) by default.
     type: dict

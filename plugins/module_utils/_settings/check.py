@@ -70,7 +70,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.validator
     well_formed,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.web_names import (
-    web_name_contradictions,
+    web_contradictions,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     AcmeError,
@@ -214,14 +214,6 @@ def _postmaster_elsewhere(domain: str, settings: Mapping[str, Any]) -> Iterator[
         )
 
 
-def _without_web(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what needs the web server, if that is off."""
-    if settings.get("mail_web") is False:
-        for name in ("mail_dav", "rspamd_web_password"):
-            if settings.get(name):
-                yield name, "needs the web server; set mail_web to true, or remove it"
-
-
 def check(
     settings: Mapping[str, Any], specs: Specs, today: datetime.date | None = None
 ) -> list[str]:
@@ -245,8 +237,7 @@ def check(
         *dovecot_contradictions(settings),
         *route_contradictions(settings),
         *rspamd_contradictions(settings),
-        *web_name_contradictions(settings),
-        *_without_web(settings),
+        *web_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

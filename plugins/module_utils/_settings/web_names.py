@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that each name that the web server serves is wanted once.
+"""Check that what needs the web server has it, and that each of its names is wanted once.
 
-Each has one certificate, and in DNS an alias has no other records (RFC 2181 section 10.1).
+Each name has one certificate, and in DNS an alias has no other records (RFC 2181 section 10.1).
 
 This module util is PRIVATE to the collection.
 """
@@ -26,9 +26,14 @@ LABELS = {
 }
 
 
-def web_name_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield names that are wanted for two purposes."""
-    yield from _webmail_without_base(settings)
+# What is served only on a host with mailboxes and a web server.
+WEB_SERVICES = ("mail_webmail", "mail_dav", "rspamd_web_password")
+
+
+def web_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield services without a web server, and names that are wanted for two purposes."""
+    yield from _without_web_server(settings)
+    yield from _webmail_without_logins(settings)
     domains = settings.get("mail_domains")
     if not settings.get("mail_web", True) or not settings.get("mail_users"):
         return
@@ -67,14 +72,18 @@ def _others(settings: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield member("mail_tls_names", number), name
 
 
-def _webmail_without_base(settings: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what webmail needs that these settings do not have."""
+def _without_web_server(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in WEB_SERVICES:
+        if settings.get(name) and settings.get("mail_web") is False:
+            yield name, "needs the web server; remove it, or set mail_web to true"
+        elif settings.get(name) and settings.get("mail_users", {}) == {}:
+            yield name, "has no effect without accounts; remove it, or add some to mail_users"
+
+
+def _webmail_without_logins(settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield why webmail could log nobody in."""
     if not settings.get("mail_webmail"):
         return
-    if settings.get("mail_web") is False:
-        yield "mail_webmail", "needs the web server; remove it, or set mail_web to true"
-    elif settings.get("mail_users", {}) == {}:
-        yield "mail_webmail", "has no effect without accounts; remove it, or add some to mail_users"
     if settings.get("mail_client_certificates") == "required":
         yield (
             "mail_webmail",

@@ -188,6 +188,15 @@ def test_a_site_that_is_not_configured_is_told(web_host: WebHost) -> None:
     assert run.err == "exmaple.org is not a site of this host; there are example.org\n"
 
 
+def test_without_a_web_server_there_is_no_site_to_renew(web_host: WebHost) -> None:
+    web_host.host.config["web"] = None
+    for what in ("web", "example.org"):
+        run = web_host.host.run("renew", what)
+        assert (run.status, run.out) == (1, "")
+        assert run.err == "this host has no web server; its certificates are those of mail\n"
+    assert web_host.host.run("renew").status == 0
+
+
 def test_a_failure_is_an_error_only_when_a_certificate_in_service_soon_expires(
     web_host: WebHost,
 ) -> None:

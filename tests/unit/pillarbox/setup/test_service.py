@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox import Failure
+from pillarbox.activation import LISTEN_FDS_START
 from pillarbox.setup import service
 from pillarbox.setup.application import Application
 
@@ -26,7 +27,6 @@ from .host import EVERYTHING, PLAIN, Client
 START = """
 import os, sys
 from pillarbox import parts
-from pillarbox import Failure
 from pillarbox.setup import service
 parts.DIRECTORY, service.IDLE = sys.argv[1], 0.5
 os.environ["LISTEN_PID"] = str(os.getpid())
@@ -46,7 +46,7 @@ def test_it_answers_on_the_socket_of_systemd_and_ends_when_nobody_asks(tmp_path:
                 [sys.executable, "-c", START, str(tmp_path)],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM), *sys.path]),
                      "LISTEN_FDS": "1"},
-                preexec_fn=lambda: os.dup2(listening.fileno(), service.LISTEN_FDS_START),
+                preexec_fn=lambda: os.dup2(listening.fileno(), LISTEN_FDS_START),
                 close_fds=False,
             )  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_it_answers_on_the_socket_of_systemd_and_ends_when_nobody_asks(tmp_path:
 
 def test_it_does_not_start_without_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LISTEN_PID", raising=False)
-    with pytest.raises(Failure, match="pillarbox-setup.socket"):
+    with pytest.raises(Failure, match="started by systemd"):
         service.main()
 
 

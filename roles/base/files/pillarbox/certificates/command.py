@@ -143,9 +143,9 @@ def steps(
     what = ["mail"] if given.command == "roll" else given.what or ["mail", "web"]
     if "mail" in what:
         yield lambda: roll_or_renew(config, given)
-    if what != ["mail"] and config.get("web"):
+    if what != ["mail"] and (config.get("web") or given.what):
         asked = [] if "web" in what else [site for site in what if site != "mail"]
-        yield lambda: renew_web(Web(config, config["web"], asked, given.force), given, give_way)
+        yield lambda: renew_web(config, asked, given, give_way)
 
 
 def merge(report: dict[str, Any], other: dict[str, Any]) -> None:
@@ -157,7 +157,15 @@ def merge(report: dict[str, Any], other: dict[str, Any]) -> None:
             report[key] = {**report.get(key, {}), **value}
 
 
-def renew_web(web: Web, given: argparse.Namespace, give_way: Callable[[], None]) -> dict[str, Any]:
+def renew_web(
+    config: dict[str, Any],
+    asked: list[str],
+    given: argparse.Namespace,
+    give_way: Callable[[], None],
+) -> dict[str, Any]:
+    if not config.get("web"):
+        raise CertificateError("this host has no web server; its certificates are those of mail")
+    web = Web(config, config["web"], asked, given.force)
     if given.check:
         return web.check(given.orders)
     return web.renew(given.orders, give_way)

@@ -31,13 +31,11 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from typing import NamedTuple
 
-from pillarbox import Failure
+from pillarbox.activation import handed_over
 
 DOVECOT = "/run/dovecot/auth-web"
 # Its table denied.dav has the logins that may not use this.
 SERVICE = "dav"
-# The first file descriptor that systemd hands over, sd_listen_fds(3).
-LISTEN_FDS_START = 3
 # Seconds for which a successful login is remembered.
 REMEMBER = 60.0
 # Seconds to wait for nginx, and for Dovecot, which delays answers to failed logins by up to 17.
@@ -262,8 +260,5 @@ async def run(listening: socket.socket, logins: Logins) -> None:
 
 
 def main() -> int:
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        raise Failure("this is started by systemd, which hands over the socket")
-    listening = socket.socket(fileno=LISTEN_FDS_START)
-    asyncio.run(run(listening, Logins(Dovecot(DOVECOT, SERVICE))))
+    asyncio.run(run(handed_over(), Logins(Dovecot(DOVECOT, SERVICE))))
     return 0

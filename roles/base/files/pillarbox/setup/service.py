@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serve the application on the socket that systemd listens on (sd_listen_fds(3)).
+"""Serve the application on the socket that systemd listens on.
 
 It starts with the first request and ends when none has come for a while, so that it costs no memory
 on most hosts at most times. nginx is its only client: it limits, buffers and times requests, so
@@ -10,14 +10,13 @@ that the standard library's server is enough, and a package less.
 
 from __future__ import annotations
 
-import os
 import socket
 import socketserver
 import sys
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler
 
-from pillarbox import Failure
+from pillarbox.activation import handed_over
 from pillarbox.parts import part
 from pillarbox.setup.application import Application
 from pillarbox.setup.settings import Settings
@@ -26,8 +25,6 @@ from pillarbox.setup.settings import Settings
 IDLE = 120.0
 # Seconds for which it waits for a client.
 PATIENCE = 15.0
-# The first file descriptor that systemd hands over.
-LISTEN_FDS_START = 3
 
 
 class Handler(WSGIRequestHandler):
@@ -87,8 +84,6 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
 
 
 def main() -> int:
-    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
-        raise Failure("this is started by pillarbox-setup.socket: systemd hands over its socket")
-    application = Application(Settings.of(part("setup")))
-    Server(socket.socket(fileno=LISTEN_FDS_START), application, IDLE).run()
+    listening = handed_over()
+    Server(listening, Application(Settings.of(part("setup"))), IDLE).run()
     return 0

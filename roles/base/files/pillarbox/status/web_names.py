@@ -83,10 +83,6 @@ def late(certificates: list[Held], now: float) -> list[Finding]:
     ]
 
 
-def left(certificate: Held, now: float) -> int:
-    return int((certificate.end - now) // 86400)
-
-
 def refused(sites: Sites, wanted: Wanted, now: float) -> list[Finding]:
     """Report the sites whose orders failed, the one that failed most often by name."""
     failures = failed({"sites": sites}, wanted)

@@ -153,9 +153,3 @@ def test_a_name_in_another_form_is_one_error_although_others_refer_to_it() -> No
     assert errors == [
         "mail_domains['Example.org']: Example.org has upper-case letters; write example.org"
     ]
-
-
-def test_calendars_need_the_web_server() -> None:
-    assert check({**GOOD, "mail_dav": True, "mail_web": False}) == [
-        "mail_dav: needs the web server; set mail_web to true, or remove it"
-    ]

@@ -144,10 +144,6 @@ def test_names_the_error_in_a_setting_of_the_filter(
             "rspamd_web_enable_password: is the same as rspamd_web_password, with which one can"
             " only read; use another one",
         ),
-        (
-            {"rspamd_web_password": "correct horse", "mail_web": False},
-            "rspamd_web_password: needs the web server; set mail_web to true, or remove it",
-        ),
     ],
 )
 def test_tells_what_is_wrong_with_the_web_interface_and_never_a_password(

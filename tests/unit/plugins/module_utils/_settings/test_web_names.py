@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that the web server cannot serve for two purposes."""
+"""Names that the web server cannot serve for two purposes, and services without a web server."""
 
 from __future__ import annotations
 
@@ -59,13 +59,28 @@ def test_a_name_that_is_wanted_twice_is_told(changes: dict[str, Any], expected: 
 
 
 @pytest.mark.parametrize(
+    "service",
+    [
+        {"mail_webmail": "webmail.example.org"},
+        {"mail_dav": True},
+        {"rspamd_web_password": "correct horse"},
+    ],
+)
+def test_a_service_without_the_web_server_is_told(service: dict[str, Any]) -> None:
+    [name] = service
+    assert check({**GOOD, **service}) == []
+    assert check({**GOOD, **service, "mail_web": False}) == [
+        f"{name}: needs the web server; remove it, or set mail_web to true"
+    ]
+    relay = {"mail_users": {}, "mail_postmaster": "postmaster@example.com"}
+    assert check({**GOOD, **service, **relay}) == [
+        f"{name}: has no effect without accounts; remove it, or add some to mail_users"
+    ]
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"mail_web": False}, "needs the web server; remove it, or set mail_web to true"),
-        (
-            {"mail_users": {}, "mail_postmaster": "postmaster@example.com"},
-            "has no effect without accounts; remove it, or add some to mail_users",
-        ),
         (
             {"mail_client_certificates": "required"},
             "logs in with users' passwords, which mail_client_certificates: required refuses;",
