@@ -35,7 +35,7 @@ POLICY, SHOP = "mta-sts.example.org", "mta-sts.shop.example.org"
 
 
 def program(
-    arguments: str, sites: dict[str, list[str]] | None = None, check: bool = True, **config: object
+    arguments: str, sites: dict[str, list[str]] | None = None, check: bool = True, **config: Any
 ) -> str:
     """Run "pillarbox certificates" on mx, with values that differ from its configuration."""
     settings, web = (
@@ -47,7 +47,7 @@ def program(
     return lab.on("mx", f"pillarbox certificates --config - {arguments}", text, check)
 
 
-def renew(arguments: str, sites: dict[str, list[str]] | None = None, **config: object) -> Any:
+def renew(arguments: str, sites: dict[str, list[str]] | None = None, **config: Any) -> Any:
     """Renew web names, and return the report."""
     return json.loads(program(f"renew {arguments}", sites, **config))
 
