@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage
 
 from tests.lab import lab
 from tests.lab.lab import ADDRESSES, MX
@@ -71,20 +71,15 @@ def test_the_passwords_are_not_on_the_host() -> None:
         lab.on("mx", f"! grep -rqF {password} /etc /var/lib/rspamd /var/lib/pillarbox")
 
 
-def test_the_interface_works_in_a_browser_under_its_policy() -> None:
-    rules = f"--host-resolver-rules=MAP {MX} {ADDRESSES[MX]}"
+def test_the_interface_works_in_a_browser_under_its_policy(browser: Browser) -> None:
     messages: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             messages.append(message.text)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", rules]
-        )
-        # The lab's CA is none of the browser's.
-        page = browser.new_context(ignore_https_errors=True).new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(PAGE)
@@ -95,7 +90,6 @@ def test_the_interface_works_in_a_browser_under_its_policy() -> None:
             page.click(f"#{tab}_nav")
             page.wait_for_selector(f"#{tab}", state="visible")
         page.wait_for_load_state("networkidle")
-        browser.close()
     # It first tries to do without a password.
     refused = "Failed to load resource: the server responded with a status of 401"
     assert [message for message in messages if not message.startswith(refused)] == []

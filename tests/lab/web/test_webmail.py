@@ -238,8 +238,8 @@ def answers(logins: list[tuple[str, str]]) -> set[str]:
 @pytest.fixture
 def unbanned() -> Iterator[None]:
     yield
-    forget = "systemctl reset-failed dovecot; systemctl restart dovecot"
-    lab.on("mx", f"fail2ban-client unban --all; {forget}")
+    lab.unban()
+    lab.forget_failures()
 
 
 def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbanned: None) -> None:
@@ -253,15 +253,10 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
     }
 
     answers([(CAROL, f"guess{n}") for n in range(10)])
-    lab.eventually("the ban", lambda: PEER in banned() or None)
-    assert banned() == [PEER]
+    lab.eventually("the ban", lambda: PEER in lab.banned() or None)
+    assert lab.banned() == [PEER]
     assert lab.on("peer", f"curl -4 -s -m 5 {SITE}", check=False) == ""
     assert lab.answer_to(CAROL).startswith("250 ")
-
-
-def banned() -> list[str]:
-    """Return the banned addresses."""
-    return lab.on("mx", "fail2ban-client get pillarbox banip").split()
 
 
 def take_picture(page: Page, name: str) -> None:
