@@ -82,3 +82,25 @@ RECORDS
     """
     assert "Verification: OK" in lab.on("peer", script)
     assert "DANE TLSA 3 1 " in lab.on("peer", script)
+
+
+@pytest.mark.parametrize("name", [MX, "mta-sts.example.org", "autoconfig.example.org"])
+def test_the_criteria_of_web_tests_are_met_at_each_name_over_both_protocols(name: str) -> None:
+    moved = lab.on(
+        "peer", f"curl -s -o /dev/null -w '%{{http_code}} %{{redirect_url}}' http://{name}/"
+    )
+    assert moved == f"301 https://{name}/"
+    answers = []
+    for family in (4, 6):
+        asked = f"curl -{family} -s -i -H 'Accept-Encoding: gzip, br' https://{name}/"
+        lines = lab.on("peer", asked).replace("\r", "").splitlines()
+        answers.append([line for line in lines if not line.lower().startswith("date:")])
+    assert answers[0] == answers[1]
+    headers = dict(line.lower().split(": ", 1) for line in answers[0] if ": " in line)
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-frame-options"] == "deny"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    # Compressed secrets can be guessed (BREACH).
+    assert "content-encoding" not in headers

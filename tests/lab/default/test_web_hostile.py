@@ -251,7 +251,7 @@ def test_no_error_brings_a_whole_address_or_a_query_into_the_log() -> None:
     lab.https(MX, "/the-last-of-them")
 
     def logged() -> str | None:
-        lines = lab.on("mx", f"journalctl -t nginx -o cat --no-pager --since @{began:.0f}")
+        lines = lab.on("mx", f"journalctl -t nginx -o cat --no-pager --since @{int(began)}")
         return lines if "/the-last-of-them" in lines else None
 
     lines = lab.eventually("the last request in the log", logged)

@@ -34,22 +34,15 @@ table inet closed {
 POLICY, SHOP = "mta-sts.example.org", "mta-sts.shop.example.org"
 
 
-def program(
-    arguments: str, sites: dict[str, list[str]] | None = None, check: bool = True, **config: Any
-) -> str:
-    """Run "pillarbox certificates" on mx, with values that differ from its configuration."""
+def renew(arguments: str, sites: dict[str, list[str]] | None = None) -> Any:
+    """Renew certificates on mx, perhaps of other sites than those in its configuration."""
     settings, web = (
         json.loads(lab.on("mx", f"cat /etc/pillarbox/parts/{role}.json"))
         for role in ("acme_sh", "web")
     )
     certificates = web["certificates"] | ({"sites": sites} if sites else {})
-    text = json.dumps({**settings, "web": certificates, **config})
-    return lab.on("mx", f"pillarbox certificates --config - {arguments}", text, check)
-
-
-def renew(arguments: str, sites: dict[str, list[str]] | None = None, **config: Any) -> Any:
-    """Renew web names, and return the report."""
-    return json.loads(program(f"renew {arguments}", sites, **config))
+    text = json.dumps({**settings, "web": certificates})
+    return json.loads(lab.on("mx", f"pillarbox certificates --config - renew {arguments}", text))
 
 
 def served(name: str) -> str:

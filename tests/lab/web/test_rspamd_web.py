@@ -54,7 +54,8 @@ def test_nobody_passes_for_the_host_itself(claim: str) -> None:
     for host, address in (("peer", ADDRESSES[MX]), ("mx", "127.0.0.1")):
         request = f"{curl} --resolve {MX}:443:{address} {PAGE}stat"
         assert lab.on(host, request) == "401"
-        assert lab.on(host, f"{request} -H 'Password: wrong'") == "401"
+    # fail2ban does not count the host itself.
+    assert lab.on("mx", f"{request} -H 'Password: wrong'") == "401"
 
 
 def test_rspamd_alone_would_believe_such_a_claim() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox.services import login
 from pillarbox.services.login import Dovecot, Login, Logins, parsed, run
 
 ADDRESS = "192.0.2.1"
@@ -214,6 +215,20 @@ def test_trouble_of_dovecot_is_not_a_wrong_password(tmp_path: Path) -> None:
             assert await web.log_in("alice@example.org", "hunter2") == 204
 
     within(scene)
+
+
+def test_a_login_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(login, "DOVECOT_TIMEOUT", 0.1)
+
+    async def scene() -> None:
+        async with host(tmp_path) as web:
+            web.dovecot.hangs = True
+            assert await web.log_in("alice@example.org", "hunter2") == 503
+
+    within(scene)
+    assert capsys.readouterr().err == "Dovecot did not answer within 0.1 s\n"
 
 
 def test_a_restart_of_dovecot_ends_the_logins_that_wait_for_it(tmp_path: Path) -> None:

@@ -156,6 +156,8 @@ class Dovecot:
             async with asyncio.timeout(DOVECOT_TIMEOUT):
                 connection = await self._connected()
                 kind, *fields = await connection.ask(self._service, login)
+        except TimeoutError:
+            raise Unavailable(f"Dovecot did not answer within {DOVECOT_TIMEOUT:g} s") from None
         except OSError as error:
             raise Unavailable(f"Dovecot does not answer: {error}") from error
         if kind == "OK":
