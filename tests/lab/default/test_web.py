@@ -44,6 +44,19 @@ def test_a_name_that_is_not_served_gets_no_certificate() -> None:
         context.wrap_socket(connection, server_hostname="nobody.example.org")
 
 
+def test_a_domain_may_have_a_name_of_any_length() -> None:
+    # RFC 1035 section 2.3.4.
+    name = ".".join(["autodiscover", "a" * 60, "a" * 60, "a" * 60, "a" * 57])
+    assert len(name) == 253
+    site = f"map $host $long {{ {name} 1; }} server {{ listen 80; server_name {name}; }}"
+    lab.on(
+        "mx",
+        "rm -rf /tmp/nginx && cp -a /etc/nginx /tmp/nginx && cat >/tmp/nginx/pillarbox/long.conf"
+        " && nginx -t -q -c /tmp/nginx/nginx.conf",
+        site,
+    )
+
+
 def test_the_log_has_no_query_and_no_whole_address() -> None:
     lab.https(MX, "/logged?address=alice@example.org")
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shlex
 import ssl
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.lab import lab
 from tests.lab.exposure import exposed
-from tests.lab.lab import LOGS
+from tests.lab.web.pictures import take_picture
 
 NAME = "webmail.example.org"
 SITE = f"https://{NAME}"
@@ -259,14 +258,6 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
     assert lab.answer_to(CAROL).startswith("250 ")
 
 
-def take_picture(page: Page, name: str) -> None:
-    """Save what is seen, for a person to look at and for docs/pictures/."""
-    session = page.context.new_cdp_session(page)
-    picture = session.send("Page.captureScreenshot", {"format": "webp", "quality": 80})["data"]
-    LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / f"webmail-{name}.webp").write_bytes(base64.b64decode(picture))
-
-
 @pytest.mark.parametrize("look", LOOKS)
 def test_what_users_see(visit: Visit, look: str) -> None:
     arriving = lab.message("Bob <bob@example.net>", DAVE, "Shall we meet at noon?\n\nBob")
@@ -278,7 +269,7 @@ def test_what_users_see(visit: Visit, look: str) -> None:
     page.get_by_text("Lunch on Thursday").first.click()
     text = page.frame_locator("#messagecontframe").locator("#messagebody")
     expect(text).to_contain_text("Shall we meet at noon?")
-    take_picture(page, look)
+    take_picture(page, f"webmail-{look}")
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
