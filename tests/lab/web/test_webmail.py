@@ -303,6 +303,14 @@ def test_php_is_confined() -> None:
     lab.on("mx", "systemctl start roundcube-gc roundcube-cleandb")
 
 
+def test_a_login_past_the_limit_of_requests_is_refused(visit: Visit) -> None:
+    page = visit()
+    # Roundcube takes the task from the form, nginx counts by that in the URL.
+    page.evaluate("document.forms[0].action = './?_task=mail'")
+    log_in(page, ALICE)
+    expect(page.locator("#rcmloginuser")).to_be_visible()
+
+
 @pytest.mark.once
 @pytest.mark.last
 def test_webmail_that_is_switched_off_is_gone_and_keeps_what_users_have() -> None:
