@@ -9,11 +9,14 @@ import contextlib
 import http.client
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
+
+WEB = str(Path(__file__).with_name("web.yml"))
 
 
 def test_clients_trust_the_certificate_and_get_security_headers() -> None:
@@ -69,3 +72,15 @@ RECORDS
     """
     assert "Verification: OK" in lab.on("peer", script)
     assert "DANE TLSA 3 1 " in lab.on("peer", script)
+
+
+@pytest.mark.once
+def test_a_run_repairs_a_configuration_with_which_nginx_does_not_start() -> None:
+    lab.on("mx", "echo broken >>/etc/nginx/pillarbox/host.conf; systemctl stop nginx")
+    try:
+        assert lab.changed(lab.playbook(WEB)) > 0
+        assert lab.https(MX, "/nothing").status == 404
+        # What somebody wrote there is not lost.
+        lab.on("mx", "grep -qx broken /etc/nginx/pillarbox.rejected/host.conf")
+    finally:
+        lab.on("mx", "rm -rf /etc/nginx/pillarbox.rejected")
