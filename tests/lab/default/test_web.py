@@ -9,11 +9,14 @@ import contextlib
 import http.client
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
+
+WEB = str(Path(__file__).with_name("web.yml"))
 
 
 def test_clients_trust_the_certificate_and_get_security_headers() -> None:
@@ -104,3 +107,15 @@ def test_the_criteria_of_web_tests_are_met_at_each_name_over_both_protocols(name
     assert headers["referrer-policy"] == "no-referrer"
     # Compressed secrets can be guessed (BREACH).
     assert "content-encoding" not in headers
+
+
+@pytest.mark.once
+def test_a_run_repairs_a_configuration_with_which_nginx_does_not_start() -> None:
+    lab.on("mx", "echo broken >>/etc/nginx/pillarbox/host.conf; systemctl stop nginx")
+    try:
+        assert lab.changed(lab.playbook(WEB)) > 0
+        assert lab.https(MX, "/nothing").status == 404
+        # What somebody wrote there is not lost.
+        lab.on("mx", "grep -qx broken /etc/nginx/pillarbox.rejected/host.conf")
+    finally:
+        lab.on("mx", "rm -rf /etc/nginx/pillarbox.rejected")
