@@ -31,6 +31,11 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
 def lock(directory: str, create: bool) -> Iterator[bool]:
     """Wait for other runs to end; yield False if there is no directory, hence no other run."""
     if create:
+        parent = os.path.dirname(directory)
+        if not os.path.isdir(parent):
+            os.makedirs(parent, exist_ok=True)
+            # nginx serves files beside it, on a host with a strict umask, too.
+            os.chmod(parent, 0o755)
         os.makedirs(directory, mode=0o700, exist_ok=True)
     if not os.path.isdir(directory):
         yield False

@@ -16,7 +16,7 @@ def test_no_daemon_is_exposed() -> None:
         for one, other in (("postfix", "postfix@-"), ("valkey-server", "redis-server"))
     )
     daemons = (postfix, database, "dovecot", "fail2ban", "nginx", "postsrsd", "rspamd", "unbound")
-    assert exposed(*daemons) == {}
+    assert exposed(*daemons, "pillarbox-setup") == {}
 
 
 def test_no_job_is_exposed() -> None:

@@ -73,17 +73,11 @@ def log_in(port: int, mechanism: str, login: str, secret: str) -> None:
             smtp.auth(mechanism, getattr(smtp, f"auth_{mechanism.lower()}"))
 
 
-def forget_failures() -> None:
-    """Clear Dovecot's authentication penalties."""
-    # systemd limits the number of restarts, too.
-    lab.on("mx", "systemctl reset-failed dovecot; systemctl restart dovecot")
-
-
 @pytest.fixture
 def forgetful() -> Iterator[None]:
-    forget_failures()
+    lab.forget_failures()
     yield
-    forget_failures()
+    lab.forget_failures()
 
 
 # --- TLS before logins
@@ -240,12 +234,8 @@ def test_a_client_that_fails_to_log_in_has_to_wait_next_time(forgetful: None) ->
 @pytest.fixture
 def unbanned(forgetful: None) -> Iterator[None]:
     yield
-    lab.on("mx", "fail2ban-client unban --all; fail2ban-client set pillarbox maxretry 10")
-
-
-def banned() -> list[str]:
-    """Return the banned addresses."""
-    return lab.on("mx", "fail2ban-client get pillarbox banip").split()
+    lab.unban()
+    lab.on("mx", "fail2ban-client set pillarbox maxretry 10")
 
 
 def open_to(host: str, port: int) -> bool:
@@ -264,10 +254,10 @@ def test_a_client_that_guesses_passwords_is_banned_from_logging_in_and_no_other_
     for command in (imap, submission):
         lab.on("peer", f"for n in 1 2 3 4 5 6; do {command} >/dev/null 2>&1 & done")
 
-    lab.eventually("the ban", lambda: PEER in banned() or None)
+    lab.eventually("the ban", lambda: PEER in lab.banned() or None)
     assert not any(open_to("peer", port) for port in LOGIN_PORTS)
     assert lab.answer_to(CAROL).startswith("250 ")
-    forget_failures()
+    lab.forget_failures()
     log_in(IMAPS, "PLAIN", CAROL, lab.password(CAROL))
 
     lab.on("mx", f"fail2ban-client unban {PEER}")
@@ -285,6 +275,6 @@ def test_neither_the_host_nor_ignored_addresses_are_ever_banned(unbanned: None) 
         log = lab.on("mx", "tail -n 100 /var/log/fail2ban.log")
         return all(f"Ignore {address} by" in log for address in addresses[:-1]) or None
 
-    lab.eventually("the ban", lambda: banned() or None)
+    lab.eventually("the ban", lambda: lab.banned() or None)
     lab.eventually("the others", all_seen)
-    assert banned() == [STRANGER]
+    assert lab.banned() == [STRANGER]

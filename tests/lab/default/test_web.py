@@ -9,11 +9,14 @@ import contextlib
 import http.client
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
+
+WEB = str(Path(__file__).with_name("web.yml"))
 
 
 def test_clients_trust_the_certificate_and_get_security_headers() -> None:
@@ -44,6 +47,19 @@ def test_a_name_that_is_not_served_gets_no_certificate() -> None:
         context.wrap_socket(connection, server_hostname="nobody.example.org")
 
 
+def test_a_domain_may_have_a_name_of_any_length() -> None:
+    # RFC 1035 section 2.3.4.
+    name = ".".join(["autodiscover", "a" * 60, "a" * 60, "a" * 60, "a" * 57])
+    assert len(name) == 253
+    site = f"map $host $long {{ {name} 1; }} server {{ listen 80; server_name {name}; }}"
+    lab.on(
+        "mx",
+        "rm -rf /tmp/nginx && cp -a /etc/nginx /tmp/nginx && cat >/tmp/nginx/pillarbox/long.conf"
+        " && nginx -t -q -c /tmp/nginx/nginx.conf",
+        site,
+    )
+
+
 def test_the_log_has_no_query_and_no_whole_address() -> None:
     lab.https(MX, "/logged?address=alice@example.org")
 
@@ -69,3 +85,37 @@ RECORDS
     """
     assert "Verification: OK" in lab.on("peer", script)
     assert "DANE TLSA 3 1 " in lab.on("peer", script)
+
+
+@pytest.mark.parametrize("name", [MX, "mta-sts.example.org", "autoconfig.example.org"])
+def test_the_criteria_of_web_tests_are_met_at_each_name_over_both_protocols(name: str) -> None:
+    moved = lab.on(
+        "peer", f"curl -s -o /dev/null -w '%{{http_code}} %{{redirect_url}}' http://{name}/"
+    )
+    assert moved == f"301 https://{name}/"
+    answers = []
+    for family in (4, 6):
+        asked = f"curl -{family} -s -i -H 'Accept-Encoding: gzip, br' https://{name}/"
+        lines = lab.on("peer", asked).replace("\r", "").splitlines()
+        answers.append([line for line in lines if not line.lower().startswith("date:")])
+    assert answers[0] == answers[1]
+    headers = dict(line.lower().split(": ", 1) for line in answers[0] if ": " in line)
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-frame-options"] == "deny"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    # Compressed secrets can be guessed (BREACH).
+    assert "content-encoding" not in headers
+
+
+@pytest.mark.once
+def test_a_run_repairs_a_configuration_with_which_nginx_does_not_start() -> None:
+    lab.on("mx", "echo broken >>/etc/nginx/pillarbox/host.conf; systemctl stop nginx")
+    try:
+        assert lab.changed(lab.playbook(WEB)) > 0
+        assert lab.https(MX, "/nothing").status == 404
+        # What somebody wrote there is not lost.
+        lab.on("mx", "grep -qx broken /etc/nginx/pillarbox.rejected/host.conf")
+    finally:
+        lab.on("mx", "rm -rf /etc/nginx/pillarbox.rejected")

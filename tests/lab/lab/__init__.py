@@ -29,6 +29,7 @@ from tests.lab.lab.hosts import (
     stop_filter,
     use_names,
 )
+from tests.lab.lab.logins import banned, forget_failures, unban
 from tests.lab.lab.mail import (
     answer_to,
     connection_of,
@@ -78,6 +79,7 @@ __all__ = [
     "TTL",
     "Answer",
     "answer_to",
+    "banned",
     "by_the_labs_resolver",
     "changed",
     "command",
@@ -87,6 +89,7 @@ __all__ = [
     "environment",
     "eventually",
     "find",
+    "forget_failures",
     "https",
     "imap",
     "log_of",
@@ -106,6 +109,7 @@ __all__ = [
     "submit",
     "trusting_the_ca",
     "txt_record",
+    "unban",
     "use_names",
     "verdicts",
 ]

@@ -66,15 +66,10 @@ def principal(answer: lab.Answer) -> str:
     return found[1].replace("%40", "@")
 
 
-def forget_failures() -> None:
-    """Clear Dovecot's authentication penalties, which delay the next logins."""
-    lab.on("mx", "systemctl reset-failed dovecot; systemctl restart dovecot")
-
-
 @pytest.fixture
 def forgetful() -> Iterator[None]:
     yield
-    forget_failures()
+    lab.forget_failures()
 
 
 class Device:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,7 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.lab.lab import LOGS, MX
+from tests.lab.lab import MX
+from tests.lab.web.pictures import take_picture
 
 SITE = "https://autoconfig.example.org"
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
@@ -83,18 +83,6 @@ def is_wider_than_the_screen(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-def take_picture(page: Page, name: str) -> None:
-    """Save the beginning of what is seen, for a person to look at and for docs/pictures/."""
-    session = page.context.new_cdp_session(page)
-    size = session.send("Page.getLayoutMetrics")["cssContentSize"]
-    height = min(size["height"], HEIGHT)
-    area = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
-    shot = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": area}
-    picture = session.send("Page.captureScreenshot", shot)["data"]
-    LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / f"setup-{name}.webp").write_bytes(base64.b64decode(picture))
-
-
 @pytest.mark.parametrize(
     ("name", "look"),
     [
@@ -112,7 +100,7 @@ def test_everybody_can_read_and_use_the_page(visit: Open, name: str, look: str) 
     assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
     assert not is_wider_than_the_screen(page)
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = false)")
-    take_picture(page, f"{name}-{look}")
+    take_picture(page, f"setup-{name}-{look}", HEIGHT)
 
 
 def test_a_user_finds_the_settings_by_the_keyboard_and_copies_one(visit: Open) -> None:

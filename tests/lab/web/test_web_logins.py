@@ -20,19 +20,13 @@ CURL = "curl -sk -4 -m 30 -o /dev/null"
 @pytest.fixture(autouse=True, scope="module")
 def forgetful() -> Iterator[None]:
     yield
-    # Clears Dovecot's authentication penalties, which would delay the next logins from there.
-    lab.on("mx", "systemctl reset-failed dovecot; systemctl restart dovecot")
+    lab.forget_failures()
 
 
 @pytest.fixture(autouse=True)
 def unbanned() -> Iterator[None]:
     yield
-    lab.on("mx", "fail2ban-client unban --all")
-
-
-def banned() -> list[str]:
-    """Return the banned addresses."""
-    return lab.on("mx", "fail2ban-client get pillarbox banip").split()
+    lab.unban()
 
 
 def open_ports(*ports: int) -> list[int]:
@@ -62,7 +56,7 @@ def test_requests_without_a_password_are_no_guesses() -> None:
     lab.on("peer", f"{request(f'-H Password:guess https://{MX}/rspamd/stat', 1)}; wait")
     lab.eventually("the guess", lambda: failures() > before or None)
     assert failures() == before + 1
-    assert PEER not in banned()
+    assert PEER not in lab.banned()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +65,7 @@ def test_requests_without_a_password_are_no_guesses() -> None:
 )
 def test_a_client_that_guesses_passwords_is_banned_from_logging_in_anywhere(guess: str) -> None:
     lab.on("peer", request(guess, 12))
-    lab.eventually("the ban", lambda: PEER in banned() or None)
+    lab.eventually("the ban", lambda: PEER in lab.banned() or None)
     # The CA's challenges are at port 80.
     assert open_ports(HTTPS, IMAPS, SUBMISSIONS, 80, SMTP) == [SMTP, 80]
     assert lab.answer_to(CAROL).startswith("250 ")

@@ -21,8 +21,6 @@ from typing import Any
 from tests.lab import lab
 from tests.lab.lab import LOGS, STATE
 
-# The lab's resolver.
-RESOLVER = "nameserver 198.18.0.55\n"
 # Scripts may take so many seconds.
 PATIENCE = 120
 PREFERENCES = {
@@ -90,13 +88,14 @@ def started(directory: Path) -> Iterator[Thunderbird]:
     profile.mkdir()
     lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(lines))
-    (directory / "resolv.conf").write_text(RESOLVER)
-    script = 'mount --bind "$1/resolv.conf" /etc/resolv.conf && exec thunderbird --headless \
-        --marionette --remote-allow-system-access --no-remote --profile "$1/profile"'
+    options = ["--headless", "--marionette", "--remote-allow-system-access", "--no-remote"]
     LOGS.mkdir(parents=True, exist_ok=True)
     with open(LOGS / "thunderbird.log", "w") as log:
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script, "sh", str(directory)],
+            [
+                *lab.by_the_labs_resolver(directory),
+                *("thunderbird", *options, "--profile", str(profile)),
+            ],
             env={**os.environ, "HOME": str(directory)},
             stdout=log,
             stderr=subprocess.STDOUT,

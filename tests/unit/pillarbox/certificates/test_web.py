@@ -128,6 +128,16 @@ def test_check_mode_can_expect_records_that_the_run_publishes_first(web_host: We
     assert report["unserved"] == {"shop.example": ["mta-sts.shop.example"]}
 
 
+def test_check_mode_expects_no_record_that_a_run_has_published_in_vain(web_host: WebHost) -> None:
+    # Its zone is not delegated to the name servers yet.
+    web_host.add("shop.example", leading_here=False)
+    done = web_host.renew().report
+    web_host.host.config["web"]["publishes"] = True
+    report = web_host.renew("--check").report
+    assert report == web_host.renew().report
+    assert (report["due"], report["unserved"]) == ({}, done["unserved"])
+
+
 def test_a_domain_with_broken_dns_or_a_refusal_holds_up_no_other(web_host: WebHost) -> None:
     web_host.add("broken.example", "refused.example", "z.example")
     web_host.resolver.table |= dict.fromkeys(web_host.sites["broken.example"], [BROKEN])

@@ -106,9 +106,7 @@ class WebDue:
         found: dict[str, Order] = {}
         while sites and len(found) < most and not lookups.is_over():
             batch, sites = sites[:BATCH], sites[BATCH:]
-            strays = lookups.strays(name for site in batch for name in wanted[site])
-            if publishes:
-                strays = {name: why for name, why in strays.items() if why != NOWHERE}
+            strays = self._strays(lookups, batch, publishes)
             for site in batch:
                 self.sites.note_strays(site, strays)
                 names = [name for name in wanted[site] if name not in strays]
@@ -117,6 +115,15 @@ class WebDue:
         now, later = list(found.items())[:most], list(found.items())[most:]
         self.waiting = len(sites) + len(later)
         return dict(now)
+
+    def _strays(self, lookups: Lookups, batch: list[str], publishes: bool) -> dict[str, str]:
+        """Return the names of these sites that do not lead to this host, and why."""
+        found = lookups.strays(name for site in batch for name in self.sites.wanted[site])
+        if not publishes:
+            return found
+        # An earlier run may have published some in vain, as in a zone that is not delegated yet.
+        left_out = {name for site in batch for name in self.sites.of(site).get("strays", {})}
+        return {name: why for name, why in found.items() if why != NOWHERE or name in left_out}
 
     def _turn(self, site: str) -> tuple[bool, int, datetime]:
         """Return a sort key: first those that never failed, and of these what expires first.

@@ -11,10 +11,19 @@ class pillarbox extends rcube_plugin
     public function init()
     {
         $this->add_texts('localization/');
+        $this->add_hook('authenticate', [$this, 'authenticate']);
         $this->add_hook('storage_connect', [$this, 'storage_connect']);
         $this->add_hook('user2email', [$this, 'user2email']);
         $this->add_hook('identity_create', [$this, 'identity_save']);
         $this->add_hook('identity_update', [$this, 'identity_save']);
+    }
+
+    /** Logins only by the URLs whose requests nginx limits. Roundcube would also take the task from the form. */
+    public function authenticate($args)
+    {
+        $args['abort'] = !in_array($_SERVER['QUERY_STRING'] ?? '', ['', '_task=login'], true);
+
+        return $args;
     }
 
     /** Before the login. Dovecot believes it from this host only (login_trusted_networks). */

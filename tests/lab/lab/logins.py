@@ -1,0 +1,23 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What failed logins at the mail host lead to."""
+
+from __future__ import annotations
+
+from tests.lab.lab.hosts import on
+
+
+def forget_failures() -> None:
+    """Clear Dovecot's authentication penalties, which delay the next logins."""
+    # systemd limits the number of restarts, too.
+    on("mx", "systemctl reset-failed dovecot; systemctl restart dovecot")
+
+
+def banned() -> list[str]:
+    """Return the addresses that fail2ban has banned."""
+    return on("mx", "fail2ban-client get pillarbox banip").split()
+
+
+def unban() -> None:
+    on("mx", "fail2ban-client unban --all")
