@@ -86,8 +86,8 @@ def waiting(policies: Iterable[Policy], hold: timedelta) -> list[str]:
         for host, since in policy.left.items()
     }
     ending = [
-        f"{policy.domain}: its policy is withdrawn, and ends after {_minute(policy.applied_until)};"
-        " senders may apply the former one until then"
+        f"{policy.domain}: its policy is being withdrawn, and is removed after"
+        f" {_minute(policy.applied_until)}; until then, senders may apply a former one"
         for policy in policies
         if policy.mode == NONE and policy.applied_until
     ]

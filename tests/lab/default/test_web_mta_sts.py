@@ -181,7 +181,9 @@ def test_a_policy_is_withdrawn_before_it_ends(run: Run) -> None:
     before = published("shop.example.org")
     withdrawn = run(**WITHDRAWN)
     assert lab.changed(withdrawn) == 2
-    assert "shop.example.org: its policy is withdrawn, and ends after" in withdrawn.stdout
+    assert (
+        "shop.example.org: its policy is being withdrawn, and is removed after" in withdrawn.stdout
+    )
     assert "mode: none\n" in served("shop.example.org")
     assert published("shop.example.org") == policy_id(served("shop.example.org")) != before
     found_at_peer("shop.example.org", "'mode': 'none'")

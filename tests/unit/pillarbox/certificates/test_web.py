@@ -195,7 +195,7 @@ def test_a_failure_is_forgotten_when_the_order_is_not_necessary_any_more(
 def test_a_site_that_is_not_configured_is_told(web_host: WebHost) -> None:
     run = web_host.host.run("renew", "exmaple.org")
     assert (run.status, run.out) == (1, "")
-    assert run.err == "exmaple.org is not a site of this host; there are example.org\n"
+    assert run.err == "exmaple.org is not a site of this host; its sites are example.org\n"
 
 
 def test_without_a_web_server_there_is_no_site_to_renew(web_host: WebHost) -> None:

@@ -92,7 +92,7 @@ def test_a_withdrawn_policy_is_still_served(run: Run, directory: Path, history: 
     result = run(**parked)
     assert "mode: none\n" in policies(directory)["example.org.txt"]
     assert result["ids"]["example.org"] != first["ids"]["example.org"]
-    assert "example.org: its policy is withdrawn" in result["waiting"][0]
+    assert "example.org: its policy is being withdrawn" in result["waiting"][0]
     assert not run(**parked)["changed"]
 
     history.write_text(history.read_text().replace('"applied_until": "2', '"applied_until": "1'))

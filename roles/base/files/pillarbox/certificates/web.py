@@ -47,7 +47,7 @@ class Web:
         """
         if unknown := [site for site in asked if site not in web["sites"]]:
             raise CertificateError(
-                f"{unknown[0]} is not a site of this host; there are {', '.join(web['sites'])}"
+                f"{unknown[0]} is not a site of this host; its sites are {', '.join(web['sites'])}"
             )
         bundle = ["--ca-bundle", config["ca_bundle"]] if config["ca_bundle"] else []
         self.config = {

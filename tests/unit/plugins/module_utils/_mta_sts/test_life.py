@@ -100,7 +100,10 @@ def test_a_policy_is_withdrawn_before_it_ends(off: dict[str, Any]) -> None:
     # Senders need not look for long at a policy that tells them nothing.
     assert "max_age: 86400" in withdrawn[0].text
     (text,) = waiting(withdrawn, HOLD)
-    assert "example.org: its policy is withdrawn, and ends after 2026-11-28 10:00 UTC" in text
+    assert (
+        "example.org: its policy is being withdrawn, and is removed after 2026-11-28 10:00 UTC"
+        in text
+    )
     assert run(withdrawn, off, after=8 * DAY - HOUR) == withdrawn
     assert run(withdrawn, off, after=8 * DAY) == []
 
