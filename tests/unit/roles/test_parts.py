@@ -73,7 +73,8 @@ def rendered(text: str) -> str:
 
 def tasks(role: str) -> Iterator[dict[str, Any]]:
     for file in ROLES.glob(f"{role}/tasks/*.yml"):
-        yield from yaml.safe_load(file.read_text())
+        for task in yaml.safe_load(file.read_text()):
+            yield from [*task.get("block", [task]), *task.get("rescue", [])]
 
 
 def run(role: str) -> dict[str, set[str]]:
