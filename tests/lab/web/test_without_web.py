@@ -1,12 +1,17 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The web server is switched off on a host that had it, and on again. Runs last."""
+"""The web server is switched off on a host that had it, and on again."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
+
+# Its runs also switch off what lab/web.yml switches on.
+pytestmark = [pytest.mark.last, pytest.mark.once]
 
 NAMES = (
     ("mta-sts.example.org", "CNAME"),
