@@ -20,6 +20,17 @@ NAMES = (
     (f"_{HTTPS}._tcp.{MX}", "TLSA"),
 )
 
+UNITS = "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'radicale.*'"
+
+
+def in_service() -> str:
+    """Return the web server's units that run, and those that would at the next boot."""
+    return lab.on(
+        "mx",
+        f"systemctl list-units --plain --no-legend --state=active {UNITS};"
+        f"systemctl list-unit-files --no-legend --state=enabled {UNITS}",
+    )
+
 
 def published() -> list[str]:
     return [name for name, kind in NAMES if lab.dig(name, kind)]
@@ -27,11 +38,13 @@ def published() -> list[str]:
 
 def test_switched_off_it_leaves_its_ports_and_the_dns_and_mail_goes_on() -> None:
     assert published() == [name for name, _ in NAMES]
+    assert "radicale.service" in in_service()
     predicted = lab.changed(lab.site("--check", mail_web=False))
 
     assert lab.changed(lab.site(mail_web=False)) == predicted > 0
 
     assert lab.on("mx", "ss -Hltn 'sport = :80 or sport = :443'") == ""
+    assert in_service() == ""
     assert published() == []
     assert "http-01" not in str(lab.dig(MX, "CAA"))
     mail = lab.message("bob@example.net", "alice@example.org")
@@ -57,4 +70,6 @@ def test_switched_on_again_it_serves_what_it_served() -> None:
 
     assert lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt").status == 200
     assert lab.https(MX, "/nothing").status == 404
+    assert lab.https(MX, "/dav/").status == 401
+    assert lab.https("webmail.example.org", "/").status == 200
     assert published() == [name for name, _ in NAMES]
