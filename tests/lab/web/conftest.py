@@ -6,13 +6,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.lab.lab import ADDRESSES, STATE
+from tests.lab.web.webmail import SCREEN, SITE, Visit
 
 
 def pin() -> str:
@@ -37,3 +39,32 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def webmail(browser: Browser) -> Iterator[Visit]:
+    """Open webmail, which must ask no other site and violate none of its own rules."""
+    problems: list[str] = []
+
+    def visit(**look: Any) -> Page:
+        page = browser.new_context(**{"locale": "en-US", **SCREEN, **look}).new_page()
+
+        def heard(kind: str, text: str) -> None:
+            # Chromium reports refused logins as errors, too.
+            if kind in ("error", "warning") and "status of 401" not in text:
+                problems.append(text)
+
+        def asked(url: str) -> None:
+            if not url.startswith((f"{SITE}/", "data:", "blob:")):
+                problems.append(f"foreign: {url}")
+
+        page.on("console", lambda message: heard(message.type, message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked(request.url))
+        page.goto(SITE)
+        return page
+
+    yield visit
+    for context in browser.contexts:
+        context.close()
+    assert problems == []

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.lab.lab import MX
+from tests.lab.web.accessibility import violations
 from tests.lab.web.pictures import take_picture
 
 SITE = "https://autoconfig.example.org"
@@ -96,8 +96,7 @@ def test_everybody_can_read_and_use_the_page(visit: Open, name: str, look: str) 
     path, problem = PAGES[name]
     page = visit(path, problem=problem, **LOOKS[look])
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-    violations = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
+    assert violations(page) == []
     assert not is_wider_than_the_screen(page)
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = false)")
     take_picture(page, f"setup-{name}-{look}", HEIGHT)

@@ -5,24 +5,21 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import ssl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.lab import lab
 from tests.lab.exposure import exposed
 from tests.lab.web.pictures import take_picture
+from tests.lab.web.webmail import LOOKS, NAME, SITE, Visit, go, log_in, mailbox
 
-NAME = "webmail.example.org"
-SITE = f"https://{NAME}"
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
 DAVE, PHONE, SCANNER = "dave@example.org", "dave+phone@example.org", "dave+scanner@example.org"
 FRANK, INVOICES, INTERN = "frank@example.org", "invoices@example.org", "intern@example.org"
@@ -30,68 +27,6 @@ LOBBY, ODD = "lobby@example.org", "o'brien_r&d.x=y^~@example.org"
 ARCHIVE, GRACE, MASTER = "archive@example.org", "grace@example.org", "alice@example.org*admin"
 PEER = "198.18.0.20"
 WEBMAIL = str(Path(__file__).with_name("webmail.yml"))
-
-SCREEN: dict[str, Any] = {"viewport": {"width": 1200, "height": 760}}
-PHONE_SCREEN = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": SCREEN,
-    "dark": {**SCREEN, "color_scheme": "dark"},
-    "phone": {**PHONE_SCREEN, "is_mobile": True},
-}
-Visit = Callable[..., Page]
-
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """Open the site, which must ask no other site and violate none of its own rules."""
-    problems: list[str] = []
-
-    def visit(**look: Any) -> Page:
-        page = browser.new_context(**{"locale": "en-US", **SCREEN, **look}).new_page()
-
-        def heard(kind: str, text: str) -> None:
-            # Chromium reports refused logins as errors, too.
-            if kind in ("error", "warning") and "status of 401" not in text:
-                problems.append(text)
-
-        def asked(url: str) -> None:
-            if not url.startswith((f"{SITE}/", "data:", "blob:")):
-                problems.append(f"foreign: {url}")
-
-        page.on("console", lambda message: heard(message.type, message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked(request.url))
-        page.goto(SITE)
-        return page
-
-    yield visit
-    for context in browser.contexts:
-        context.close()
-    assert problems == []
-
-
-def log_in(page: Page, login: str, secret: str | None = None) -> None:
-    """Fill in the form."""
-    page.fill("#rcmloginuser", login)
-    page.fill("#rcmloginpwd", lab.password(login) if secret is None else secret)
-    page.click("#rcmloginsubmit")
-    page.wait_for_url(re.compile(r"_task="))
-
-
-def mailbox(page: Page, login: str) -> Page:
-    """Log in, and return the page once it shows the inbox."""
-    log_in(page, login)
-    expect(page).to_have_title(re.compile("Webmail :: Inbox"))
-    # An answer to one of its first requests, with the session as it was then, would undo what the
-    # next page stores in it.
-    page.wait_for_load_state("networkidle")
-    return page
-
-
-def go(page: Page, task: str, action: str) -> None:
-    page.goto(f"{SITE}/?_task={task}&_action={action}")
 
 
 def new(page: Page, action: str) -> FrameLocator:
@@ -120,11 +55,11 @@ def notice(page: Page, kind: str, text: str) -> None:
     expect(page.locator(f"#messagestack .{kind}").first).to_contain_text(text)
 
 
-def test_a_user_reads_and_writes_mail(visit: Visit) -> None:
+def test_a_user_reads_and_writes_mail(webmail: Visit) -> None:
     arriving = lab.message(BOB, ALICE, "Is this readable?")
     lab.send_from_peer(arriving)
     lab.received(ALICE, arriving)
-    page = mailbox(visit(), ALICE)
+    page = mailbox(webmail(), ALICE)
     page.get_by_text(str(arriving["Subject"])).click()
     text = page.frame_locator("#messagecontframe").locator("#messagebody")
     expect(text).to_contain_text("Is this readable?")
@@ -149,9 +84,9 @@ def without_filters() -> Iterator[None]:
 
 
 def test_replies_filters_and_forwards_that_a_user_sets_up_work(
-    visit: Visit, without_filters: None
+    webmail: Visit, without_filters: None
 ) -> None:
-    page = mailbox(visit(), CAROL)
+    page = mailbox(webmail(), CAROL)
     go(page, "settings", "plugin.managesieve-vacation")
     away = lab.message(CAROL, BOB)
     page.fill("#vacation_subject", str(away["Subject"]))
@@ -182,8 +117,8 @@ def test_replies_filters_and_forwards_that_a_user_sets_up_work(
     assert b"club.example.net" in lab.received_at_peer(arriving)
 
 
-def test_a_user_sends_only_as_addresses_of_the_account(visit: Visit) -> None:
-    page = mailbox(visit(), DAVE)
+def test_a_user_sends_only_as_addresses_of_the_account(webmail: Visit) -> None:
+    page = mailbox(webmail(), DAVE)
     go(page, "mail", "compose")
     identities = page.locator("#_from option")
     expect(identities).to_have_count(4)
@@ -210,8 +145,8 @@ def test_a_user_sends_only_as_addresses_of_the_account(visit: Visit) -> None:
     notice(page, "error", "not owned by user dave@example.org")
 
 
-def test_a_suspended_user_reads_and_is_told_why_nothing_is_sent(visit: Visit) -> None:
-    page = mailbox(visit(), FRANK)
+def test_a_suspended_user_reads_and_is_told_why_nothing_is_sent(webmail: Visit) -> None:
+    page = mailbox(webmail(), FRANK)
     write(page, BOB, "suspended")
     notice(page, "error", "Your account sent spam on Monday.")
 
@@ -259,13 +194,13 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_what_users_see(visit: Visit, look: str) -> None:
+def test_what_users_see(webmail: Visit, look: str) -> None:
     arriving = lab.message("Bob <bob@example.net>", DAVE, "Shall we meet at noon?\n\nBob")
     arriving.replace_header("Subject", "Lunch on Thursday")
     if look == "light":
         lab.send_from_peer(arriving)
         lab.received(DAVE, arriving)
-    page = mailbox(visit(**LOOKS[look]), DAVE)
+    page = mailbox(webmail(**LOOKS[look]), DAVE)
     page.get_by_text("Lunch on Thursday").first.click()
     text = page.frame_locator("#messagecontframe").locator("#messagebody")
     expect(text).to_contain_text("Shall we meet at noon?")
@@ -308,8 +243,8 @@ def test_php_is_confined() -> None:
     lab.on("mx", "systemctl start roundcube-gc roundcube-cleandb")
 
 
-def test_a_login_past_the_limit_of_requests_is_refused(visit: Visit) -> None:
-    page = visit()
+def test_a_login_past_the_limit_of_requests_is_refused(webmail: Visit) -> None:
+    page = webmail()
     # Roundcube takes the task from the form, nginx counts by that in the URL.
     page.evaluate("document.forms[0].action = './?_task=mail'")
     log_in(page, ALICE)

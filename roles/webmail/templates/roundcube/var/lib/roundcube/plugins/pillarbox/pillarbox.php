@@ -1,7 +1,8 @@
 <?php
 
 /**
- * Tell Dovecot the client's address, and keep identities to addresses that the account may send as.
+ * Tell Dovecot the client's address, keep identities to addresses that the account may send as, and make Elastic
+ * accessible.
  */
 class pillarbox extends rcube_plugin
 {
@@ -11,6 +12,11 @@ class pillarbox extends rcube_plugin
     public function init()
     {
         $this->add_texts('localization/');
+        if (rcmail::get_instance()->output instanceof rcmail_output_html) {
+            rcmail::get_instance()->output->add_label('body', 'delete', 'moreactions');
+            $this->include_script('accessible.js');
+            $this->include_stylesheet('accessible.css');
+        }
         $this->add_hook('authenticate', [$this, 'authenticate']);
         $this->add_hook('storage_connect', [$this, 'storage_connect']);
         $this->add_hook('user2email', [$this, 'user2email']);
