@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import shlex
-import ssl
 import uuid
 from collections.abc import Iterator
 from email.parser import BytesParser
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
@@ -26,7 +24,6 @@ FRANK, INVOICES, INTERN = "frank@example.org", "invoices@example.org", "intern@e
 LOBBY, ODD = "lobby@example.org", "o'brien_r&d.x=y^~@example.org"
 ARCHIVE, GRACE, MASTER = "archive@example.org", "grace@example.org", "alice@example.org*admin"
 PEER = "198.18.0.20"
-WEBMAIL = str(Path(__file__).with_name("webmail.yml"))
 
 
 def new(page: Page, action: str) -> FrameLocator:
@@ -249,13 +246,3 @@ def test_a_login_past_the_limit_of_requests_is_refused(webmail: Visit) -> None:
     page.evaluate("document.forms[0].action = './?_task=mail'")
     log_in(page, ALICE)
     expect(page.locator("#rcmloginuser")).to_be_visible()
-
-
-@pytest.mark.once
-@pytest.mark.last
-def test_webmail_that_is_switched_off_is_gone_and_keeps_what_users_have() -> None:
-    assert lab.changed(lab.playbook(WEBMAIL, mail_webmail="")) > 0
-    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
-        lab.https(NAME, "/")
-    assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
-    lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db && pillarbox status")

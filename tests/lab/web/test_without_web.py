@@ -1,9 +1,12 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The web server is switched off on a host that had it, and on again."""
+"""What was switched off is gone, and comes back: webmail and calendars, then the web server."""
 
 from __future__ import annotations
+
+import re
+import ssl
 
 import pytest
 
@@ -19,7 +22,8 @@ NAMES = (
     (f"_{HTTPS}._tcp.{MX}", "TLSA"),
 )
 
-# Switches on what the scenario has; without it, that is off, too.
+WEBMAIL = "webmail.example.org"
+# Switches on what the scenario has; without it, that is off.
 ALL = ("-e", f"@{lab.ROOT}/lab/web.yml")
 UNITS = "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'radicale.*'"
 
@@ -38,9 +42,20 @@ def published() -> list[str]:
     return [name for name, kind in NAMES if lab.dig(name, kind)]
 
 
+def test_without_webmail_and_calendars_the_rest_goes_on() -> None:
+    assert "radicale.service" in in_service() and "php" in in_service()
+
+    assert lab.changed(lab.site()) > 0
+
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        lab.https(WEBMAIL, "/")
+    assert lab.https(MX, "/dav/").status == 404
+    assert not re.search("php|radicale|login", in_service())
+    assert "Nothing needs attention." in lab.on("mx", "pillarbox status")
+
+
 def test_switched_off_it_leaves_its_ports_and_the_dns_and_mail_goes_on() -> None:
     assert published() == [name for name, _ in NAMES]
-    assert "radicale.service" in in_service()
     predicted = lab.changed(lab.site("--check", mail_web=False))
 
     assert lab.changed(lab.site(mail_web=False)) == predicted > 0
@@ -73,5 +88,5 @@ def test_switched_on_again_it_serves_what_it_served() -> None:
     assert lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt").status == 200
     assert lab.https(MX, "/nothing").status == 404
     assert lab.https(MX, "/dav/").status == 401
-    assert lab.https("webmail.example.org", "/").status == 200
+    assert "Webmail" in lab.https(WEBMAIL, "/").text
     assert published() == [name for name, _ in NAMES]

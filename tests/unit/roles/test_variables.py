@@ -20,7 +20,6 @@ from ..settings import SPECS
 # Ansible's own, and what tasks set for templates.
 MAGIC = {
     "ansible_check_mode",
-    "ansible_failed_result",
     "ansible_managed",
     "groups",
     "hostvars",
