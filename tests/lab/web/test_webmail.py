@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import uuid
 from collections.abc import Iterator
@@ -224,20 +225,37 @@ def test_nothing_but_pages_and_their_assets_is_served(path: str) -> None:
     assert lab.https(NAME, "/skins/elastic/styles/styles.min.css").status == 200
 
 
+def php() -> str:
+    """Return the name of PHP's unit, which has its version."""
+    units = lab.on("mx", "systemctl list-units --plain --no-legend 'php*-fpm.service'")
+    return units.partition(".service")[0]
+
+
 def test_php_is_confined() -> None:
-    unit = lab.on("mx", "systemctl list-units --plain --no-legend 'php*-fpm.service'").split(
-        ".service"
-    )[0]
-    assert exposed(unit, "roundcube-gc", "roundcube-cleandb") == {}
+    assert exposed(php(), "roundcube-gc", "roundcube-cleandb") == {}
     users = lab.on("mx", "ps -e -o uid= -o args= | grep php-f[p]m | cut -c1-6").split()
     assert users
     assert "0" not in users
     # What the kernel ends first when memory is short.
-    assert set(
-        lab.on("mx", "for pid in $(pgrep php-fpm); do cat /proc/$pid/oom_score_adj; done").split()
-    ) == {"500"}
+    adjusted = "for pid in $(pgrep php-fpm); do cat /proc/$pid/oom_score_adj; done"
+    assert set(lab.on("mx", adjusted).split()) == {"500"}
     # The clean-up, with the same user and state.
     lab.on("mx", "systemctl start roundcube-gc roundcube-cleandb")
+
+
+def test_the_database_is_backed_up_and_restored_as_the_guide_says(webmail: Visit) -> None:
+    guide = (lab.ROOT / "docs/web.md").read_text()
+    backup, restore = re.findall(r"^    (sqlite3 .*)$", guide, re.MULTILINE)
+    database, unit = restore.split()[1], php()
+    owner = lab.on("mx", f"stat -c %U:%G:%a {database}")
+    lab.on("mx", f"umask 077; {backup}")
+    lab.on("mx", f"sqlite3 {database} 'DELETE FROM users'")
+
+    lab.on("mx", f"systemctl stop {unit}; {restore}; systemctl start {unit}")
+
+    assert int(lab.on("mx", f"sqlite3 {database} 'SELECT count(*) FROM users'")) > 0
+    assert lab.on("mx", f"stat -c %U:%G:%a {database}") == owner
+    mailbox(webmail(), ALICE)
 
 
 def test_a_login_past_the_limit_of_requests_is_refused(webmail: Visit) -> None:
