@@ -120,3 +120,15 @@ def test_a_run_repairs_a_configuration_with_which_nginx_does_not_start() -> None
         lab.on("mx", "grep -qx broken /etc/nginx/pillarbox.rejected/host.conf")
     finally:
         lab.on("mx", "rm -rf /etc/nginx/pillarbox.rejected")
+
+
+@pytest.mark.once
+def test_a_service_with_the_name_of_one_that_is_off_is_left_alone() -> None:
+    unit = "[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+    path = "/etc/systemd/system/radicale.service"
+    lab.on("mx", f"cat >{path}; systemctl enable --now radicale", unit)
+    try:
+        assert lab.changed(lab.playbook(WEB)) == 0
+        assert lab.on("mx", "systemctl is-active radicale") == "active\n"
+    finally:
+        lab.on("mx", f"systemctl disable --now radicale; rm {path}; systemctl daemon-reload")
