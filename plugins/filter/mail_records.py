@@ -30,8 +30,8 @@ options:
         C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records),
         C(web), C(webmail), C(dav) and C(dns.ttl).
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
-        C(acme_challenge) is the validation method that it allows, V(dns-01) by default; with C(web),
-        it allows V(http-01), too.
+        C(acme_challenge) is the validation method that it allows, V(dns-01) by default; with
+        C(web), it allows V(http-01), too.
     type: dict
     required: true
   dkim_keys:
