@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
+from tests.lab.web.webmail import NAME
 
 pytestmark = [pytest.mark.last, pytest.mark.once]
 
@@ -22,7 +23,6 @@ NAMES = (
     (f"_{HTTPS}._tcp.{MX}", "TLSA"),
 )
 
-WEBMAIL = "webmail.example.org"
 # Switches on what the scenario has; without it, that is off.
 ALL = ("-e", f"@{lab.ROOT}/lab/web.yml")
 UNITS = (
@@ -53,9 +53,11 @@ def test_without_webmail_and_calendars_the_rest_goes_on() -> None:
     assert lab.changed(lab.site()) == predicted > 0
 
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
-        lab.https(WEBMAIL, "/")
+        lab.https(NAME, "/")
     assert lab.https(MX, "/dav/").status == 404
     assert not re.search("php|roundcube|radicale|login", in_service())
+    assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
+    lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db")
     assert "Nothing needs attention." in lab.on("mx", "pillarbox status")
 
 
@@ -93,5 +95,5 @@ def test_switched_on_again_it_serves_what_it_served() -> None:
     assert lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt").status == 200
     assert lab.https(MX, "/nothing").status == 404
     assert lab.https(MX, "/dav/").status == 401
-    assert "Webmail" in lab.https(WEBMAIL, "/").text
+    assert "Webmail" in lab.https(NAME, "/").text
     assert published() == [name for name, _ in NAMES]
