@@ -35,15 +35,9 @@ options:
         certificate, by the name of its file.
       - With C(publishes=true), check mode assumes that the run publishes those names that are not
         in DNS yet.
+      - A run orders at most 20 certificates for web names; the timer orders the others.
     type: dict
     default: {}
-  only:
-    description:
-      - V(mail) renews the certificates of the mail host, V(web) those of web names. Both by
-        default.
-      - A run orders at most 20 certificates for web names; the timer orders the others.
-    type: str
-    choices: [mail, web]
   program:
     description: Path of the program C(pillarbox).
     type: path
@@ -64,7 +58,7 @@ EXAMPLES = r"""
   pillarbox.mail.acme_certificate:
     config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
 
-- name: Obtain due certificates of web names
+- name: Obtain due certificates, also of web names
   pillarbox.mail.acme_certificate:
     config: "{{ lookup('ansible.builtin.file', 'acme_sh.json') | from_json }}"
     web:
@@ -72,7 +66,6 @@ EXAMPLES = r"""
       webroot: /var/lib/pillarbox/acme
       sites:
         example.org: [mta-sts.example.org, autoconfig.example.org, autodiscover.example.org]
-    only: web
 """
 
 RETURN = r"""
@@ -100,8 +93,7 @@ issued:
   elements: str
   sample: [ecdsa, rsa]
 served:
-  description: The names of each web site that a valid certificate from a CA covers. Empty
-    if O(only=mail).
+  description: The names of each site in O(web) that a valid certificate from a CA covers.
   returned: success
   type: dict
   sample:
@@ -122,6 +114,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.web_certificat
 
 # Each takes about ten seconds, for which somebody waits.
 ORDERS = 20
+# The exit status of the program if only web names fail. The timer sends mail about them; here they
+# are warnings, like other sites that failed.
+ONLY_WEB = 4
 NOTHING: dict[str, Any] = {
     "due": {},
     "issued": [],
@@ -134,28 +129,29 @@ NOTHING: dict[str, Any] = {
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Run the program and return its report; its error message fails the task."""
-    only, web = module.params["only"], module.params["web"]
+    web = module.params["web"]
     arguments, data = ["renew"], None
     if module.check_mode:
         arguments = ["--config", "-", "renew", "--check"]
         data = json.dumps({**module.params["config"], "web": web})
     if web:
         arguments += ["--orders", str(ORDERS)]
-    command = [module.params["program"], "certificates", *arguments, *([only] if only else [])]
-    rc, out, err = module.run_command(command, data=data)
-    # With a report, what failed are single sites, whose certificates expire soon. The timer sends
-    # mail about them; here they are warnings, like other sites that failed.
-    if rc != 0 and not (only == "web" and out):
+    else:
+        # Its configuration may still have web names that the settings do not have any more.
+        arguments += ["mail"]
+    rc, out, err = module.run_command(
+        [module.params["program"], "certificates", *arguments], data=data
+    )
+    if rc not in (0, ONLY_WEB):
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
     report: dict[str, Any] = json.loads(out)
     return report
 
 
-def foresee(config: dict[str, Any], web: dict[str, Any], only: str | None) -> dict[str, Any]:
+def foresee(config: dict[str, Any], web: dict[str, Any]) -> dict[str, Any]:
     """Return the report of the program that cannot run yet."""
-    mail = {} if only == "web" else predict(config)
-    names = {} if only == "mail" or not web else predict_web(config, web, ORDERS)
-    return {**mail, **names, "due": {**mail.get("due", {}), **names.get("due", {})}}
+    mail, names = predict(config), predict_web(config, web, ORDERS) if web else {}
+    return {**mail, **names, "due": {**mail["due"], **names.get("due", {})}}
 
 
 def main() -> None:
@@ -163,24 +159,22 @@ def main() -> None:
         argument_spec={
             "config": {"type": "dict", "required": True},
             "web": {"type": "dict", "default": {}},
-            "only": {"type": "str", "choices": ["mail", "web"]},
             "program": {"type": "path", "default": "/usr/local/sbin/pillarbox"},
         },
         supports_check_mode=True,
     )
-    web, only = module.params["web"], module.params["only"]
+    web = module.params["web"]
     report = dict(NOTHING)
     if module.check_mode and not can_run(module.params["program"]):
-        report |= foresee(module.params["config"], web, only)
-    elif web or only != "web":
+        report |= foresee(module.params["config"], web)
+    else:
         report |= run(module)
     for text in [*report.pop("warnings"), *report["waiting"].values()]:
         module.warn(text)
     unserved = report.pop("unserved")
-    sites = web.get("sites", {}) if only != "mail" else {}
     served = {
         site: [name for name in names if name not in unserved.get(site, [])]
-        for site, names in sites.items()
+        for site, names in web.get("sites", {}).items()
     }
     diff = {
         "before": "",

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from pillarbox.certificates import lookups, pair, web_due
+from pillarbox.certificates import command, lookups, pair, sources, web_due
 from pillarbox.certificates.lifetimes import delay_of
 from pillarbox.certificates.web import Web
 
+from .chains import authority, issued
 from .nameserver import BROKEN, SILENT
-from .web_host import CA, HERE, WebHost
+from .web_host import CA, HERE, MX, WebHost
 
 NONE_YET = "there is no certificate yet"
 BOTH = {"mta-sts.example.org", "autoconfig.example.org"}
@@ -223,13 +227,13 @@ def test_a_failure_is_an_error_only_when_a_certificate_in_service_soon_expires(
     web_host.let_pass(days=1)
     run = web_host.renew()
 
-    assert run.status == 1
+    assert run.status == 4
     assert run.err.endswith("for mta-sts.example.org: not today\n")
     assert run.report["issued"] == ["z.example"]
     assert web_host.names("example.org") == BOTH
 
 
-def test_the_mail_certificates_come_first_and_their_failure_changes_nothing_here(
+def test_a_failure_of_the_mail_certificates_changes_nothing_here(
     web_host: WebHost,
 ) -> None:
     web_host.host.key_file("rsa", "current").unlink()
@@ -250,6 +254,42 @@ def test_nor_does_a_failure_here_change_anything_for_mail(web_host: WebHost) -> 
     before = web_host.host.pairs()
     assert web_host.renew("--force", mail=True).status == 0
     assert web_host.host.pairs() != before
+
+
+def test_another_run_goes_first_only_when_the_ring_does_not_change(
+    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web_host.add("a.example", "b.example", "c.example", "d.example")
+    web_host.host.config["algorithms"] = ["rsa"]
+
+    @contextmanager
+    def locked(_directory: str) -> Iterator[Callable[[], None]]:
+        def give_way() -> None:
+            with web_host.written.open("a") as events:
+                print("another run", file=events)
+
+        yield give_way
+
+    every_site = threading.Event()
+
+    def sign(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
+        if config["names"][0] == MX:
+            assert every_site.wait(10)
+            with web_host.written.open("a") as events:
+                print("the ring", file=events)
+            return issued(key, names=config["names"]) + authority()
+        chain = web_host.sign(algorithm, key, config)
+        if len(web_host.orders()) >= len(web_host.sites):
+            every_site.set()
+        return chain
+
+    monkeypatch.setattr(command, "locked", locked)
+    monkeypatch.setattr(sources, "_acme", sign)
+    assert web_host.renew("--force", mail=True).status == 0
+    assert len(web_host.orders()) == len(web_host.sites) + 1
+    assert web_host.orders()[-1] == "the ring"
+    assert web_host.renew("--force").status == 0
+    assert web_host.orders().count("another run") == 1
 
 
 def test_a_resolver_that_fails_is_told_after_the_placeholders_are_in_place(

@@ -19,8 +19,8 @@ from ansible_collections.pillarbox.mail.plugins.modules import acme_certificate
 DUE = """
 import json, sys
 issued = ["rsa"]
-if sys.argv[1:] != ["certificates", "renew"]:
-    assert sys.argv[1:] == ["certificates", "--config", "-", "renew", "--check"]
+if sys.argv[1:] != ["certificates", "renew", "mail"]:
+    assert sys.argv[1:] == ["certificates", "--config", "-", "renew", "--check", "mail"]
     assert json.load(sys.stdin)["algorithms"] == ["rsa"]
     issued = []
 due = {"rsa": "the certificate in service expires in 29 days"}
@@ -59,10 +59,8 @@ SITES = {
 WEB_DUE = """
 import json, sys
 issued = ["example.org"]
-if sys.argv[1:] != ["certificates", "renew", "--orders", "20", "web"]:
-    assert sys.argv[1:] == [
-        "certificates", "--config", "-", "renew", "--check", "--orders", "20", "web"
-    ]
+if sys.argv[1:] != ["certificates", "renew", "--orders", "20"]:
+    assert sys.argv[1:] == ["certificates", "--config", "-", "renew", "--check", "--orders", "20"]
     assert "example.net" in json.load(sys.stdin)["web"]["sites"]
     issued = []
 due = {"example.org": "the certificate in service is self-signed"}
@@ -76,7 +74,6 @@ def run(
     directory: Path,
     text: str | None,
     check: bool = False,
-    only: str | None = None,
     web: dict[str, Any] | None = None,
     **config: Any,
 ) -> dict[str, Any]:
@@ -89,7 +86,6 @@ def run(
         "program": str(program),
         "config": {**CONFIG, "tls_dir": str(directory), **config},
         "web": web or {},
-        **({"only": only} if only else {}),
         "_ansible_check_mode": check,
     }
     with patch_module_args(args), pytest.raises(SystemExit):
@@ -204,49 +200,33 @@ def test_reports_which_web_names_are_served(
     check: bool, issued: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     web = {"dir": str(tmp_path), "webroot": "/", "sites": SITES}
-    result = run(capsys, tmp_path, WEB_DUE, check, "web", web)
+    result = run(capsys, tmp_path, WEB_DUE, check, web)
     assert result["changed"] and "no DNS" in str(result["warnings"])
     assert result["served"] == {"example.org": ["mta-sts.example.org"], "example.net": []}
     assert (result["issued"], result["waiting"]) == (issued, {})
     assert result["diff"]["after"] == "example.org: the certificate in service is self-signed\n"
 
 
-@pytest.mark.parametrize(("out", "failed"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("status", "failed"), [(4, False), (1, True)])
 def test_a_site_that_fails_is_a_warning_and_a_run_that_fails_is_an_error(
-    out: bool, failed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    status: int, failed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     web = {"dir": str(tmp_path), "webroot": "/", "sites": SITES}
     report = {"due": {}, "issued": [], "warnings": ["not today"], "unserved": {}}
-    text = f"print({json.dumps(report)!r})\n" if out else ""
-    result = run(capsys, tmp_path, f"{text}raise SystemExit('it failed')", False, "web", web)
+    text = f"import sys\nprint({json.dumps(report)!r})\nprint('it failed', file=sys.stderr)\n"
+    result = run(capsys, tmp_path, f"{text}sys.exit({status})", False, web)
     assert result.get("failed", False) is failed
     assert ("it failed" in result["msg"]) if failed else ("not today" in str(result["warnings"]))
 
 
-@pytest.mark.parametrize(
-    ("only", "due"),
-    [
-        ("mail", {"rsa"}),
-        ("web", {"example.org", "example.net"}),
-        (None, {"rsa", "example.org", "example.net"}),
-    ],
-)
-def test_check_mode_predicts_either_or_both_on_a_bare_host(
-    only: str | None, due: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_check_mode_predicts_web_names_on_a_bare_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     web = {"dir": str(tmp_path / "web"), "webroot": "/", "sites": SITES}
-    result = run(capsys, tmp_path, None, True, only, web)
-    assert result["due"] == dict.fromkeys(due, "there is no certificate yet")
-    assert result["served"] == ({} if only == "mail" else SITES)
-    assert ("first.pem" in result["missing"]) is (only != "web")
-
-
-@pytest.mark.parametrize("check", [True, False])
-def test_a_host_without_web_names_needs_none(
-    check: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    result = run(capsys, tmp_path, "raise SystemExit(3)", check, "web")
-    assert (result["changed"], result["served"]) == (False, {})
+    result = run(capsys, tmp_path, None, True, web)
+    assert result["due"] == dict.fromkeys(["rsa", *SITES], "there is no certificate yet")
+    assert result["served"] == SITES
+    assert "first.pem" in result["missing"]
 
 
 def test_fails_with_the_programs_own_sentence(

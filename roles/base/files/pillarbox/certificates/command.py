@@ -9,7 +9,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from pillarbox.certificates import web_report
@@ -33,7 +34,8 @@ published TLSA records pin its key. If the daemons do not serve it afterwards, t
 certificate is put back. A failure never uses up a key.
 
 The names that only the web server serves have certificates of their own, one for each mail domain,
-with a new key each time. They come last, and their failures concern no other site.
+with a new key each time. They are ordered at the same time, and their failures concern no other
+site.
 """,
     """\
 Use it when
@@ -54,6 +56,7 @@ Exit status
      warning in it, until a certificate in service is in the last sixth of its lifetime
   1  failure; see the message on standard error, which "status" repeats
   3  a key may not be served yet, as senders may still have cached DNS records without it
+  4  only web names failed, and a certificate in service is in the last sixth of its lifetime
 
 Files
   /etc/pillarbox/parts/acme_sh.json    the configuration, which site.yml writes
@@ -116,18 +119,19 @@ def status(config: dict[str, Any]) -> str:
 
 
 def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]) -> int:
-    """Do what is given, and print the report. Web names come last, also after a failure."""
+    """Do what is given, and print the report. A failure of one part concerns no other."""
     report: dict[str, Any] = {}
     status = 0
-    for step in steps(config, given, give_way):
-        try:
-            merge(report, step())
-        except (CertificateError, OSError, ValueError) as error:
-            print(error, file=sys.stderr)
-            status = 3 if isinstance(error, TooEarly) else 1
+    with ThreadPoolExecutor() as pool:
+        for part in start(pool, config, given, give_way):
+            try:
+                merge(report, part.result())
+            except (CertificateError, OSError, ValueError) as error:
+                print(error, file=sys.stderr)
+                status = 3 if isinstance(error, TooEarly) else 1
     for text in report.pop("urgent", []):
         print(text, file=sys.stderr)
-        status = 1
+        status = status or 4
     if given.command == "renew" and given.scheduled:
         # Of a thousand domains they would be a lot for a log.
         report.pop("unserved", None)
@@ -136,16 +140,27 @@ def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[]
     return status
 
 
-def steps(
-    config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]
-) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Yield the parts of a run; each returns its report, or raises its own errors."""
+def start(
+    pool: Executor, config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]
+) -> list[Future[dict[str, Any]]]:
+    """Start the parts of a run at the same time, as each mostly waits for the CA.
+
+    Each returns its report, or raises its own errors.
+    """
     what = ["mail"] if given.command == "roll" else given.what or ["mail", "web"]
+    parts = []
     if "mail" in what:
-        yield lambda: roll_or_renew(config, given)
+        parts.append(pool.submit(roll_or_renew, config, given))
+    ring = list(parts)
+
+    def give_way_without_the_ring() -> None:
+        if all(part.done() for part in ring):
+            give_way()
+
     if what != ["mail"] and (config.get("web") or given.what):
         asked = [] if "web" in what else [site for site in what if site != "mail"]
-        yield lambda: renew_web(config, asked, given, give_way)
+        parts.append(pool.submit(renew_web, config, asked, given, give_way_without_the_ring))
+    return parts
 
 
 def merge(report: dict[str, Any], other: dict[str, Any]) -> None:
