@@ -93,7 +93,8 @@ options:
     default: []
   validate:
     description: Commands, each a list of program and arguments, that must succeed before anything
-      is changed. V(%s) is replaced by the path of the staged tree. They run every time.
+      is changed. V(%s) is replaced by the path of the staged tree. They do not run on a tree that
+      is in place and loaded, as it has passed before.
     type: list
     elements: list
     default: []
@@ -239,7 +240,8 @@ def apply(module: AnsibleModule) -> Plan:
         plan = Plan(entries, base, params["prune"], lenient=module.check_mode)
         place = base + ".staged" if locked else None
         with staged(plan, params["dest"], params["overlay"], place) as root:
-            check(module, root, plan)
+            if plan.changed or plan.removed or pending.read(params["state_dir"], params["name"]):
+                check(module, root, plan)
             derived = derive(module, root, plan)
         if derived:
             plan = Plan([*entries, *derived], base, params["prune"], lenient=module.check_mode)

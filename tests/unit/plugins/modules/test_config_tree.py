@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 
 from .config_tree_host import FILES, NOBODY, Host, contents, snapshot
 
@@ -187,6 +188,18 @@ def test_checkers_see_the_whole_set_as_it_will_be(host: Host) -> None:
         if not path.startswith("seen")
     }  # fmt: skip
     assert {"etc/demo/package.conf", "etc/demo/link"} < snapshot(seen).keys()
+
+
+def test_checkers_run_again_until_the_tree_is_in_place_and_loaded(host: Host) -> None:
+    fails = {"validate": [["false"]]}
+    host.run(FILES)
+    for check in (True, False):
+        assert host.run(FILES, check, **fails)["failed"], "its daemon has not loaded it"
+    pending.clear(str(host.state), "demo")
+    for check in (True, False):
+        assert not host.run(FILES, check, **fails)["changed"]
+    host.write("etc/demo/main.conf", b"edited\n")
+    assert host.run(FILES, **fails)["failed"]
 
 
 def test_staging_never_writes_through_a_link(host: Host) -> None:
