@@ -17,6 +17,7 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
+from pillarbox.certificates.lookups import why
 from pillarbox.certificates.pair import DIGESTS, CertificateError, digest
 
 # Seconds for each answer.
@@ -66,7 +67,7 @@ def name_servers(host: str) -> dict[str, list[str]]:
         return addresses
     except dns.exception.DNSException as error:
         raise CertificateError(
-            f"the name servers of {host} cannot be found: {error}; check this host's resolver"
+            f"the name servers of {host} cannot be found: {why(error)}; check this host's resolver"
         ) from error
 
 
