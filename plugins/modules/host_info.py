@@ -11,7 +11,7 @@ short_description: Read what is on a host before it becomes a mail server, or is
 version_added: 0.1.0
 description:
   - Reads in one round trip what the roles must know of a host before they change anything.
-    P(pillarbox.mail.base#role) begins with it.
+    The role P(pillarbox.mail.base#role) begins with it.
   - Works on a bare host, and with Python 3.9, so that a release that is too old can be refused.
     What a missing program would report is empty.
 author:
@@ -160,7 +160,7 @@ def read(path: str) -> str:
 def run(module: AnsibleModule, program: str, *arguments: str) -> str:
     """Return what a program prints, errors included; nothing if the host does not have it."""
     found = module.get_bin_path(program)
-    _, out, err = module.run_command([found, *arguments]) if found else (127, "", "")
+    _rc, out, err = module.run_command([found, *arguments]) if found else (127, "", "")
     return f"{out}{err}"
 
 
