@@ -15,9 +15,14 @@ use_names()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests, and skip on Debian 12 those that need to run once; see CONTRIBUTING.md."""
-    items.sort(key=lambda item: item.get_closest_marker("first") is None)
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-    if "bookworm" not in SCENARIO:
+    directories = list(dict.fromkeys(item.path.parent for item in items))
+
+    def place(item: pytest.Item) -> tuple[int, bool, bool]:
+        first, last = (item.get_closest_marker(name) is not None for name in ("first", "last"))
+        return directories.index(item.path.parent), not first, last
+
+    items.sort(key=place)
+    if SCENARIO != "bookworm":
         return
     again = [item for item in items if item.get_closest_marker("once")]
     config.hook.pytest_deselected(items=again)

@@ -235,7 +235,6 @@ def test_a_client_that_fails_to_log_in_has_to_wait_next_time(forgetful: None) ->
 def unbanned(forgetful: None) -> Iterator[None]:
     yield
     lab.unban()
-    lab.on("mx", "fail2ban-client set pillarbox maxretry 10")
 
 
 def open_to(host: str, port: int) -> bool:
@@ -265,7 +264,7 @@ def test_a_client_that_guesses_passwords_is_banned_from_logging_in_and_no_other_
 
 
 def test_neither_the_host_nor_ignored_addresses_are_ever_banned(unbanned: None) -> None:
-    lab.on("mx", "fail2ban-client set pillarbox maxretry 3")
+    lab.ban_after(3)
     addresses = ("127.0.0.1", "::1", HOST, CONTROLLER, STRANGER)
     guess = f"doveadm auth test -x service=imap -x rip=$rip {CAROL} guess$n >/dev/null 2>&1 &"
     loop = f"for n in 1 2 3; do for rip in {' '.join(addresses)}; do {guess} done; done; wait"

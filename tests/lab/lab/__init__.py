@@ -29,7 +29,7 @@ from tests.lab.lab.hosts import (
     stop_filter,
     use_names,
 )
-from tests.lab.lab.logins import banned, forget_failures, unban
+from tests.lab.lab.logins import ban_after, banned, forget_failures, unban
 from tests.lab.lab.mail import (
     answer_to,
     connection_of,
@@ -79,6 +79,7 @@ __all__ = [
     "TTL",
     "Answer",
     "answer_to",
+    "ban_after",
     "banned",
     "by_the_labs_resolver",
     "changed",

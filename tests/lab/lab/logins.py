@@ -19,5 +19,13 @@ def banned() -> list[str]:
     return on("mx", "fail2ban-client get pillarbox banip").split()
 
 
+def ban_after(failures: int) -> None:
+    """Let fail2ban ban an address after so many failures, until unban().
+
+    Dovecot delays each failure of a client for longer than the one before, up to 15 seconds.
+    """
+    on("mx", f"fail2ban-client set pillarbox maxretry {failures}")
+
+
 def unban() -> None:
-    on("mx", "fail2ban-client unban --all")
+    on("mx", "fail2ban-client unban --all; fail2ban-client set pillarbox maxretry 10")

@@ -46,21 +46,22 @@ def webmail(browser: Browser) -> Iterator[Visit]:
     """Open webmail, which must ask no other site and violate none of its own rules."""
     problems: list[str] = []
 
+    def heard(kind: str, text: str) -> None:
+        # Chromium reports refused logins as errors, too.
+        if kind in ("error", "warning") and "status of 401" not in text:
+            problems.append(text)
+
+    def asked(url: str) -> None:
+        if not url.startswith((f"{SITE}/", "data:", "blob:")):
+            problems.append(f"foreign: {url}")
+
     def visit(**look: Any) -> Page:
-        page = browser.new_context(**{"locale": "en-US", **SCREEN, **look}).new_page()
-
-        def heard(kind: str, text: str) -> None:
-            # Chromium reports refused logins as errors, too.
-            if kind in ("error", "warning") and "status of 401" not in text:
-                problems.append(text)
-
-        def asked(url: str) -> None:
-            if not url.startswith((f"{SITE}/", "data:", "blob:")):
-                problems.append(f"foreign: {url}")
-
-        page.on("console", lambda message: heard(message.type, message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked(request.url))
+        context = browser.new_context(**{"locale": "en-US", **SCREEN, **look})
+        # On all pages that a test opens.
+        context.on("console", lambda message: heard(message.type, message.text))
+        context.on("weberror", lambda error: problems.append(str(error.error)))
+        context.on("request", lambda request: asked(request.url))
+        page = context.new_page()
         page.goto(SITE)
         return page
 

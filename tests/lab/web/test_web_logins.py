@@ -64,7 +64,8 @@ def test_requests_without_a_password_are_no_guesses() -> None:
     [f"-u {CAROL}:guess$n https://{MX}/dav/", f"-H Password:guess$n https://{MX}/rspamd/stat"],
 )
 def test_a_client_that_guesses_passwords_is_banned_from_logging_in_anywhere(guess: str) -> None:
-    lab.on("peer", request(guess, 12))
+    lab.ban_after(3)
+    lab.on("peer", request(guess, 3))
     lab.eventually("the ban", lambda: PEER in lab.banned() or None)
     # The CA's challenges are at port 80.
     assert open_ports(HTTPS, IMAPS, SUBMISSIONS, 80, SMTP) == [SMTP, 80]

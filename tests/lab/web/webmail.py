@@ -46,4 +46,8 @@ def mailbox(page: Page, login: str) -> Page:
 
 
 def go(page: Page, task: str, action: str) -> None:
-    page.goto(f"{SITE}/?_task={task}&_action={action}")
+    page.goto(address(task, action))
+
+
+def address(task: str, action: str) -> str:
+    return f"{SITE}/?_task={task}&_action={action}"
