@@ -191,7 +191,7 @@ def test_checkers_see_the_whole_set_as_it_will_be(host: Host) -> None:
 
 
 def test_checkers_run_again_until_the_tree_is_in_place_and_loaded(host: Host) -> None:
-    fails = {"validate": [["false"]]}
+    fails: dict[str, Any] = {"validate": [["false"]]}
     host.run(FILES)
     for check in (True, False):
         assert host.run(FILES, check, **fails)["failed"], "its daemon has not loaded it"
