@@ -10,9 +10,8 @@ every other second, and compares the served keys with its resolver's answers eve
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,11 @@ def serials() -> list[str]:
 
 
 def wait_for_caches() -> None:
-    time.sleep(2 * TTL + 1)
+    """Wait two TTLs since the last key was published or retired; part of that passed in the run."""
+    memory = json.loads(lab.on("mx", f"cat {RING}/ring.json"))
+    last = max(map(datetime.fromisoformat, [*memory["seen"].values(), *memory["retired"].values()]))
+    until = last + timedelta(seconds=2 * TTL)
+    lab.eventually("the caches", lambda: datetime.now(UTC) >= until or None)
 
 
 def roll(*arguments: str, **settings: Any) -> tuple[int, str]:
@@ -155,10 +158,6 @@ def test_a_renewal_keeps_the_keys_and_no_secret_shows_up_meanwhile() -> None:
     assert not set(serials()) & set(before)
 
 
-def test_after_it_site_yml_changes_nothing() -> None:
-    assert changed(lab.site()) == 0
-
-
 def test_keys_and_account_are_for_root_alone() -> None:
     files = "find /etc/acme.sh /etc/pillarbox/tls /var/backups/pillarbox ! -type l"
     found = lab.on("mx", f"{files} -printf '%m %y %p\\n'")
@@ -198,6 +197,7 @@ def test_a_next_key_that_a_name_server_lacks_is_not_served() -> None:
         settings = {"provider": "rfc2136", "server": lab.PRIMARY, "ttl": TTL, "wait": False}
         secret = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
         tsig = {"tsig_name": "record-set", "tsig_secret": secret}
+        # The key and its records; the renewals before left nothing to do.
         assert changed(lab.site(mail_dns={**settings, **tsig})) == 2
         answer = program("roll", check=False)
         assert "ns2.example.org. serves TLSA records" in answer, answer
@@ -242,7 +242,6 @@ def test_the_former_keys_are_gone_when_no_connection_can_use_them() -> None:
     assert changed(lab.site()) == 2
     assert not former & published()
     assert "previous" not in lab.on("mx", f"ls {RING}")
-    assert changed(lab.site()) == 0
 
 
 def test_killed_at_any_step_a_renewal_leaves_a_working_pair() -> None:
@@ -271,6 +270,7 @@ def test_killed_at_any_step_a_renewal_leaves_a_working_pair() -> None:
 def test_what_another_issued_is_replaced_by_the_ca() -> None:
     answer = lab.on("mx", f"openssl x509 -in {RING}/rsa.pem -noout -issuer")
     assert "Pebble" not in answer
+    # Nothing but the certificates, so the run after the rollover left nothing to do either.
     assert changed(lab.site()) == 1
     assert "Pebble" in lab.on("mx", f"openssl x509 -in {RING}/rsa.pem -noout -issuer")
 
