@@ -30,6 +30,11 @@ options:
     description: The directory of all mailboxes.
     type: path
     default: /var/vmail
+  users:
+    description: Names of users of the host.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
@@ -114,6 +119,12 @@ mail_format:
   returned: success
   type: str
   sample: maildir
+users:
+  description: Those of O(users) that are in C(/etc/passwd).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: vmail, uid: 5000, home: /var/vmail, shell: /usr/sbin/nologin}]
 releases:
   description: The programs that M(pillarbox.mail.release) has installed in its default directories.
   returned: success
@@ -244,6 +255,16 @@ def mail_format(directory: str) -> str:
     return ""
 
 
+def users(names: Collection[str]) -> list[dict[str, Any]]:
+    """Return those of these users that exist (passwd(5))."""
+    lines = [line.split(":") for line in read("etc/passwd").splitlines()]
+    return [
+        {"name": line[0], "uid": int(line[2]), "home": line[5], "shell": line[6]}
+        for line in lines
+        if line[0] in names
+    ]
+
+
 def releases() -> list[str]:
     """Return the programs that the module release has installed."""
     home = ROOT / "usr/local/lib"
@@ -270,6 +291,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "nginx_errors": nginx_errors(module) if web and ours else [],
         "units_left": [unit for unit in known if in_service(found.get(unit, {}))],
         "mail_format": mail_format(module.params["mail_dir"]),
+        "users": users(module.params["users"]),
         "releases": releases(),
     }
 
@@ -279,6 +301,7 @@ def main() -> None:
         argument_spec={
             "without": {"type": "list", "elements": "str", "default": []},
             "mail_dir": {"type": "path", "default": "/var/vmail"},
+            "users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -127,6 +127,8 @@ def test_certificates_of_any_life_are_renewed_and_their_ca_is_asked_when(
     settings: dict[str, Any] = {"server": url, "issuer": url, "acme_home": f"/root/acme-{days}"}
     assert json.loads(program("renew --force", **settings))["issued"] == ["ecdsa", "rsa"]
 
+    # As if it had been longer ago: in the first day, the CA is not asked.
+    lab.on("mx", f"""sed -i 's/"renewed": "20../"renewed": "2001/' {RING}/ring.json""")
     assert json.loads(program("renew --scheduled", **settings))["due"] == {}
 
     dates = f"openssl x509 -in {RING}/ecdsa.pem -noout -dates -dateopt iso_8601"

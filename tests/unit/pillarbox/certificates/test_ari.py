@@ -198,6 +198,7 @@ def test_a_new_certificate_is_left_alone_for_a_day_whatever_its_ca_says(
     authority.suggests(now() - 2 * DAY, now() - DAY)
     host_of_ca.memory = {"advice": {"ecdsa": {"renewed": (now() - DAY / 2).isoformat()}}}
     assert host_of_ca.run("renew").report["due"] == {}
+    assert authority.asked == []
     host_of_ca.memory = {"advice": {"ecdsa": {"renewed": (now() - DAY).isoformat()}}}
     assert host_of_ca.run("renew").status == 1
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,10 @@ class Host:
         log = self.root / "calls"
         return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
 
-    def info(self, *without: str, check: bool = False) -> dict[str, Any]:
+    def info(self, *without: str, check: bool = False, users: Sequence[str] = ()) -> dict[str, Any]:
         mail_dir = str(self.root / "var/vmail")
-        args = {"without": without, "mail_dir": mail_dir, "_ansible_check_mode": check}
+        args: dict[str, Any] = {"without": without, "mail_dir": mail_dir, "users": users}
+        args["_ansible_check_mode"] = check
         with patch_module_args(args), pytest.raises(SystemExit):
             host_info.main()
         result: dict[str, Any] = json.loads(self.capsys.readouterr().out)

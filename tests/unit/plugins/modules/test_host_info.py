@@ -48,6 +48,7 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
         "nginx_errors": [],
         "units_left": [],
         "mail_format": "",
+        "users": [],
         "releases": [],
     }
 
@@ -262,6 +263,18 @@ def test_the_format_that_dovecot_was_configured_with_counts_first(host: Host) ->
     host.has("etc/dovecot/mail-place", "dir=/srv/mail\nformat=maildir\nlayout=fs\n")
 
     assert host.info()["mail_format"] == "maildir"
+
+
+def test_the_users_asked_for_are_found(host: Host) -> None:
+    assert host.info(users=["vmail"])["users"] == []
+    host.has(
+        "etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\nvmail:x:5000:5000::/var/vmail:/usr/sbin/nologin\n",
+    )
+
+    assert host.info(users=["vmail", "nobody"])["users"] == [
+        {"name": "vmail", "uid": 5000, "home": "/var/vmail", "shell": "/usr/sbin/nologin"}
+    ]
 
 
 def test_mail_is_looked_for_where_the_role_keeps_it() -> None:

@@ -74,6 +74,8 @@ class Due:
         if self.config["source"] != "acme" or served is None:
             return None
         advice = self.ring.memory.advice.setdefault(algorithm, {})
+        if not waited(advice.get("renewed", EPOCH), 86400):
+            return None
         with suppress(CertificateError):
             name = ari.identifier(leaf_of(served))
             if advice.get("certificate") != name:
@@ -84,8 +86,6 @@ class Due:
                 answer = ari.ask(self.config["server"], self.config["ca_bundle"], name)
                 advice["asked_until"] = answer.ask.isoformat()
                 advice["renew"] = answer.renew.isoformat()
-        if not waited(advice.get("renewed", EPOCH), 86400):
-            return None
         renew = advice.get("renew")
         return f"its CA asks to renew it from {renew} on" if renew and waited(renew, 0) else None
 
