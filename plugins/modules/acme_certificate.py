@@ -114,8 +114,8 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._tls.web_certificat
 
 # Each takes about ten seconds, for which somebody waits.
 ORDERS = 20
-# The exit status of the program if only web names fail. The timer sends mail about them; here they
-# are warnings, like other sites that failed.
+# The exit status of the program if only web names failed. The timer sends mail about them; here
+# they are warnings.
 ONLY_WEB = 4
 NOTHING: dict[str, Any] = {
     "due": {},
@@ -123,7 +123,6 @@ NOTHING: dict[str, Any] = {
     "waiting": {},
     "warnings": [],
     "missing": [],
-    "unserved": {},
 }
 
 
@@ -145,6 +144,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if rc not in (0, ONLY_WEB):
         module.fail_json(msg=err.strip() or f"{module.params['program']} failed with status {rc}")
     report: dict[str, Any] = json.loads(out)
+    if web and "unserved" not in report:
+        module.warn(err.strip())
     return report
 
 
@@ -171,10 +172,12 @@ def main() -> None:
         report |= run(module)
     for text in [*report.pop("warnings"), *report["waiting"].values()]:
         module.warn(text)
-    unserved = report.pop("unserved")
+    sites = web.get("sites", {})
+    # If the web names failed altogether, none is known to be served.
+    unserved = report.pop("unserved", sites)
     served = {
         site: [name for name in names if name not in unserved.get(site, [])]
-        for site, names in web.get("sites", {}).items()
+        for site, names in sites.items()
     }
     diff = {
         "before": "",

@@ -182,11 +182,6 @@ gone:
   type: list
   elements: dict
   sample: []
-settled:
-  description: Whether the second call would change nothing, and can be left out.
-  returned: first call
-  type: bool
-  sample: true
 waiting:
   description: The names of the records for which new keys wait.
   returned: success
@@ -194,9 +189,8 @@ waiting:
   elements: str
   sample: []
 withdrawn:
-  description: The names of the records to revoke now, after the others were published. Empty after
-    the first call.
-  returned: success
+  description: The names of the records to revoke now, after the others were published.
+  returned: second call
   type: list
   elements: str
   sample: []
@@ -300,12 +294,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         left = {*params["domains"], *(k.domain for k in ledger if os.path.lexists(file(k)))}
         known = [key for key in ledger if key.domain in left]
         keys, own = begin(params, known, policy, now)
-        of_call = {
-            "present": files(own, FUTURE, ACTIVE, RETIRED),
-            "gone": files(own, GONE),
-            "settled": not waiting(keys) and switch(keys, [], now) == keys,
-            "withdrawn": [],
-        }
+        of_call = {"present": files(own, FUTURE, ACTIVE, RETIRED), "gone": files(own, GONE)}
     else:
         earlier = [from_dict(item) for item in params["prepared"]]
         # In check mode, the first call has not written its changes to the ledger.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Read what is on a host before it becomes a mail server, or is changed
+short_description: Read what is on a host before a run changes it
 version_added: 0.1.0
 description:
   - Reads in one round trip what the roles must know of a host before they change anything.
@@ -119,6 +119,11 @@ mail_format:
   returned: success
   type: str
   sample: maildir
+has_certificate:
+  description: Whether earlier runs have put a TLS certificate in service.
+  returned: success
+  type: bool
+  sample: true
 users:
   description: Those of O(users) that are in C(/etc/passwd).
   returned: success
@@ -291,6 +296,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "nginx_errors": nginx_errors(module) if web and ours else [],
         "units_left": [unit for unit in known if in_service(found.get(unit, {}))],
         "mail_format": mail_format(module.params["mail_dir"]),
+        "has_certificate": (ROOT / "etc/pillarbox/tls/first.pem").exists(),
         "users": users(module.params["users"]),
         "releases": releases(),
     }

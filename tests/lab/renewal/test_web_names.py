@@ -36,11 +36,8 @@ POLICY, SHOP = "mta-sts.example.org", "mta-sts.shop.example.org"
 
 def renew(arguments: str, sites: dict[str, list[str]] | None = None) -> Any:
     """Renew certificates on mx, perhaps of other sites than those in its configuration."""
-    settings, web = (
-        json.loads(lab.on("mx", f"cat /etc/pillarbox/parts/{role}.json"))
-        for role in ("acme_sh", "web")
-    )
-    certificates = web["certificates"] | ({"sites": sites} if sites else {})
+    settings = json.loads(lab.on("mx", "cat /etc/pillarbox/parts/acme_sh.json"))
+    certificates = settings["web"] | ({"sites": sites} if sites else {})
     text = json.dumps({**settings, "web": certificates})
     return json.loads(lab.on("mx", f"pillarbox certificates --config - renew {arguments}", text))
 

@@ -22,6 +22,7 @@ from ..paths import ROLES, ROOT
 EVERYTHING: dict[str, Any] = {
     "_acme_sh_config": {},
     "_acme_sh_environment": {},
+    "_acme_sh_web": {"sites": {"example.org": ["mta-sts.example.org"]}},
     "_base_off": [],
     "_postfix_process_limit": 1,
     "_rspamd_dkim_ledger": "/var/lib/pillarbox/dkim.json",
@@ -35,9 +36,6 @@ EVERYTHING: dict[str, Any] = {
     "mail_recode_port": 10005,
     "mail_redis": "redis",
     "mail_tls_mandatory": True,
-    "mail_web_challenges": "/var/lib/pillarbox/acme",
-    "mail_web_dir": "/etc/pillarbox/web",
-    "mail_web_sites": {"example.org": ["mta-sts.example.org"]},
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},
     "rspamd_antivirus": True,

@@ -302,6 +302,14 @@ def test_a_resolver_that_fails_is_told_after_the_placeholders_are_in_place(
     assert web_host.file("example.org").exists() and web_host.orders() == []
 
 
+def test_if_only_the_web_names_fail_the_exit_status_says_so(web_host: WebHost) -> None:
+    web_host.resolver.table["mx.example.org"] = [BROKEN]
+    web_host.host.config |= {"algorithms": []}
+    run = web_host.renew(mail=True)
+    assert (run.status, run.report["issued"]) == (4, [])
+    assert run.err.startswith("mx.example.org cannot be looked up: ")
+
+
 def test_a_thousand_domains_are_spread_over_runs(web_host: WebHost) -> None:
     domains = [f"d{number}.example" for number in range(60)]
     web_host.add(*domains)

@@ -82,13 +82,13 @@ def test_a_thousand_domains_do_not_fill_the_screen() -> None:
 
 
 def test_reads_what_the_roles_have_configured(tmp_path: Path) -> None:
-    web = {"certificates": {"dir": str(tmp_path), "sites": WANTED}}
-    acme: dict[str, Any] = {"source": "acme", "renew_days": 30}
-    assert web_names.look({"acme_sh": acme}, NOW) == []
-    assert web_names.look({"acme_sh": acme, "web": web}, NOW)[0].text == "0 certificates for 1 site"
+    web = {"dir": str(tmp_path), "sites": WANTED}
+    acme: dict[str, Any] = {"source": "acme", "renew_days": 30, "web": web}
+    assert web_names.look({"acme_sh": {**acme, "web": {}}}, NOW) == []
+    assert web_names.look({"acme_sh": acme}, NOW)[0].text == "0 certificates for 1 site"
     state = {"orders": [], "sites": {"example.org": issued(80)}}
     (tmp_path / "state.json").write_text(json.dumps(state))
     text = "1 certificate for 1 site, next renewal 2027-01-21"
-    assert web_names.look({"acme_sh": acme, "web": web}, NOW)[0].text == text
+    assert web_names.look({"acme_sh": acme}, NOW)[0].text == text
     own = {**acme, "source": "files"}
-    assert "self-signed" in web_names.look({"acme_sh": own, "web": web}, NOW)[0].text
+    assert "self-signed" in web_names.look({"acme_sh": own}, NOW)[0].text

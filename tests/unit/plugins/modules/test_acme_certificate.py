@@ -219,6 +219,16 @@ def test_a_site_that_fails_is_a_warning_and_a_run_that_fails_is_an_error(
     assert ("it failed" in result["msg"]) if failed else ("not today" in str(result["warnings"]))
 
 
+def test_if_the_web_names_fail_altogether_that_is_a_warning_and_none_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = {"dir": str(tmp_path), "webroot": "/", "sites": SITES}
+    text = f"import sys\n{NOT_DUE}print('no resolver', file=sys.stderr)\nsys.exit(4)\n"
+    result = run(capsys, tmp_path, text, False, web)
+    assert "no resolver" in str(result["warnings"])
+    assert result["served"] == dict.fromkeys(SITES, [])
+
+
 def test_check_mode_predicts_web_names_on_a_bare_host(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
         "nginx_errors": [],
         "units_left": [],
         "mail_format": "",
+        "has_certificate": False,
         "users": [],
         "releases": [],
     }
@@ -263,6 +264,13 @@ def test_the_format_that_dovecot_was_configured_with_counts_first(host: Host) ->
     host.has("etc/dovecot/mail-place", "dir=/srv/mail\nformat=maildir\nlayout=fs\n")
 
     assert host.info()["mail_format"] == "maildir"
+
+
+def test_a_certificate_in_service_is_seen(host: Host) -> None:
+    link = host.has("etc/pillarbox/tls/rsa.pem").with_name("first.pem")
+    link.symlink_to("rsa.pem")
+
+    assert host.info()["has_certificate"]
 
 
 def test_the_users_asked_for_are_found(host: Host) -> None:

@@ -22,7 +22,7 @@ from pillarbox.certificates.sites import Sites
 from pillarbox.certificates.web import Web
 from pillarbox.certificates.web_due import MOST
 from pillarbox.manual import Manual
-from pillarbox.parts import part, switched_on
+from pillarbox.parts import part
 
 MANUAL = Manual(
     "certificates",
@@ -56,7 +56,7 @@ Exit status
      warning in it, until a certificate in service is in the last sixth of its lifetime
   1  failure; see the message on standard error, which "status" repeats
   3  a key may not be served yet, as senders may still have cached DNS records without it
-  4  only web names failed, and a certificate in service is in the last sixth of its lifetime
+  4  only the web names failed, altogether or with a certificate in the last sixth of its lifetime
 
 Files
   /etc/pillarbox/parts/acme_sh.json    the configuration, which site.yml writes
@@ -65,6 +65,9 @@ Files
   pillarbox-certificates.timer         its schedule; log: journalctl -u pillarbox-certificates
 """,
 )
+
+
+Part = Future[dict[str, Any]]
 
 
 def main(arguments: list[str]) -> int:
@@ -106,9 +109,8 @@ def main(arguments: list[str]) -> int:
 
 
 def configured() -> dict[str, Any]:
-    """Return the configuration: the part of role acme_sh, with the web names of role web."""
-    web = switched_on("web") or {}
-    return {**part("acme_sh"), "web": web.get("certificates")}
+    """Return the configuration, which role acme_sh has written."""
+    return part("acme_sh")
 
 
 def status(config: dict[str, Any]) -> str:
@@ -123,12 +125,17 @@ def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[]
     report: dict[str, Any] = {}
     status = 0
     with ThreadPoolExecutor() as pool:
-        for part in start(pool, config, given, give_way):
+        ring, web = start(pool, config, given, give_way)
+        for running in filter(None, (ring, web)):
             try:
-                merge(report, part.result())
+                merge(report, running.result())
             except (CertificateError, OSError, ValueError) as error:
                 print(error, file=sys.stderr)
-                status = 3 if isinstance(error, TooEarly) else 1
+                only_web = ring and running is web
+                status = status or (4 if only_web else 3 if isinstance(error, TooEarly) else 1)
+            except KeyboardInterrupt:
+                # At once: a kill is safe at any step, and what it does to orders is no failure.
+                os._exit(130)
     for text in report.pop("urgent", []):
         print(text, file=sys.stderr)
         status = status or 4
@@ -142,25 +149,24 @@ def run(config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[]
 
 def start(
     pool: Executor, config: dict[str, Any], given: argparse.Namespace, give_way: Callable[[], None]
-) -> list[Future[dict[str, Any]]]:
-    """Start the parts of a run at the same time, as each mostly waits for the CA.
+) -> tuple[Part | None, Part | None]:
+    """Start what is given of the ring and the web names, at once, as both mostly wait for the CA.
 
     Each returns its report, or raises its own errors.
     """
     what = ["mail"] if given.command == "roll" else given.what or ["mail", "web"]
-    parts = []
+    ring = web = None
     if "mail" in what:
-        parts.append(pool.submit(roll_or_renew, config, given))
-    ring = list(parts)
+        ring = pool.submit(roll_or_renew, config, given)
 
     def give_way_without_the_ring() -> None:
-        if all(part.done() for part in ring):
+        if not ring or ring.done():
             give_way()
 
     if what != ["mail"] and (config.get("web") or given.what):
         asked = [] if "web" in what else [site for site in what if site != "mail"]
-        parts.append(pool.submit(renew_web, config, asked, given, give_way_without_the_ring))
-    return parts
+        web = pool.submit(renew_web, config, asked, given, give_way_without_the_ring)
+    return ring, web
 
 
 def merge(report: dict[str, Any], other: dict[str, Any]) -> None:

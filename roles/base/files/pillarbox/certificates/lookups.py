@@ -34,7 +34,7 @@ class Lookups:
             self.here = _addresses(hostname)
         except dns.exception.DNSException as error:
             raise CertificateError(
-                f"{hostname} cannot be looked up: {why(error)}; check this host's resolver"
+                f"{hostname} cannot be looked up: {reason(error)}; check this host's resolver"
             ) from error
         if not self.here:
             raise CertificateError(f"{hostname} has no address in DNS")
@@ -67,7 +67,7 @@ class Lookups:
         return None if addresses else NOWHERE
 
 
-def why(error: dns.exception.DNSException) -> str:
+def reason(error: dns.exception.DNSException) -> str:
     """Return the reason in a few words; that of a timeout would list every attempt."""
     return "no answer in time" if isinstance(error, dns.exception.Timeout) else str(error)
 

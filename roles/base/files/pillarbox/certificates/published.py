@@ -17,7 +17,7 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
-from pillarbox.certificates.lookups import why
+from pillarbox.certificates.lookups import reason
 from pillarbox.certificates.pair import DIGESTS, CertificateError, digest
 
 # Seconds for each answer.
@@ -67,7 +67,8 @@ def name_servers(host: str) -> dict[str, list[str]]:
         return addresses
     except dns.exception.DNSException as error:
         raise CertificateError(
-            f"the name servers of {host} cannot be found: {why(error)}; check this host's resolver"
+            f"the name servers of {host} cannot be found: {reason(error)}; "
+            "check this host's resolver"
         ) from error
 
 

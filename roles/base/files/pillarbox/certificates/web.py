@@ -41,7 +41,7 @@ class Web:
 
         Args:
             config: the part of role acme_sh.
-            web: the key "certificates" in the part of role web.
+            web: the key "web" in it.
             asked: renew only these sites, even shortly after a failure; all sites if empty.
             force: renew also what is not due.
         """

@@ -34,8 +34,9 @@ class Held(NamedTuple):
 
 def look(parts: Parts, now: float) -> list[Finding]:
     """Check the certificates of all sites."""
-    web, settings = parts.get("web", {}).get("certificates"), parts.get("acme_sh")
-    if not web or not settings or not web["sites"]:
+    settings = parts.get("acme_sh", {})
+    web = settings.get("web")
+    if not web or not web["sites"]:
         return []
     if settings["source"] != "acme":
         text = "self-signed, as mail_tls_source is not acme"
