@@ -136,7 +136,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if web:
         arguments += ["--orders", str(ORDERS)]
     else:
-        # Its configuration may still have web names that the settings do not have any more.
+        # The program's own configuration may have web names all the same.
         arguments += ["mail"]
     rc, out, err = module.run_command(
         [module.params["program"], "certificates", *arguments], data=data

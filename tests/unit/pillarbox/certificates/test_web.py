@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from pillarbox.certificates import command, lookups, pair, sources, web_due
+from pillarbox.certificates import lookups, pair, web_due
 from pillarbox.certificates.lifetimes import delay_of
 from pillarbox.certificates.web import Web
 
-from .chains import authority, issued
 from .nameserver import BROKEN, SILENT
-from .web_host import CA, HERE, MX, WebHost
+from .web_host import CA, HERE, WebHost
 
 NONE_YET = "there is no certificate yet"
 BOTH = {"mta-sts.example.org", "autoconfig.example.org"}
@@ -233,65 +229,6 @@ def test_a_failure_is_an_error_only_when_a_certificate_in_service_soon_expires(
     assert web_host.names("example.org") == BOTH
 
 
-def test_a_failure_of_the_mail_certificates_changes_nothing_here(
-    web_host: WebHost,
-) -> None:
-    web_host.host.key_file("rsa", "current").unlink()
-    web_host.host.config["services"] = {}
-    run = web_host.renew(mail=True)
-    assert run.status == 1 and "is missing; run site.yml" in run.err
-    assert run.report["issued"] == ["example.org"]
-    # Shortly afterwards the timer leaves out the mail certificates, but not the others.
-    web_host.add("z.example")
-    run = web_host.renew("--scheduled", mail=True)
-    assert run.status == 0 and run.out.startswith("the last run failed; the next retries after ")
-    assert web_host.names("z.example") != set()
-
-
-def test_nor_does_a_failure_here_change_anything_for_mail(web_host: WebHost) -> None:
-    del web_host.resolver.table["mx.example.org"]
-    web_host.host.config |= {"source": "self_signed", "issuer": "self_signed"}
-    before = web_host.host.pairs()
-    assert web_host.renew("--force", mail=True).status == 0
-    assert web_host.host.pairs() != before
-
-
-def test_another_run_goes_first_only_when_the_ring_does_not_change(
-    web_host: WebHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    web_host.add("a.example", "b.example", "c.example", "d.example")
-    web_host.host.config["algorithms"] = ["rsa"]
-
-    @contextmanager
-    def locked(_directory: str) -> Iterator[Callable[[], None]]:
-        def give_way() -> None:
-            with web_host.written.open("a") as events:
-                print("another run", file=events)
-
-        yield give_way
-
-    every_site = threading.Event()
-
-    def sign(algorithm: str, key: bytes, config: dict[str, Any]) -> bytes:
-        if config["names"][0] == MX:
-            assert every_site.wait(10)
-            with web_host.written.open("a") as events:
-                print("the ring", file=events)
-            return issued(key, names=config["names"]) + authority()
-        chain = web_host.sign(algorithm, key, config)
-        if len(web_host.orders()) >= len(web_host.sites):
-            every_site.set()
-        return chain
-
-    monkeypatch.setattr(command, "locked", locked)
-    monkeypatch.setattr(sources, "_acme", sign)
-    assert web_host.renew("--force", mail=True).status == 0
-    assert len(web_host.orders()) == len(web_host.sites) + 1
-    assert web_host.orders()[-1] == "the ring"
-    assert web_host.renew("--force").status == 0
-    assert web_host.orders().count("another run") == 1
-
-
 def test_a_resolver_that_fails_is_told_after_the_placeholders_are_in_place(
     web_host: WebHost,
 ) -> None:
@@ -300,14 +237,6 @@ def test_a_resolver_that_fails_is_told_after_the_placeholders_are_in_place(
     assert run.status == 1
     assert run.err.startswith("mx.example.org cannot be looked up: ")
     assert web_host.file("example.org").exists() and web_host.orders() == []
-
-
-def test_if_only_the_web_names_fail_the_exit_status_says_so(web_host: WebHost) -> None:
-    web_host.resolver.table["mx.example.org"] = [BROKEN]
-    web_host.host.config |= {"algorithms": []}
-    run = web_host.renew(mail=True)
-    assert (run.status, run.report["issued"]) == (4, [])
-    assert run.err.startswith("mx.example.org cannot be looked up: ")
 
 
 def test_a_thousand_domains_are_spread_over_runs(web_host: WebHost) -> None:

@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> int:
     roll.add_argument("--compromised", action="store_true", help="do not wait until it is safe")
     commands.add_parser("status", help="show the state of each key")
     given = parser.parse_args(arguments)
-    config = json.load(given.config) if given.config else configured()
+    config = json.load(given.config) if given.config else part("acme_sh")
     # All files written here are for root only, unless the web server reads them.
     os.umask(0o077)
     try:
@@ -106,11 +106,6 @@ def main(arguments: list[str]) -> int:
     except (CertificateError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-
-
-def configured() -> dict[str, Any]:
-    """Return the configuration, which role acme_sh has written."""
-    return part("acme_sh")
 
 
 def status(config: dict[str, Any]) -> str:
