@@ -239,10 +239,13 @@ def apply(module: AnsibleModule) -> Plan:
             module.warn(f"{params['name']}: the last run was killed; the next run first undoes it.")
         plan = Plan(entries, base, params["prune"], lenient=module.check_mode)
         place = base + ".staged" if locked else None
-        with staged(plan, params["dest"], params["overlay"], place) as root:
-            if plan.changed or plan.removed or pending.read(params["state_dir"], params["name"]):
-                check(module, root, plan)
-            derived = derive(module, root, plan)
+        unloaded = plan.changed or plan.removed or pending.read(params["state_dir"], params["name"])
+        derived = []
+        if unloaded or params["derive"]:
+            with staged(plan, params["dest"], params["overlay"], place) as root:
+                if unloaded:
+                    check(module, root, plan)
+                derived = derive(module, root, plan)
         if derived:
             plan = Plan([*entries, *derived], base, params["prune"], lenient=module.check_mode)
         if not module.check_mode:
