@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from tests.lab import lab
-
-ALL = ("-e", f"@{lab.ROOT}/lab/web.yml")
+from tests.lab.web.webmail import ALL
 
 
 def test_webmail_and_calendars_are_added_as_the_check_says_and_stay_as_they_are() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.lab import HTTPS, MX
-from tests.lab.web.webmail import NAME
+from tests.lab.web.webmail import ALL, NAME
 
 pytestmark = [pytest.mark.last, pytest.mark.once]
 
@@ -23,8 +23,6 @@ NAMES = (
     (f"_{HTTPS}._tcp.{MX}", "TLSA"),
 )
 
-# Switches on what the scenario has; without it, that is off.
-ALL = ("-e", f"@{lab.ROOT}/lab/web.yml")
 UNITS = (
     "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'radicale.*'"
     " 'roundcube-*.timer'"

@@ -13,6 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.lab import lab
 
+# Arguments of lab.site() that switch on what is not on by default at the web server.
+ALL = ("-e", f"@{lab.ROOT}/lab/web.yml")
 NAME = "webmail.example.org"
 SITE = f"https://{NAME}"
 SCREEN: dict[str, Any] = {"viewport": {"width": 1200, "height": 760}}
