@@ -10,6 +10,7 @@ noisy, so the two take turns, and the processor time of their units is measured 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -23,7 +24,8 @@ import yaml
 
 from tests.lab import lab
 
-MESSAGES, SESSIONS, SIZE, ROUNDS = 1000, 10, 5120, 3
+MESSAGES, SESSIONS, SIZE = 1000, 10, 5120
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SIDES = ("collection", "baseline")
 READER, EMPTY, FULL = "alice@example.org", "empty@example.org", "full@example.org"
 MANY = [f"u{number}@example.org" for number in range(200)]
