@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of config_tree on the controller: render the tree and send it in one piece.
+"""The part of config_tree on the controller: render the trees and send them in one piece.
 
 The options are documented with the module of the same name, which applies the tree.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -40,19 +40,26 @@ class ActionModule(ActionBase):
         args = dict(self._task.args)
         variables = {"ansible_managed": "Ansible managed", **(task_vars or {})}
         role = self._task._role
-        if role:
+        if role and "trees" not in args:
             args.setdefault("name", role.get_name())
-        if not args.get("src") or not args.get("name"):
-            raise AnsibleActionFail(
-                "config_tree requires the option src, and outside of roles also the option name."
-            )
-        src = args["src"] if isinstance(args["src"], list) else [args["src"]]
-        trees = [self._find_tree(str(tree)) for tree in src]
-        args["_archive"] = pack(self._render_all(trees, variables))
+        args["_archives"] = [
+            pack(self._render_all(self._sources(tree), variables))
+            for tree in args.get("trees", [args])
+        ]
         result: dict[str, Any] = self._execute_module(
             module_name="pillarbox.mail.config_tree", module_args=args, task_vars=task_vars
         )
         return result
+
+    def _sources(self, tree: Mapping[str, Any]) -> list[str]:
+        """Return the directories that make up a tree. Raises AnsibleActionFail without src or name."""
+        if not tree.get("src") or not tree.get("name"):
+            raise AnsibleActionFail(
+                "config_tree requires the option src, and in trees or outside of roles also the"
+                " option name."
+            )
+        src = tree["src"] if isinstance(tree["src"], list) else [tree["src"]]
+        return [self._find_tree(str(directory)) for directory in src]
 
     def _find_tree(self, src: str) -> str:
         try:

@@ -17,6 +17,7 @@ description:
     run puts them back.
   - If O(daemon) is set, this daemon loads the tree. Changes are recorded until then, so that they
     are not lost if a run is interrupted.
+  - With O(trees), installs several trees in one round trip.
   - Files that existed before the first run are kept in NAME.orig below O(state_dir).
   - A symbolic link in place of a file is replaced, not followed. In place of a directory, it is
     followed if it belongs to root, and is an error otherwise.
@@ -36,9 +37,9 @@ options:
       - Each mirrors the host. A file whose name ends in C(.j2) is rendered as by
         M(ansible.builtin.template) and loses that suffix; every other file is copied as it is.
         Empty directories are ignored.
+      - Required unless O(trees) is set.
     type: list
     elements: str
-    required: true
   dest:
     description: Directory on the host that the tree mirrors.
     type: path
@@ -154,13 +155,23 @@ options:
       and directories that it created, if they are empty.
     type: bool
     default: true
+  trees:
+    description:
+      - Several trees, each with options of this module but O(state_dir), and with a O(name).
+      - They are installed in this order, each when the one before is in place and its daemon runs.
+        If one fails, those before it remain, and those after it are not installed.
+      - A tree without a O(daemon) is loaded by the daemon of the next tree that has one.
+    type: list
+    elements: dict
+    version_added: 0.1.0
   state_dir:
     description: Directory on the host for manifests and originals.
     type: path
     default: /var/lib/pillarbox/config_tree
-  _archive:
-    description: The rendered tree. Internal; always set by the action plugin.
-    type: str
+  _archives:
+    description: The rendered trees. Internal; always set by the action plugin.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -177,14 +188,20 @@ EXAMPLES = r"""
     validate:
       - [doveconf, -n, -c, "%s/etc/dovecot/dovecot.conf"]
     daemon: {name: dovecot.service}
+
+- name: Run Unbound, then use it as the resolver
+  pillarbox.mail.config_tree:
+    trees:
+      - {name: unbound, src: unbound, daemon: {name: unbound.service, restart: true}}
+      - {name: resolver, src: host}
 """
 
 RETURN = r"""
 actions:
-  description: The actions on the O(daemon), as verbs of C(systemctl).
+  description: The actions on the daemons, in order, as verbs of C(systemctl).
   type: list
   elements: str
-  returned: success, with O(daemon)
+  returned: success
   sample: [reload]
 changed_paths:
   description: Files and directories that were created or changed, sorted.
@@ -200,11 +217,14 @@ removed_paths:
   sample: [/etc/dovecot/conf.d/99-old.conf]
 """
 
+import itertools
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
@@ -224,107 +244,149 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
     recover,
 )
 
+ATTRIBUTES: dict[str, Any] = {option: {"type": "str"} for option in ("owner", "group", "mode")}
+STRINGS = {"type": "list", "elements": "str", "required": True}
+TREE: dict[str, Any] = {
+    "src": {"type": "list", "elements": "str"},
+    "dest": {"type": "path", "default": "/"},
+    "name": {"type": "str"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "mode": {"type": "str", "default": "0644"},
+    "directory_mode": {"type": "str", "default": "0755"},
+    "paths": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"path": {"type": "str", "required": True}, **ATTRIBUTES},
+    },
+    "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "validate": {"type": "list", "elements": "list", "default": []},
+    "derive": {
+        "type": "dict",
+        "options": {
+            "paths": STRINGS,
+            "suffix": {"type": "str", "required": True},
+            "command": STRINGS,
+        },
+    },
+    "overlay": {"type": "list", "elements": "str", "default": []},
+    "daemon": {
+        "type": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "restart": {"type": "bool", "default": False},
+        },
+    },
+    "prune": {"type": "bool", "default": True},
+}
 
-def apply(module: AnsibleModule) -> Plan:
-    """Apply the tree to the host, or in check mode predict what that would change."""
-    params = module.params
-    if not re.fullmatch(r"\w[\w.-]*", params["name"] or ""):
+
+def wanted(module: AnsibleModule) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the options of each tree, and the tree as one string."""
+    archives = module.params["_archives"]
+    if module.params["trees"] is None:
+        yield module.params, archives[0]
+        return
+    validator = ArgumentSpecValidator(TREE)
+    for tree, archive in zip(module.params["trees"], archives, strict=True):
+        valid = validator.validate(tree)
+        if valid.error_messages:
+            raise ConfigTreeError(f"trees: {tree['name']}: {'; '.join(valid.error_messages)}")
+        yield valid.validated_parameters, archive
+
+
+def apply(module: AnsibleModule, tree: dict[str, Any], archive: str) -> Plan:
+    """Apply a tree to the host, or in check mode predict what that would change."""
+    state_dir: str = module.params["state_dir"]
+    if not re.fullmatch(r"\w[\w.-]*", tree["name"] or ""):
         raise ConfigTreeError('name: it must be made of letters, digits, "_", "." and "-".')
-    entries = build_entries(unpack(params["_archive"]), params)
-    base = os.path.join(params["state_dir"], params["name"])
-    with lock(params["state_dir"], create=not module.check_mode) as locked:
+    entries = build_entries(unpack(archive), tree)
+    base = os.path.join(state_dir, tree["name"])
+    with lock(state_dir, create=not module.check_mode) as locked:
         if not module.check_mode:
             recover(base + ".journal")
         elif is_interrupted(base + ".journal"):
-            module.warn(f"{params['name']}: the last run was killed; the next run first undoes it.")
-        plan = Plan(entries, base, params["prune"], lenient=module.check_mode)
+            module.warn(f"{tree['name']}: the last run was killed; the next run first undoes it.")
+        plan = Plan(entries, base, tree["prune"], lenient=module.check_mode)
         place = base + ".staged" if locked else None
-        unloaded = plan.changed or plan.removed or pending.read(params["state_dir"], params["name"])
+        unloaded = plan.changed or plan.removed or pending.read(state_dir, tree["name"])
         derived = []
-        if unloaded or params["derive"]:
-            with staged(plan, params["dest"], params["overlay"], place) as root:
+        if unloaded or tree["derive"]:
+            with staged(plan, tree["dest"], tree["overlay"], place) as root:
                 if unloaded:
-                    check(module, root, plan)
-                derived = derive(module, root, plan)
+                    check(module, tree, root, plan)
+                derived = derive(module, tree, root, plan)
         if derived:
-            plan = Plan([*entries, *derived], base, params["prune"], lenient=module.check_mode)
+            plan = Plan([*entries, *derived], base, tree["prune"], lenient=module.check_mode)
         if not module.check_mode:
             if plan.changed or plan.removed:
                 # Before the change, since a superfluous reload does no harm.
-                pending.add(params["state_dir"], params["name"], [*plan.changed, *plan.removed])
+                pending.add(state_dir, tree["name"], [*plan.changed, *plan.removed])
             plan.transaction.commit()
     return plan
 
 
-def run_daemon(module: AnsibleModule, plan: Plan) -> dict[str, Any]:
-    """Start or reload the daemon of the tree. Return what to add to the result."""
-    daemon, state_dir, name = (module.params[key] for key in ("daemon", "state_dir", "name"))
-    if daemon is None:
-        return {}
-    changed = {*pending.read(state_dir, name), *plan.changed, *plan.removed}
+def run_daemon(
+    module: AnsibleModule, daemon: dict[str, Any], trees: dict[str, list[str]]
+) -> list[str]:
+    """Start or reload the daemon of these trees, given with what changed. Return the verbs."""
+    state_dir = module.params["state_dir"]
+    earlier = [path for name in trees for path in pending.read(state_dir, name)]
+    changed = {*earlier, *itertools.chain(*trees.values())}
     actions = _unit.bring_up(module, daemon["name"], changed, daemon["restart"])
     if not module.check_mode:
-        pending.clear(state_dir, name)
-    if actions:
-        plan.diff.append(_unit.diff(daemon["name"], actions))
-    return {"actions": actions}
+        for name in trees:
+            pending.clear(state_dir, name)
+    return actions
 
 
 def main() -> None:
-    attributes = {option: {"type": "str"} for option in ("owner", "group", "mode")}
-    rule = {"path": {"type": "str", "required": True}, **attributes}
-    strings = {"type": "list", "elements": "str", "required": True}
-    derivation = {
-        "paths": strings,
-        "suffix": {"type": "str", "required": True},
-        "command": strings,
-    }
-    daemon = {
-        "name": {"type": "str", "required": True},
-        "restart": {"type": "bool", "default": False},
-    }
     module = AnsibleModule(
         argument_spec={
-            "src": {"type": "list", "elements": "str", "required": True},
-            "dest": {"type": "path", "default": "/"},
-            "name": {"type": "str"},
-            "owner": {"type": "str", "default": "root"},
-            "group": {"type": "str", "default": "root"},
-            "mode": {"type": "str", "default": "0644"},
-            "directory_mode": {"type": "str", "default": "0755"},
-            "paths": {"type": "list", "elements": "dict", "default": [], "options": rule},
-            "secret": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "validate": {"type": "list", "elements": "list", "default": []},
-            "derive": {"type": "dict", "options": derivation},
-            "overlay": {"type": "list", "elements": "str", "default": []},
-            "daemon": {"type": "dict", "options": daemon},
-            "prune": {"type": "bool", "default": True},
+            **TREE,
+            "trees": {"type": "list", "elements": "dict"},
             "state_dir": {"type": "path", "default": pending.STATE},
-            # One opaque string, so that no_log hides all contents and nothing else.
-            "_archive": {"type": "str", "no_log": True},
+            # Opaque strings, so that no_log hides all contents and nothing else.
+            "_archives": {"type": "list", "elements": "str", "no_log": True},
         },
+        required_one_of=[("src", "trees")],
+        mutually_exclusive=[("src", "trees")],
         supports_check_mode=True,
     )
     shown = {k: v for k, v in module.params.items() if not k.startswith("_")}
-    invocation: dict[str, Any] = {"module_args": shown}
+    changed: list[str] = []
+    removed: list[str] = []
+    actions: list[str] = []
+    diff: list[dict[str, Any]] = []
+    unloaded: dict[str, list[str]] = {}
+
+    def result() -> dict[str, Any]:
+        return {
+            "changed": bool(changed or removed or actions),
+            "changed_paths": sorted({*changed}),
+            "removed_paths": sorted(removed),
+            "invocation": {"module_args": shown},
+        }
+
     try:
-        plan = apply(module)
-    except (ConfigTreeError, TransactionError, OSError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
-    result: dict[str, Any] = {
-        "changed": bool(plan.changed or plan.removed),
-        "changed_paths": sorted(plan.changed),
-        "removed_paths": sorted(plan.removed),
-        "invocation": invocation,
-    }
-    try:
-        done = run_daemon(module, plan)
-    except _unit.UnitError as error:
-        paths = [*result["changed_paths"], *result["removed_paths"]]
-        changed = f"\nChanged before that: {', '.join(paths)}" if paths else ""
-        module.fail_json(msg=f"{error}{changed}", **result)
-    result["changed"] = bool(result["changed"] or done.get("actions"))
-    module.exit_json(**result, **done, **({"diff": plan.diff} if module._diff else {}))
+        for tree, archive in wanted(module):
+            plan = apply(module, tree, archive)
+            changed += plan.changed
+            removed += plan.removed
+            diff += plan.diff
+            unloaded[tree["name"]] = [*plan.changed, *plan.removed]
+            if daemon := tree["daemon"]:
+                verbs = run_daemon(module, daemon, unloaded)
+                unloaded.clear()
+                actions += verbs
+                diff += [_unit.diff(daemon["name"], verbs)] if verbs else []
+    except (ConfigTreeError, TransactionError, _unit.UnitError, OSError) as error:
+        paths = [*sorted({*changed}), *sorted(removed)]
+        before = f"\nChanged before that: {', '.join(paths)}" if paths else ""
+        module.fail_json(msg=f"{error}{before}", **result())
+    shown_diff = {"diff": diff} if module._diff else {}
+    module.exit_json(**result(), actions=actions, **shown_diff)
 
 
 if __name__ == "__main__":

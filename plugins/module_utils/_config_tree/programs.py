@@ -8,6 +8,8 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.derive import Derivation
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
@@ -18,9 +20,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entrie
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan, look
 
 
-def check(module: AnsibleModule, root: str, plan: Plan) -> None:
-    """Run the validators on the tree staged in root."""
-    for argv in module.params["validate"]:
+def check(module: AnsibleModule, tree: dict[str, Any], root: str, plan: Plan) -> None:
+    """Run the validators among the options of a tree, which is staged in root."""
+    for argv in tree["validate"]:
         command = [str(arg) for arg in argv] or [""]
         program = module.get_bin_path(command[0])
         if program is None:
@@ -31,28 +33,27 @@ def check(module: AnsibleModule, root: str, plan: Plan) -> None:
             )
         rc, out, err = module.run_command([program, *(a.replace("%s", root) for a in command[1:])])
         if rc != 0:
-            _refuse(module, root, plan, command, rc, f"{err}\n{out}")
+            _refuse(tree, root, plan, command, rc, f"{err}\n{out}")
 
 
-def derive(module: AnsibleModule, root: str, plan: Plan) -> list[Entry]:
+def derive(module: AnsibleModule, tree: dict[str, Any], root: str, plan: Plan) -> list[Entry]:
     """Return the files that are derived from others in the tree staged in root."""
-    if not module.params["derive"]:
+    if not tree["derive"]:
         return []
-    dest = module.params["dest"]
-    derivation = Derivation(module.params["derive"], plan.entries, dest, root)
+    derivation = Derivation(tree["derive"], plan.entries, tree["dest"], root)
     program, *arguments = derivation.command
     found = module.get_bin_path(program, required=not module.check_mode)
     rc, out, err = module.run_command([found, *arguments]) if found else (127, "", "")
     if rc != 0 and not module.check_mode:
-        _refuse(module, root, plan, module.params["derive"]["command"], rc, f"{err}\n{out}")
+        _refuse(tree, root, plan, tree["derive"]["command"], rc, f"{err}\n{out}")
     return derivation.entries(rc == 0, lambda path: look(path).content)
 
 
 def _refuse(
-    module: AnsibleModule, root: str, plan: Plan, command: list[str], rc: int, output: str
+    tree: dict[str, Any], root: str, plan: Plan, command: list[str], rc: int, output: str
 ) -> None:
     """Raise ConfigTreeError with the output of a command that failed on the tree in root."""
-    said = redact(output, plan.entries).replace(root, module.params["dest"].rstrip("/"))
+    said = redact(output, plan.entries).replace(root, tree["dest"].rstrip("/"))
     raise ConfigTreeError(
         f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: '
         + (said or "(no output)")

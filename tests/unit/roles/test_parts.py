@@ -75,6 +75,13 @@ def tasks(role: str) -> Iterator[dict[str, Any]]:
             yield from [*task.get("block", [task]), *task.get("rescue", [])]
 
 
+def trees(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trees that a task installs; a template chooses among the variables of its task."""
+    options = task.get("pillarbox.mail.config_tree", {})
+    several = options.get("trees", [options])
+    return list(task["vars"].values()) if isinstance(several, str) else several
+
+
 def run(role: str) -> dict[str, set[str]]:
     """The units that a role runs or enables, and the trees that it has them load."""
     found: dict[str, set[str]] = {"units": set(), "trees": set()}
@@ -82,10 +89,13 @@ def run(role: str) -> dict[str, set[str]]:
         if unit := task.get("pillarbox.mail.daemon"):
             found["units"].add(rendered(unit["name"]))
             found["trees"].add(unit["tree"])
-        tree = task.get("pillarbox.mail.config_tree", {})
-        if "daemon" in tree:
-            found["units"].add(rendered(tree["daemon"]["name"]))
-            found["trees"].add(rendered(tree["name"]))
+        before: set[str] = set()
+        for tree in trees(task):
+            before.add(rendered(tree.get("name", role)))
+            if "daemon" in tree:
+                found["units"].add(rendered(tree["daemon"]["name"]))
+                found["trees"] |= before
+                before.clear()
     for file in ROLES.glob(f"{role}/templates/**/etc/systemd/system/**/*"):
         name = file.name.removesuffix(".j2")
         if name.endswith((".service", ".timer")) and "@." not in name:

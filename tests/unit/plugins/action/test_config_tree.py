@@ -77,9 +77,13 @@ class Play:
         path.write_text(text)
 
     def set_src(self, src: list[str]) -> None:
+        tasks = json.loads((self.role / "tasks/main.yml").read_text())
+        self.set_options(**{**tasks[0]["pillarbox.mail.config_tree"], "src": src})
+
+    def set_options(self, **options: Any) -> None:
         path = self.role / "tasks/main.yml"
         tasks = json.loads(path.read_text())
-        tasks[0]["pillarbox.mail.config_tree"]["src"] = src
+        tasks[0]["pillarbox.mail.config_tree"] = options
         path.write_text(json.dumps(tasks))
 
     def run(self, *args: str, **variables: Any) -> str:
@@ -174,6 +178,25 @@ def test_several_trees_are_installed_as_one(play: Play) -> None:
     assert "changed=0 " in play.run(demo_version="2.4")
 
 
+def test_several_trees_are_installed_one_after_the_other(play: Play) -> None:
+    play.template("more/etc/more.conf.j2", "suffix = {{ demo_suffix }}\n")
+    owner = {"owner": str(os.geteuid()), "group": str(os.getegid()), "dest": str(play.root)}
+    play.set_options(
+        state_dir=str(play.base / "state"),
+        trees=[
+            {**owner, "name": "demo", "src": "tree", "secret": ["etc/demo/users"]},
+            {**owner, "name": "more", "src": ["more"]},
+        ],
+    )
+    output = play.run("--diff", "-vvvvv")
+    assert "changed=1 " in output
+    assert PASSWORD not in output
+    files = play.snapshot()
+    assert files["etc/more.conf"] == "suffix = example.net\n"
+    assert files["etc/demo/users"] == f"alice:{PASSWORD}\n"
+    assert "changed=0 " in play.run()
+
+
 def test_refuses_a_file_that_is_in_two_trees(play: Play) -> None:
     play.template("2.4/etc/demo/main.conf", "")
     play.set_src(["tree", "2.4"])
@@ -187,7 +210,7 @@ def test_needs_a_name_outside_of_roles(play: Play) -> None:
     task = {"pillarbox.mail.config_tree": {"src": "roles/demo/templates/tree"}}
     play_of_tasks = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
     (play.base / "play.yml").write_text(json.dumps([play_of_tasks]))
-    assert "outside of roles also the option name" in play.run()
+    assert "in trees or outside of roles also the option name" in play.run()
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,24 @@ class Host:
 
     def run(self, files: Mapping[str, bytes], check: bool = False, **options: Any) -> Any:
         """Run the module; return its result."""
+        tree = {"src": ["tree"], "name": "demo", "dest": str(self.root), **options}
+        return self._run({**tree, "_archives": [pack(files)]}, check)
+
+    def run_all(
+        self, *trees: tuple[str, Mapping[str, bytes], dict[str, Any]], check: bool = False
+    ) -> Any:
+        """Run the module with several trees, each a name, files and options."""
+        given = [
+            {"src": ["tree"], "name": name, "dest": str(self.root), **options}
+            for name, _, options in trees
+        ]
+        return self._run(
+            {"trees": given, "_archives": [pack(files) for _, files, _ in trees]}, check
+        )
+
+    def _run(self, options: dict[str, Any], check: bool) -> Any:
         args = {
-            "src": "tree",
-            "name": "demo",
-            "dest": str(self.root),
             "state_dir": str(self.state),
-            "_archive": pack(files),
             "_ansible_check_mode": check,
             "_ansible_diff": True,
             **options,

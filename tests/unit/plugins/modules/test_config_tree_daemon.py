@@ -127,6 +127,37 @@ def test_a_daemon_that_does_not_load_the_tree_is_reported_and_reloaded_by_the_ne
     assert systemd.asked() == ["reload"]
 
 
+def test_a_tree_is_not_installed_before_the_daemon_of_the_one_before_it_runs(
+    host: Host, systemd: Systemd
+) -> None:
+    first = ("first", FILES, {"daemon": DEMO})
+    second = ("second", {"etc/second.conf": b""}, {"daemon": DEMO})
+    systemd.break_unit()
+    assert host.run_all(first, second)["failed"]
+    assert not (host.root / "etc/second.conf").exists()
+    systemd.break_unit(False)
+    systemd.asked()
+
+    result = host.run_all(first, second)
+
+    assert result["actions"] == systemd.asked() == ["enable", "start", "reload"]
+
+
+def test_a_tree_without_a_daemon_is_loaded_by_that_of_the_next_one(
+    host: Host, systemd: Systemd
+) -> None:
+    second = ("second", {"etc/second.conf": b""}, {"daemon": DEMO})
+    host.run_all(("first", FILES, {}), second)
+    systemd.break_unit()
+    changed = ("first", OTHER, {})
+    assert host.run_all(changed, second, check=True)["actions"] == ["reload"]
+    assert host.run_all(changed, second)["failed"]
+    systemd.break_unit(False)
+
+    assert host.run_all(changed, second)["actions"] == ["reload"]
+    assert host.run_all(changed, second)["changed"] is False
+
+
 def test_a_process_for_a_client_that_ends_during_a_reload_is_not_a_refusal(
     host: Host, systemd: Systemd
 ) -> None:
