@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         return result
 
     def _sources(self, tree: Mapping[str, Any]) -> list[str]:
-        """Return the directories that make up a tree. Raises AnsibleActionFail without src or name."""
+        """Return the directories that make up a tree; without src or name, that is an error."""
         if not tree.get("src") or not tree.get("name"):
             raise AnsibleActionFail(
                 "config_tree requires the option src, and in trees or outside of roles also the"

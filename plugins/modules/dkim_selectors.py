@@ -17,7 +17,7 @@ description:
   - A run calls this module twice, and publishes the records in between. The first call adds new
     keys as V(future), and advances V(retired) and V(revoked) keys when they are due. The second,
     with O(prepared) and O(served), makes those keys V(active) whose records all name servers serve,
-    and retires their predecessors.
+    and retires their predecessors. It may be left out if RV(settled).
   - It writes only the ledger. M(pillarbox.mail.dkim_key) generates and removes the keys.
 author:
   - The pillarbox.mail developers (@pillarbox)
@@ -182,6 +182,11 @@ gone:
   type: list
   elements: dict
   sample: []
+settled:
+  description: Whether the second call would change nothing.
+  returned: first call
+  type: bool
+  sample: true
 waiting:
   description: The names of the records for which new keys wait.
   returned: success
@@ -294,7 +299,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         left = {*params["domains"], *(k.domain for k in ledger if os.path.lexists(file(k)))}
         known = [key for key in ledger if key.domain in left]
         keys, own = begin(params, known, policy, now)
-        of_call = {"present": files(own, FUTURE, ACTIVE, RETIRED), "gone": files(own, GONE)}
+        of_call = {
+            "present": files(own, FUTURE, ACTIVE, RETIRED),
+            "gone": files(own, GONE),
+            "settled": not waiting(keys) and switch(keys, [], now) == keys,
+        }
     else:
         earlier = [from_dict(item) for item in params["prepared"]]
         # In check mode, the first call has not written its changes to the ledger.

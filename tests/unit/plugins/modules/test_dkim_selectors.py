@@ -51,7 +51,7 @@ def states(result: dict[str, Any]) -> dict[str, str]:
 def test_two_calls_bring_the_first_keys_to_signing(ledger: Path, run: Run) -> None:
     first = run(**FIRST)
     assert first["changed"]
-    assert first["waiting"] == SERVED
+    assert (first["waiting"], first["settled"]) == (SERVED, False)
     assert first["present"][0] == {
         "domain": "example.org",
         "selector": "r1",
@@ -69,7 +69,7 @@ def test_two_calls_bring_the_first_keys_to_signing(ledger: Path, run: Run) -> No
     before = ledger.read_text()
 
     again = run(**FIRST)
-    assert not again["changed"]
+    assert (again["changed"], again["settled"]) == (False, True)
     assert not run(prepared=again["selectors"], served=[])["changed"]
     assert ledger.read_text() == before
 
@@ -115,6 +115,14 @@ def test_a_domain_that_is_parked_keeps_its_keys_and_lists_none(run: Run) -> None
     assert not parked["changed"]
     assert (parked["present"], parked["gone"]) == ([], [])
     assert states(parked) == {"r1": "active", "e1": "active"}
+
+
+def test_a_pin_that_takes_effect_when_keys_switch_is_left_to_the_second_call(run: Run) -> None:
+    run(prepared=run(**FIRST)["selectors"], served=SERVED)
+    pinned = {"r1": {"type": "rsa"}, "e1": {"type": "ed25519", "state": "retired"}}
+    first = run(domains=FIRST["domains"], selectors=pinned)
+    assert (first["changed"], first["settled"]) == (False, False)
+    assert states(run(prepared=first["selectors"], served=[]))["e1"] == "retired"
 
 
 def test_a_damaged_ledger_is_left_alone(ledger: Path, run: Run) -> None:
