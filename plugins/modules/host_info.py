@@ -35,6 +35,10 @@ options:
     type: list
     elements: str
     default: []
+  acme_server:
+    description: The ACME server for RV(acme_account).
+    type: str
+    default: ""
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
@@ -68,6 +72,11 @@ system:
       description: Its name and version for people; empty if unknown.
       type: str
       sample: Debian GNU/Linux 13 (trixie)
+hostname:
+  description: The name that Postfix was last configured with. Empty if it was not.
+  returned: success
+  type: str
+  sample: mx.example.org
 former_hostnames:
   description: The names under which earlier runs have set up this host, oldest first.
   returned: success
@@ -119,6 +128,11 @@ mail_format:
   returned: success
   type: str
   sample: maildir
+acme_account:
+  description: The URI of the account at O(acme_server). Empty if there is none, or no copy of it.
+  returned: success
+  type: str
+  sample: https://acme-v02.api.letsencrypt.org/acme/acct/123456
 has_certificate:
   description: Whether earlier runs have put a TLS certificate in service.
   returned: success
@@ -147,6 +161,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
+from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
+    AcmeError,
+    account_file,
+    account_uri,
+)
 
 ROOT = Path("/")
 NGINX = "nginx.service"
@@ -277,6 +296,21 @@ def releases() -> list[str]:
     return [link.name for link in links if os.readlink(link).startswith(f"{home / link.name}/")]
 
 
+def hostname() -> str:
+    """Return the name of the host in the configuration of Postfix."""
+    found = re.search(r"^myhostname = (\S+)$", read("etc/postfix/main.cf"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def acme_account(server: str) -> str:
+    """Return the URI of acme.sh's account at a server, of which the host also has a copy."""
+    if not server:
+        return ""
+    homes = ("etc/acme.sh", "var/backups/pillarbox/acme.sh")
+    own, copy = (account_uri(read(str(account_file(home, server)))) for home in homes)
+    return own if own and own == copy else ""
+
+
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Return the module's results."""
     without = module.params["without"]
@@ -290,12 +324,14 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     found = states(module, [*known, *([NGINX] if sockets else [])])
     return {
         "system": {key: system.get(key.upper(), "") for key in ("id", "version_id", "pretty_name")},
+        "hostname": hostname(),
         "former_hostnames": hostnames.split(),
         "listeners": listeners(sockets, found.get(NGINX, {}).get("MainPID", "")),
         "nginx_files": nginx_files(module) if web and not ours else [],
         "nginx_errors": nginx_errors(module) if web and ours else [],
         "units_left": [unit for unit in known if in_service(found.get(unit, {}))],
         "mail_format": mail_format(module.params["mail_dir"]),
+        "acme_account": acme_account(module.params["acme_server"]),
         "has_certificate": (ROOT / "etc/pillarbox/tls/first.pem").exists(),
         "users": users(module.params["users"]),
         "releases": releases(),
@@ -308,12 +344,13 @@ def main() -> None:
             "without": {"type": "list", "elements": "str", "default": []},
             "mail_dir": {"type": "path", "default": "/var/vmail"},
             "users": {"type": "list", "elements": "str", "default": []},
+            "acme_server": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     try:
         module.exit_json(changed=False, **look(module))
-    except FilesError as error:
+    except (AcmeError, FilesError) as error:
         module.fail_json(msg=str(error))
 
 

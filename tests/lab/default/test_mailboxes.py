@@ -25,6 +25,7 @@ ARCHIVE = "archive@example.org"
 BOB = "bob@example.net"
 CAROL = "carol@example.org"
 DAVE = "dave@example.org"
+LOBBY = "lobby@example.org"
 FOLDER = '"Work/Plans 1.2"'
 SCANNER = "dave+scanner@example.org"
 
@@ -38,6 +39,14 @@ def test_a_new_mailbox_has_the_folders_that_programs_look_for() -> None:
     lines = b"\n".join(line for line in folders if isinstance(line, bytes)).decode()
     uses = re.findall(r"\\Subscribed.*\\(\w+)\).* (\w+)$", lines, re.MULTILINE)
     assert set(uses) >= {(use, use) for use in ("Drafts", "Sent", "Junk", "Trash", "Archive")}
+
+
+def test_the_first_messages_to_a_mailbox_may_arrive_at_the_same_time() -> None:
+    program = (lab.ROOT / "tests/lab/first_mail_program.py").read_text()
+    home = lab.on("mx", f"doveadm -f flow user -f home {LOBBY}").strip()
+    assert lab.on("mx", f"python3 - {LOBBY} {home} 5 150", program, timeout=300) == ""
+    with lab.imap(LOBBY) as session:
+        assert session.select("INBOX") == ("OK", [b"5"])
 
 
 @contextmanager

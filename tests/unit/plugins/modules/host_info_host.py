@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,9 @@ class Host:
         log = self.root / "calls"
         return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
 
-    def info(self, *without: str, check: bool = False, users: Sequence[str] = ()) -> dict[str, Any]:
+    def info(self, *without: str, check: bool = False, **options: Any) -> dict[str, Any]:
         mail_dir = str(self.root / "var/vmail")
-        args: dict[str, Any] = {"without": without, "mail_dir": mail_dir, "users": users}
+        args: dict[str, Any] = {"without": without, "mail_dir": mail_dir, **options}
         args["_ansible_check_mode"] = check
         with patch_module_args(args), pytest.raises(SystemExit):
             host_info.main()

@@ -42,12 +42,14 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
     assert result["changed"] is False
     assert {name: result[name] for name in yaml.safe_load(host_info.RETURN)} == {
         "system": {"id": "", "version_id": "", "pretty_name": ""},
+        "hostname": "",
         "former_hostnames": [],
         "listeners": [],
         "nginx_files": [],
         "nginx_errors": [],
         "units_left": [],
         "mail_format": "",
+        "acme_account": "",
         "has_certificate": False,
         "users": [],
         "releases": [],
@@ -73,6 +75,28 @@ def test_the_release_is_named(host: Host, text: str, expected: tuple[str, ...]) 
     host.has("etc/os-release", text)
 
     assert tuple(host.info()["system"].values()) == expected
+
+
+def test_the_name_that_postfix_has_is_that_of_the_host(host: Host) -> None:
+    host.has("etc/postfix/main.cf", "myorigin = $myhostname\nmyhostname = mx.example.org\n")
+
+    assert host.info()["hostname"] == "mx.example.org"
+
+
+@pytest.mark.parametrize(
+    ("copied", "expected"), [("https://ca.example/7", "https://ca.example/7"), ("", "")]
+)
+def test_the_account_is_known_once_there_is_a_copy_of_it(
+    host: Host, copied: str, expected: str
+) -> None:
+    account = "ca/ca.example/directory/ca.conf"
+    host.has(f"etc/acme.sh/{account}", "ACCOUNT_URL='https://ca.example/7'\n")
+    if copied:
+        copy = f"var/backups/pillarbox/acme.sh/{account}"
+        host.has(copy, f"ACCOUNT_URL='{copied}'\n")
+
+    assert host.info(acme_server="https://ca.example/directory")["acme_account"] == expected
+    assert host.info()["acme_account"] == ""
 
 
 def test_former_names_of_the_host_are_remembered(host: Host) -> None:

@@ -44,12 +44,16 @@ def spki(public_key: Any) -> bytes:
     return der
 
 
-# A run loads the same few keys many times, and checking an RSA key takes 0.1 s.
-@cache
 def key_spki(pem: bytes) -> bytes:
     """Return that of a private key, which may be followed by its chain. Raises CertificateError."""
+    return _key_spki(pem.partition(BEGIN)[0])
+
+
+# A run loads the same few keys many times, and checking an RSA key takes 0.1 s.
+@cache
+def _key_spki(pem: bytes) -> bytes:
     try:
-        return spki(load_pem_private_key(pem.partition(BEGIN)[0], None).public_key())
+        return spki(load_pem_private_key(pem, None).public_key())
     except (TypeError, ValueError) as error:
         raise CertificateError(f"contains no readable private key ({error})") from error
 
