@@ -218,9 +218,6 @@ removed_paths:
 """
 
 import itertools
-import os
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -229,19 +226,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
     ConfigTreeError,
-    build_entries,
-    unpack,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.programs import (
-    check,
-    derive,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.stage import lock, staged
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.install import install
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
     TransactionError,
-    is_interrupted,
-    recover,
 )
 
 ATTRIBUTES: dict[str, Any] = {option: {"type": "str"} for option in ("owner", "group", "mode")}
@@ -282,49 +270,18 @@ TREE: dict[str, Any] = {
 }
 
 
-def wanted(module: AnsibleModule) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the options of each tree, and the tree as one string."""
-    archives = module.params["_archives"]
+def options_of(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Return the options of each tree. Raises ConfigTreeError."""
     if module.params["trees"] is None:
-        yield module.params, archives[0]
-        return
+        return [module.params]
     validator = ArgumentSpecValidator(TREE)
-    for tree, archive in zip(module.params["trees"], archives, strict=True):
+    trees = []
+    for tree in module.params["trees"]:
         valid = validator.validate(tree)
         if valid.error_messages:
             raise ConfigTreeError(f"trees: {tree['name']}: {'; '.join(valid.error_messages)}")
-        yield valid.validated_parameters, archive
-
-
-def apply(module: AnsibleModule, tree: dict[str, Any], archive: str) -> Plan:
-    """Apply a tree to the host, or in check mode predict what that would change."""
-    state_dir: str = module.params["state_dir"]
-    if not re.fullmatch(r"\w[\w.-]*", tree["name"] or ""):
-        raise ConfigTreeError('name: it must be made of letters, digits, "_", "." and "-".')
-    entries = build_entries(unpack(archive), tree)
-    base = os.path.join(state_dir, tree["name"])
-    with lock(state_dir, create=not module.check_mode) as locked:
-        if not module.check_mode:
-            recover(base + ".journal")
-        elif is_interrupted(base + ".journal"):
-            module.warn(f"{tree['name']}: the last run was killed; the next run first undoes it.")
-        plan = Plan(entries, base, tree["prune"], lenient=module.check_mode)
-        place = base + ".staged" if locked else None
-        unloaded = plan.changed or plan.removed or pending.read(state_dir, tree["name"])
-        derived = []
-        if unloaded or tree["derive"]:
-            with staged(plan, tree["dest"], tree["overlay"], place) as root:
-                if unloaded:
-                    check(module, tree, root, plan)
-                derived = derive(module, tree, root, plan)
-        if derived:
-            plan = Plan([*entries, *derived], base, tree["prune"], lenient=module.check_mode)
-        if not module.check_mode:
-            if plan.changed or plan.removed:
-                # Before the change, since a superfluous reload does no harm.
-                pending.add(state_dir, tree["name"], [*plan.changed, *plan.removed])
-            plan.transaction.commit()
-    return plan
+        trees.append(valid.validated_parameters)
+    return trees
 
 
 def run_daemon(
@@ -370,8 +327,8 @@ def main() -> None:
         }
 
     try:
-        for tree, archive in wanted(module):
-            plan = apply(module, tree, archive)
+        for tree, archive in zip(options_of(module), module.params["_archives"], strict=True):
+            plan = install(module, tree, archive)
             changed += plan.changed
             removed += plan.removed
             diff += plan.diff

@@ -59,7 +59,8 @@ def test_if_one_is_refused_those_before_it_stay_and_those_after_it_are_left_out(
     assert [path.name for path in (host.root / "etc").iterdir()] == ["first.conf"]
 
 
-def test_a_wrong_option_is_named_with_its_tree(host: Host) -> None:
-    result = host.run_all(("first", {"etc/first.conf": b""}, {"daemon": {"restart": True}}))
-    assert result["msg"].startswith("trees: first: missing required arguments: name")
+def test_a_wrong_option_is_named_with_its_tree_before_anything_is_changed(host: Host) -> None:
+    wrong = ("second", {"etc/second.conf": b""}, {"daemon": {"restart": True}})
+    result = host.run_all(FIRST, wrong)
+    assert result["msg"].startswith("trees: second: missing required arguments: name")
     assert host.snapshot() == {}
