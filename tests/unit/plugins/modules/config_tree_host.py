@@ -24,6 +24,8 @@ FILES = {"etc/demo/main.conf": b"colour = red\n", "etc/demo/conf.d/users": b"ali
 
 
 Snapshot = dict[str, tuple[int, int, int, bytes]]
+# A name, files and options.
+Tree = tuple[str, Mapping[str, bytes], dict[str, Any]]
 
 
 class Host:
@@ -40,10 +42,8 @@ class Host:
         tree = {"src": ["tree"], "name": "demo", "dest": str(self.root), **options}
         return self._run({**tree, "_archives": [pack(files)]}, check)
 
-    def run_all(
-        self, *trees: tuple[str, Mapping[str, bytes], dict[str, Any]], check: bool = False
-    ) -> Any:
-        """Run the module with several trees, each a name, files and options."""
+    def run_all(self, *trees: Tree, check: bool = False) -> Any:
+        """Run the module with several trees."""
         given = [
             {"src": ["tree"], "name": name, "dest": str(self.root), **options}
             for name, _, options in trees

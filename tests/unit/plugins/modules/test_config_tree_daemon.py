@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .config_tree_host import Host
+from .config_tree_host import Host, Tree
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
 
@@ -149,13 +149,13 @@ def test_a_tree_without_a_daemon_is_loaded_by_that_of_the_next_one(
     second = ("second", {"etc/second.conf": b""}, {"daemon": DEMO})
     host.run_all(("first", FILES, {}), second)
     systemd.break_unit()
-    changed = ("first", OTHER, {})
-    assert host.run_all(changed, second, check=True)["actions"] == ["reload"]
-    assert host.run_all(changed, second)["failed"]
+    first: Tree = ("first", OTHER, {})
+    assert host.run_all(first, second, check=True)["actions"] == ["reload"]
+    assert host.run_all(first, second)["failed"]
     systemd.break_unit(False)
 
-    assert host.run_all(changed, second)["actions"] == ["reload"]
-    assert host.run_all(changed, second)["changed"] is False
+    assert host.run_all(first, second)["actions"] == ["reload"]
+    assert host.run_all(first, second)["changed"] is False
 
 
 def test_a_process_for_a_client_that_ends_during_a_reload_is_not_a_refusal(

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .config_tree_host import Host
+from .config_tree_host import Host, Tree
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners, which takes root")
 
-NO_OPTIONS: dict[str, Any] = {}
-FIRST = ("first", {"etc/first.conf": b"1\n"}, NO_OPTIONS)
-SECOND = ("second", {"etc/second.conf": b"2\n"}, {"mode": "0600"})
-THIRD = ("third", {"etc/third.conf": b"3\n"}, NO_OPTIONS)
+FIRST: Tree = ("first", {"etc/first.conf": b"1\n"}, {})
+SECOND: Tree = ("second", {"etc/second.conf": b"2\n"}, {"mode": "0600"})
+THIRD: Tree = ("third", {"etc/third.conf": b"3\n"}, {})
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def test_are_installed_as_a_check_predicts_and_then_left_alone(host: Host) -> No
 
 def test_each_removes_only_its_own_former_files(host: Host) -> None:
     host.run_all(FIRST, SECOND)
-    result = host.run_all(FIRST, ("second", {"etc/other.conf": b"2\n"}, NO_OPTIONS))
+    result = host.run_all(FIRST, ("second", {"etc/other.conf": b"2\n"}, {}))
     assert result["removed_paths"] == [f"{host.root}/etc/second.conf"]
     assert (host.root / "etc/first.conf").exists()
 
