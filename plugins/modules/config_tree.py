@@ -193,7 +193,7 @@ EXAMPLES = r"""
   pillarbox.mail.config_tree:
     trees:
       - {name: unbound, src: unbound, daemon: {name: unbound.service, restart: true}}
-      - {name: resolver, src: host}
+      - {name: resolver, src: resolver}
 """
 
 RETURN = r"""

@@ -80,7 +80,7 @@ def write_files(directory: Path) -> None:
     """Write the files that the examples need on the controller: here, copies from the host."""
     files = {
         f"templates/{tree}{path}": lab.on("mx", f"cat {path}")
-        for tree in ("dovecot", "unbound")
+        for tree in ("dovecot", "unbound", "resolver")
         for path in json.loads(lab.on("mx", f"cat /var/lib/pillarbox/config_tree/{tree}.json"))[
             "files"
         ]
