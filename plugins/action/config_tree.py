@@ -43,8 +43,7 @@ class ActionModule(ActionBase):
         if role and "trees" not in args:
             args.setdefault("name", role.get_name())
         args["_archives"] = [
-            pack(self._render_all(self._sources(tree), variables))
-            for tree in args.get("trees", [args])
+            pack(self._render_all(self._sources(tree), variables)) for tree in _trees(args)
         ]
         result: dict[str, Any] = self._execute_module(
             module_name="pillarbox.mail.config_tree", module_args=args, task_vars=task_vars
@@ -114,6 +113,20 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             raise AnsibleActionFail(f"Could not render {source}") from error
         return b"" if result is None else bytes(to_bytes(result))
+
+
+def _trees(args: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the options of each tree."""
+    if "trees" not in args:
+        return [args]
+    trees = args["trees"]
+    if not isinstance(trees, list) or not all(isinstance(tree, Mapping) for tree in trees):
+        raise AnsibleActionFail("trees: it must be a list of dictionaries.")
+    if others := sorted(args.keys() - {"trees", "state_dir"}):
+        raise AnsibleActionFail(
+            f"{', '.join(others)}: beside trees, this has no effect; set it for each of them."
+        )
+    return trees
 
 
 def _walk(tree: str) -> Iterator[str]:

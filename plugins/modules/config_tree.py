@@ -46,7 +46,7 @@ options:
     default: /
   name:
     description: Name of the manifest of installed files. Defaults to the name of the role; required
-      outside of roles. Two trees on one host must not share a name.
+      outside of roles and in O(trees). Two trees on one host must not share a name.
     type: str
   owner:
     description: Owner of the files and of created directories.
@@ -157,7 +157,8 @@ options:
     default: true
   trees:
     description:
-      - Several trees, each with options of this module but O(state_dir), and with a O(name).
+      - Several trees. Each takes the options of this module except O(state_dir) and O(trees), and
+        requires O(name).
       - They are installed in this order, each when the one before is in place and its daemon runs.
         If one fails, those before it remain, and those after it are not installed.
       - A tree without a O(daemon) is loaded by the daemon of the next tree that has one.
@@ -218,6 +219,7 @@ removed_paths:
 """
 
 import itertools
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -226,6 +228,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils import _unit
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
     ConfigTreeError,
+    Entry,
+    build_entries,
+    unpack,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.install import install
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transaction import (
@@ -272,16 +277,36 @@ TREE: dict[str, Any] = {
 
 def options_of(module: AnsibleModule) -> list[dict[str, Any]]:
     """Return the options of each tree. Raises ConfigTreeError."""
-    if module.params["trees"] is None:
-        return [module.params]
-    validator = ArgumentSpecValidator(TREE)
-    trees = []
-    for tree in module.params["trees"]:
-        valid = validator.validate(tree)
-        if valid.error_messages:
-            raise ConfigTreeError(f"trees: {tree['name']}: {'; '.join(valid.error_messages)}")
-        trees.append(valid.validated_parameters)
+    given = module.params["trees"]
+    trees = [module.params] if given is None else [validated(tree) for tree in given]
+    names = [tree["name"] or "" for tree in trees]
+    for name in names:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ConfigTreeError(
+                f'name: "{name}" must be made of letters, digits, "_", "." and "-".'
+            )
+        if names.count(name) > 1:
+            raise ConfigTreeError(f'trees: the name "{name}" is there twice.')
     return trees
+
+
+def validated(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of one of several trees, with defaults. Raises ConfigTreeError."""
+    valid = ArgumentSpecValidator(TREE).validate(tree)
+    if unknown := sorted(valid.unsupported_parameters):
+        raise ConfigTreeError(f"{tree['name']}: it has no option {', '.join(unknown)}.")
+    if valid.error_messages:
+        raise ConfigTreeError(f"{tree['name']}: {'; '.join(valid.error_messages)}")
+    options: dict[str, Any] = valid.validated_parameters
+    return options
+
+
+def entries_of(tree: dict[str, Any], archive: str) -> list[Entry]:
+    """Return the wanted entries of a tree. Raises ConfigTreeError, which names it."""
+    try:
+        return build_entries(unpack(archive), tree)
+    except ConfigTreeError as error:
+        raise ConfigTreeError(f"{tree['name']}: {error}") from error
 
 
 def run_daemon(
@@ -323,12 +348,15 @@ def main() -> None:
             "changed": bool(changed or removed or actions),
             "changed_paths": sorted({*changed}),
             "removed_paths": sorted(removed),
+            "actions": actions,
             "invocation": {"module_args": shown},
         }
 
     try:
-        for tree, archive in zip(options_of(module), module.params["_archives"], strict=True):
-            plan = install(module, tree, archive)
+        trees = options_of(module)
+        wanted = [*map(entries_of, trees, module.params["_archives"])]
+        for tree, entries in zip(trees, wanted, strict=True):
+            plan = install(module, tree, entries)
             changed += plan.changed
             removed += plan.removed
             diff += plan.diff
@@ -342,8 +370,7 @@ def main() -> None:
         paths = [*sorted({*changed}), *sorted(removed)]
         before = f"\nChanged before that: {', '.join(paths)}" if paths else ""
         module.fail_json(msg=f"{error}{before}", **result())
-    shown_diff = {"diff": diff} if module._diff else {}
-    module.exit_json(**result(), actions=actions, **shown_diff)
+    module.exit_json(**result(), **({"diff": diff} if module._diff else {}))
 
 
 if __name__ == "__main__":

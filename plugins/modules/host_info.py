@@ -36,7 +36,7 @@ options:
     elements: str
     default: []
   acme_server:
-    description: The ACME server for RV(acme_account).
+    description: The URL of the ACME directory for RV(acme_account).
     type: str
     default: ""
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
@@ -73,7 +73,8 @@ system:
       type: str
       sample: Debian GNU/Linux 13 (trixie)
 hostname:
-  description: The name that Postfix was last configured with. Empty if it was not.
+  description: The name with which the role P(pillarbox.mail.postfix#role) last configured this
+    host. Empty if it has not.
   returned: success
   type: str
   sample: mx.example.org
@@ -129,7 +130,8 @@ mail_format:
   type: str
   sample: maildir
 acme_account:
-  description: The URI of the account at O(acme_server). Empty if there is none, or no copy of it.
+  description: The URI of the account at O(acme_server). Empty if there is none, or
+    if its copy is missing or differs.
   returned: success
   type: str
   sample: https://acme-v02.api.letsencrypt.org/acme/acct/123456
@@ -297,7 +299,9 @@ def releases() -> list[str]:
 
 
 def hostname() -> str:
-    """Return the name of the host in the configuration of Postfix."""
+    """Return the name of the host in the configuration of Postfix, if that is ours."""
+    if not (ROOT / "var/lib/pillarbox/config_tree/postfix.json").exists():
+        return ""
     found = re.search(r"^myhostname = (\S+)$", read("etc/postfix/main.cf"), re.MULTILINE)
     return found[1] if found else ""
 

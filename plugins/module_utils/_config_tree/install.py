@@ -9,15 +9,12 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
-    ConfigTreeError,
-    build_entries,
-    unpack,
+    Entry,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.programs import (
@@ -31,22 +28,20 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.transa
 )
 
 
-def install(module: AnsibleModule, tree: dict[str, Any], archive: str) -> Plan:
+def install(module: AnsibleModule, tree: dict[str, Any], entries: list[Entry]) -> Plan:
     """Install a tree, or in check mode predict what that would change; return the changes.
 
     Args:
         module: gives the state directory, runs programs, and warns.
         tree: its options.
-        archive: the tree as the string of pack().
+        entries: its files and directories, as build_entries() returns them.
 
     Raises:
-        ConfigTreeError: an option is wrong, or a program refused the tree. Nothing was changed.
+        ConfigTreeError: the tree does not fit the host, or a program refused it. Nothing was
+            changed.
         TransactionError: files could not be replaced; the message says what was put back.
     """
     state_dir: str = module.params["state_dir"]
-    if not re.fullmatch(r"\w[\w.-]*", tree["name"] or ""):
-        raise ConfigTreeError('name: it must be made of letters, digits, "_", "." and "-".')
-    entries = build_entries(unpack(archive), tree)
     base = os.path.join(state_dir, tree["name"])
     with lock(state_dir, create=not module.check_mode) as locked:
         if not module.check_mode:

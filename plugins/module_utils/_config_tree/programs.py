@@ -55,6 +55,6 @@ def _refuse(
     """Raise ConfigTreeError with the output of a command that failed on the tree in root."""
     said = redact(output, plan.entries).replace(root, tree["dest"].rstrip("/"))
     raise ConfigTreeError(
-        f'Nothing was changed, because "{" ".join(command)}" ended with code {rc}: '
-        + (said or "(no output)")
+        f"Nothing of the tree {tree['name']} was changed, because"
+        f' "{" ".join(command)}" ended with code {rc}: ' + (said or "(no output)")
     )

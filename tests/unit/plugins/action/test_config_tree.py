@@ -161,7 +161,7 @@ def test_a_set_that_fails_its_check_changes_nothing_and_fails_again(play: Play) 
     for verbosity in ("-v", "-vvv"):
         output = play.run(verbosity, demo_suffix="example.com", demo_validate=[["sh", "-c", shout]])
         assert "failed=1 " in output
-        assert "Nothing was changed, because " in output
+        assert "Nothing of the tree demo was changed, because " in output
         assert f"{play.root}/etc/demo/main.conf:2: bad" in output
         assert PASSWORD not in output
         assert play.snapshot() == before
@@ -195,6 +195,20 @@ def test_several_trees_are_installed_one_after_the_other(play: Play) -> None:
     assert files["etc/more.conf"] == "suffix = example.net\n"
     assert files["etc/demo/users"] == f"alice:{PASSWORD}\n"
     assert "changed=0 " in play.run()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trees": ["tree"]}, "trees: it must be a list of dictionaries"),
+        ({"trees": [], "secret": ["*"]}, "secret: beside trees, this has no effect"),
+    ],
+)
+def test_refuses_options_that_trees_have_each(
+    play: Play, options: dict[str, Any], message: str
+) -> None:
+    play.set_options(**options)
+    assert message in play.run()
 
 
 def test_refuses_a_file_that_is_in_two_trees(play: Play) -> None:

@@ -220,10 +220,10 @@ def test_staging_never_writes_through_a_link(host: Host) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "../x"}, "name: it must be made of"),
-        ({"dest": "etc"}, 'dest: "etc" is not an absolute path'),
+        ({"name": "../x"}, 'name: "../x" must be made of'),
+        ({"dest": "etc"}, 'demo: dest: "etc" is not an absolute path'),
         ({"overlay": ["../x"]}, 'overlay: "../x" is not a path below dest'),
-        ({"mode": "420"}, 'mode of .*: "420" is not a mode'),
+        ({"mode": "420"}, 'demo: mode of .*: "420" is not a mode'),
         ({"validate": [[]]}, 'validate: the program "" is not installed'),
     ],
 )

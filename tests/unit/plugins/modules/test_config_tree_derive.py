@@ -89,7 +89,7 @@ def test_check_mode_predicts_what_a_program_cannot_make_yet(host: Host, command:
 def test_a_program_that_fails_changes_nothing(host: Host) -> None:
     noisy = ["sh", "-c", 'cat "$0" >&2; echo bad >&2; exit 3', "{}"]
     result = host.run(FILES, derive={**PACKED, "command": noisy}, secret=[TABLE])
-    assert result["msg"].startswith("Nothing was changed, because ")
+    assert result["msg"].startswith("Nothing of the tree demo was changed, because ")
     assert result["msg"].endswith("bad")
     assert "sesame" not in json.dumps(result)
     assert host.snapshot() == {}

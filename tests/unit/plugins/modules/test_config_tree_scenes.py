@@ -208,7 +208,7 @@ def test_a_failing_check_changes_nothing_and_fails_again(
             FILES, check, validate=[["true"], ["sh", "-c", "echo %s/etc/demo: bad >&2; exit 3"]]
         )
         assert result["failed"]
-        assert result["msg"].startswith("Nothing was changed, because ")
+        assert result["msg"].startswith("Nothing of the tree demo was changed, because ")
         assert result["msg"].endswith(f"ended with code 3: {host.root}/etc/demo: bad")
         assert host.snapshot() == before
         assert "demo.staged" not in snapshot(host.state)

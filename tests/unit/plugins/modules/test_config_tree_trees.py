@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,13 +53,24 @@ def test_if_one_is_refused_those_before_it_stay_and_those_after_it_are_left_out(
 
     assert result["failed"] and result["changed"]
     assert result["changed_paths"] == [f"{host.root}/etc", f"{host.root}/etc/first.conf"]
-    assert 'because "false" ended with code 1' in result["msg"]
+    assert 'Nothing of the tree second was changed, because "false" ended' in result["msg"]
     assert f"Changed before that: {host.root}/etc, {host.root}/etc/first.conf" in result["msg"]
     assert [path.name for path in (host.root / "etc").iterdir()] == ["first.conf"]
 
 
-def test_a_wrong_option_is_named_with_its_tree_before_anything_is_changed(host: Host) -> None:
-    wrong = ("second", {"etc/second.conf": b""}, {"daemon": {"restart": True}})
-    result = host.run_all(FIRST, wrong)
-    assert result["msg"].startswith("trees: second: missing required arguments: name")
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("second", {"daemon": {"restart": True}}, "second: missing required arguments: name"),
+        ("second", {"mode": "rwx"}, '"rwx" is not a mode'),
+        ("second", {"state_dir": "/tmp"}, "second: it has no option state_dir"),
+        ("second/third", {}, 'name: "second/third" must be made of'),
+        ("first", {}, 'trees: the name "first" is there twice'),
+    ],
+)
+def test_what_is_wrong_with_one_is_said_before_any_is_installed(
+    host: Host, name: str, options: dict[str, Any], message: str
+) -> None:
+    result = host.run_all(FIRST, (name, {"etc/second.conf": b""}, options))
+    assert message in result["msg"]
     assert host.snapshot() == {}
