@@ -66,19 +66,13 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
+    BACKUP,
+    HOME,
     AcmeError,
     account_file,
-    account_uri,
     reason,
+    registered,
 )
-
-
-def read(home: str, server: str) -> str | None:
-    """Return the URI of the account below a directory, None if there is none."""
-    try:
-        return account_uri(Path(account_file(home, server)).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
 
 
 def copy(module: AnsibleModule, source: str, target: str) -> None:
@@ -113,23 +107,23 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "server": {"type": "str", "required": True},
-            "home": {"type": "path", "default": "/etc/acme.sh"},
+            "home": {"type": "path", "default": HOME},
             "email": {"type": "str", "default": ""},
             "ca_bundle": {"type": "str", "default": ""},
-            "backup": {"type": "path", "default": "/var/backups/pillarbox/acme.sh"},
+            "backup": {"type": "path", "default": BACKUP},
         },
         supports_check_mode=True,
     )
     home, backup, server = (module.params[name] for name in ("home", "backup", "server"))
     try:
-        before = read(home, server)
-        kept = read(backup, server)
+        before = registered(home, server)
+        kept = registered(backup, server)
         after = before or kept
         changed = before is None or kept != before
         if changed and not module.check_mode:
             if after is None:
                 register(module)
-                after = read(home, server)
+                after = registered(home, server)
                 if after is None:
                     raise AcmeError(f"acme.sh created no account for {server} in {home}; check it")
             elif before is None:

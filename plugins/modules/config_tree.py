@@ -337,7 +337,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     shown = {k: v for k, v in module.params.items() if not k.startswith("_")}
-    changed: list[str] = []
+    # A set, as check mode predicts a directory for each of the trees that would create it.
+    changed: set[str] = set()
     removed: list[str] = []
     actions: list[str] = []
     diff: list[dict[str, Any]] = []
@@ -346,7 +347,7 @@ def main() -> None:
     def result() -> dict[str, Any]:
         return {
             "changed": bool(changed or removed or actions),
-            "changed_paths": sorted({*changed}),
+            "changed_paths": sorted(changed),
             "removed_paths": sorted(removed),
             "actions": actions,
             "invocation": {"module_args": shown},
@@ -357,7 +358,7 @@ def main() -> None:
         wanted = [*map(entries_of, trees, module.params["_archives"])]
         for tree, entries in zip(trees, wanted, strict=True):
             plan = install(module, tree, entries)
-            changed += plan.changed
+            changed.update(plan.changed)
             removed += plan.removed
             diff += plan.diff
             unloaded[tree["name"]] = [*plan.changed, *plan.removed]
@@ -367,7 +368,7 @@ def main() -> None:
                 actions += verbs
                 diff += [_unit.diff(daemon["name"], verbs)] if verbs else []
     except (ConfigTreeError, TransactionError, _unit.UnitError, OSError) as error:
-        paths = [*sorted({*changed}), *sorted(removed)]
+        paths = [*sorted(changed), *sorted(removed)]
         before = f"\nChanged before that: {', '.join(paths)}" if paths else ""
         module.fail_json(msg=f"{error}{before}", **result())
     module.exit_json(**result(), **({"diff": diff} if module._diff else {}))

@@ -164,9 +164,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
+    BACKUP,
+    HOME,
     AcmeError,
-    account_file,
-    account_uri,
+    registered,
 )
 
 ROOT = Path("/")
@@ -310,8 +311,7 @@ def acme_account(server: str) -> str:
     """Return the URI of acme.sh's account at a server, of which the host also has a copy."""
     if not server:
         return ""
-    homes = ("etc/acme.sh", "var/backups/pillarbox/acme.sh")
-    own, copy = (account_uri(read(str(account_file(home, server)))) for home in homes)
+    own, copy = (registered(str(ROOT / home[1:]), server) for home in (HOME, BACKUP))
     return own if own and own == copy else ""
 
 
@@ -354,7 +354,7 @@ def main() -> None:
     )
     try:
         module.exit_json(changed=False, **look(module))
-    except (AcmeError, FilesError) as error:
+    except (AcmeError, FilesError, OSError) as error:
         module.fail_json(msg=str(error))
 
 

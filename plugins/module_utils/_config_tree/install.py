@@ -13,9 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree import pending
-from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import (
-    Entry,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.entries import Entry
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.plan import Plan
 from ansible_collections.pillarbox.mail.plugins.module_utils._config_tree.programs import (
     check,

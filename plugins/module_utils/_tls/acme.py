@@ -9,8 +9,11 @@ This module util is PRIVATE to the collection.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
+
+HOME = "/etc/acme.sh"
+BACKUP = "/var/backups/pillarbox/acme.sh"
 
 
 class AcmeError(Exception):
@@ -33,6 +36,17 @@ def account_uri(ca_conf: str) -> str | None:
     """Return the account's URL (RFC 8555 section 7.3) in ca.conf, or None before registration."""
     found = re.search(r"^ACCOUNT_URL='([^']+)'$", ca_conf, re.MULTILINE)
     return found.group(1) if found else None
+
+
+def registered(home: str, server: str) -> str | None:
+    """Return the URL of the account at a server that is stored below home, None if there is none.
+
+    Raises AcmeError for anything but an https URL.
+    """
+    try:
+        return account_uri(Path(account_file(home, server)).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
 
 
 def reason(output: str) -> str:
