@@ -84,6 +84,14 @@ options:
       - With 10,000 domains, this saves Ansible most of its work.
     type: str
     version_added: 0.1.0
+  later_text:
+    description:
+      - The records that a later call publishes, in the format of O(records_text). This call changes
+        none of them.
+      - If all records are published already, RV(settled) is true, and the later call may be left
+        out.
+    type: str
+    version_added: 0.1.0
   provider:
     description:
       - V(rfc2136) sends dynamic updates to the primary name server of the zones.
@@ -298,6 +306,11 @@ zones:
       returned: O(provider=zonefile)
       type: str
       sample: /srv/zones/example.org.zone
+settled:
+  description: Whether the records of O(later_text) are published, too.
+  returned: O(later_text) is set
+  type: bool
+  sample: true
 updates_sent:
   description:
     - Number of updates sent, including those repeated because the records had changed meanwhile.
@@ -314,6 +327,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
     HAS_DNSPYTHON,
     DnsError,
+    NoAddressError,
     to_text,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import ZonePlan
@@ -322,7 +336,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import 
     parse_records,
     parse_text,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._providers.provider import provider_of
+from ansible_collections.pillarbox.mail.plugins.module_utils._providers.provider import (
+    Provider,
+    provider_of,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._providers.zonefile import FilePlan
 
 
@@ -354,15 +371,27 @@ def limit_no_log(module: AnsibleModule) -> None:
     module.params = {**module.params, "provider_options": hidden}
 
 
+def settled_plans(
+    zones: Provider[Any], records: list[Record], later: list[Record]
+) -> list[Any] | None:
+    """Return the plans for all records, if they are published already."""
+    try:
+        plans = zones.plan([*records, *later])
+    except NoAddressError:  # The host may get its address by this call.
+        return None
+    return None if any(plan.changed for plan in plans) else plans
+
+
 def apply(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
-    text = params["records_text"]
+    text, later = params["records_text"], params["later_text"]
     records = parse_records(params["records"] if text is None else parse_text(text))
     if not module.check_mode:
         refuse_pending(records)
     if not module.check_mode:
         params = {**params, "published_hosts": []}
     zones = provider_of(params, records)
-    plans = zones.plan(records)
+    settled = later and settled_plans(zones, records, parse_records(parse_text(later)))
+    plans = settled or zones.plan(records)
     if not module.check_mode:
         zones.apply(plans)
         if params["wait"]:
@@ -381,6 +410,7 @@ def apply(module: AnsibleModule, params: dict[str, Any]) -> dict[str, Any]:
             for plan in plans
             if plan.changed
         ],
+        **({"settled": bool(settled)} if later else {}),
     }
 
 
@@ -403,6 +433,7 @@ def main() -> None:
             },
             # It has no secrets, but Ansible would log it, and return it as an argument.
             "records_text": {"type": "str", "no_log": True},
+            "later_text": {"type": "str", "no_log": True},
             "provider": {"choices": ["rfc2136", "zonefile", "octodns"], "required": True},
             "published_hosts": {"type": "list", "elements": "str", "default": []},
             "server": {"type": "str"},

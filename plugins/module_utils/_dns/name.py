@@ -20,6 +20,10 @@ class DnsError(Exception):
     """A DNS error; its text is one sentence with the place, the fault and the remedy."""
 
 
+class NoAddressError(DnsError):
+    """A record would refer to a host that has no address."""
+
+
 def to_name(text: str) -> dns.name.Name:
     """Return *text* as an absolute name in lower case, with U-labels converted to A-labels.
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
+from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import (
+    NoAddressError,
+    to_text,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import (
     ZonePlan,
     enclosing_zone,
@@ -30,7 +33,7 @@ with suppress(ImportError):  # dns_records reports what to install
 def refuse_missing_addresses(
     server: Server, plans: Sequence[ZonePlan], published: Collection[dns.name.Name] = ()
 ) -> None:
-    """Raise DnsError if the target of a new MX or SRV record in the plans' zones has no address.
+    """Raise NoAddressError if the target of a new MX or SRV record in the plans' zones has none.
 
     Mail would not be delivered there, and BIND refuses such a record (check-integrity). Only an
     authoritative server can prove that there is no address, so targets in other zones are not
@@ -51,7 +54,7 @@ def refuse_missing_addresses(
         if target not in addressed and enclosing_zone(target, zones)
     }
     for target in _without_address(server, named):
-        raise DnsError(
+        raise NoAddressError(
             f"{server} has no address for {to_text(target)}, the target of {named[target]}: add"
             " its A or AAAA records there first, or to the list of records, as"
             " mail_host_addresses does. An alias (CNAME) is not allowed (RFC 2181 section 10.3)."

@@ -32,6 +32,24 @@ def test_check_mode_predicts_what_the_run_does_and_the_next_run_changes_nothing(
     assert again["zones"][zone]["before"] == done["zones"][zone]["after"]
 
 
+def test_a_later_call_may_be_left_out_if_its_records_are_published_too(run, bind, at_bind):
+    zone = bind.zone()
+    now = {"name": f"mx.{zone}", "type": "A", "values": ["192.0.2.1"]}
+    later = {"name": zone, "type": "MX", "values": [f"10 mx.{zone}."]}
+    first = {**at_bind, "records": [now], "later_text": json.dumps([later])}
+    assert [run(**first, _ansible_check_mode=True)["settled"], run(**first)["settled"]] == [
+        False
+    ] * 2
+    unpublished = run(**first)
+    assert (unpublished["changed"], unpublished["settled"]) == (False, False)
+    done = run(**at_bind, records=[later])
+    assert done["changed"] and "settled" not in done
+    again = run(**first)
+    assert (again["changed"], again["settled"], again["updates_sent"]) == (False, True, 0)
+    # What changes now may change the records of the later call, too.
+    assert not run(**{**first, "records": [{**now, "values": ["192.0.2.2"]}]})["settled"]
+
+
 def test_a_pending_record_is_a_predicted_change_and_otherwise_an_error(run, bind, at_bind):
     name = f"_25._tcp.mx.{bind.zone()}"
     at_bind["records"] = [{"name": name, "type": "TLSA", "pending": True}]
