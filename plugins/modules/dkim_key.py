@@ -146,103 +146,18 @@ records:
 """
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import (
-    DkimError,
-    facts,
-    generate,
-    load,
-    serialise,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.files import ensure_keys
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import DkimError
 from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.wanted import (
     describe,
-    diff_text,
     normalise,
-    records,
 )
-from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
-    FilesError,
-    create_directory,
-    create_file,
-    read_file,
-    set_attributes,
-)
-from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import (
-    KeysError,
-)
+from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import KeysError
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError
-
-if TYPE_CHECKING:
-    from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import PrivateKey
-
-
-def read(wanted: dict[str, Any]) -> PrivateKey | None:
-    """Return the existing key, None if there is none. Raises DkimError if it is not as wanted."""
-    path = wanted["path"]
-    rotate = (
-        f"it was left alone; to rotate the key of {wanted['domain']}, add one with a new selector"
-        " and file, publish its record, then sign with it"
-    )
-    try:
-        data = read_file(path)
-        if data is None:
-            return None
-        key = load(data)
-    except DkimError as error:
-        raise DkimError(f"{path} {error}: {rotate}") from error
-    found = facts(key)
-    if found != (wanted["type"], wanted["size"]):
-        raise DkimError(
-            f"{path} is a key of type {found[0]} with {found[1]} bits, not {wanted['type']} with"
-            f" {wanted['size']}: {rotate}"
-        )
-    return key
-
-
-def make(module: AnsibleModule, wanted: list[dict[str, Any]]) -> None:
-    """Generate the given keys, and create missing directories."""
-
-    def dress(path: str) -> None:
-        attributes = module.load_file_common_arguments(module.params, path=path)
-        module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
-
-    def dress_directory(path: str) -> None:
-        attributes = module.load_file_common_arguments({**module.params, "mode": "0750"}, path=path)
-        module.set_fs_attributes_if_different({**attributes, "attributes": None}, True)
-
-    for key in wanted:
-        directory = os.path.dirname(key["path"])
-        if not os.path.isdir(directory):
-            create_directory(directory, dress_directory)
-        create_file(key["path"], serialise(generate(key["type"], key["size"])), dress)
-
-
-def have(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
-    """Apply state=present."""
-    before = [describe(key, read(key)) for key in wanted]
-    existing = {key["path"] for key in before if key["fingerprint"]}
-    missing = [key for key in wanted if key["path"] not in existing]
-    after = before
-    if missing and not module.check_mode:
-        make(module, missing)
-        after = [describe(key, read(key)) for key in wanted]
-
-    changed = bool(missing)
-    diff = [
-        {
-            "before": diff_text(before, existing),
-            "after": diff_text(after, {key["path"] for key in wanted}),
-        }
-    ]
-    for key in wanted:
-        attributes_diff: dict[str, Any] = {}
-        file_args = module.load_file_common_arguments(module.params, path=key["path"])
-        changed = set_attributes(module, file_args, changed, attributes_diff)
-        if attributes_diff.get("before") != attributes_diff.get("after"):
-            diff.append(attributes_diff)
-    return {"changed": changed, "dkim_keys": after, "records": records(after), "diff": diff}
 
 
 def remove(module: AnsibleModule, wanted: list[dict[str, Any]]) -> dict[str, Any]:
@@ -286,8 +201,9 @@ def main() -> None:
     )
     try:
         wanted = normalise(module.params["keys"])
-        act = have if module.params["state"] == "present" else remove
-        module.exit_json(**act(module, wanted))
+        if module.params["state"] == "present":
+            module.exit_json(**ensure_keys(module, wanted, module.params))
+        module.exit_json(**remove(module, wanted))
     except (FilesError, DkimError, KeysError, NamesError) as error:
         module.fail_json(msg=str(error))
 

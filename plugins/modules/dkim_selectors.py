@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dkim_selectors
-short_description: Update DKIM key states
+short_description: Update DKIM key states, and generate new keys
 version_added: 0.1.0
 description:
   - "Maintains a ledger of the state of each key, with the time of the last change. V(future): its
@@ -15,10 +15,11 @@ description:
     for mail under way. V(revoked): its record has an empty C(p=). V(gone): its record and its file
     are removed, and it is removed from the ledger."
   - A run calls this module twice, and publishes the records in between. The first call adds new
-    keys as V(future), and advances V(retired) and V(revoked) keys when they are due. The second,
-    with O(prepared) and O(served), makes those keys V(active) whose records all name servers serve,
-    and retires their predecessors. It may be left out if RV(settled).
-  - It writes only the ledger. M(pillarbox.mail.dkim_key) generates and removes the keys.
+    keys as V(future) and generates them, and advances V(retired) and V(revoked) keys when they are
+    due. The second, with O(prepared) and O(served), makes those keys V(active) whose records all
+    name servers serve, and retires their predecessors. It may be left out if RV(settled).
+  - The keys are generated like those of M(pillarbox.mail.dkim_key), which also removes keys that
+    are V(gone).
 author:
   - The pillarbox.mail developers (@pillarbox)
 options:
@@ -27,9 +28,14 @@ options:
     type: path
     required: true
   key_directory:
-    description: The directory of the keys.
+    description: The directory of the keys. If missing, it is created with mode V(0750).
     type: path
     required: true
+  key_group:
+    description: The group that may read the keys. They belong to root.
+    type: str
+    default: root
+    version_added: 0.1.0
   domains:
     description:
       - The domains, as in O(pillarbox.mail.mail#role:main:mail_domains). Keys of parked and of
@@ -79,12 +85,14 @@ options:
     description: The names of the new keys' records that all name servers serve.
     type: list
     elements: str
+requirements:
+  - python3-cryptography on the mail host for the first call, except in check mode
 extends_documentation_fragment: [pillarbox.mail.attributes]
 attributes:
   check_mode:
-    details: The second call predicts from the result of the first.
+    details: Generates no keys. The second call predicts from the result of the first.
   diff_mode:
-    details: Shows the ledger.
+    details: Shows the ledger, and the paths and fingerprints of new keys.
   idempotent:
     details: Except when a key is due. O(rotate) starts a rotation unless one is under way.
 seealso:
@@ -97,10 +105,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Add new keys, and advance keys that are due
+- name: Generate new keys, and advance keys that are due
   pillarbox.mail.dkim_selectors:
     path: /var/lib/pillarbox/dkim.json
     key_directory: /var/lib/rspamd/dkim
+    key_group: _rspamd
     domains:
       example.org: {}
     selectors:
@@ -108,7 +117,7 @@ EXAMPLES = r"""
       e1: {type: ed25519}
   register: dkim
 
-# Here the keys are generated and their records published.
+# Here their records are published.
 
 - name: Record which keys sign
   pillarbox.mail.dkim_selectors:
@@ -169,15 +178,30 @@ selectors:
       description: The file of the key.
       type: str
       sample: /var/lib/rspamd/dkim/example.org.r2.key
-present:
-  description: The keys that must exist, in the format of O(pillarbox.mail.dkim_key#module:keys).
+dkim_keys:
+  description: The keys that must exist, as in RV(pillarbox.mail.dkim_key#module:dkim_keys).
   returned: first call
   type: list
   elements: dict
   sample:
-    - {domain: example.org, selector: r2, type: rsa, path: /var/lib/rspamd/dkim/example.org.r2.key}
+    - domain: example.org
+      selector: r2
+      type: rsa
+      size: 2048
+      path: /var/lib/rspamd/dkim/example.org.r2.key
+      dns_name: r2._domainkey.example.org
+      dns_value: v=DKIM1; k=rsa; p=MIIB…
+      fingerprint: 5cc77ac6a5bd6c0a2f7e5cc8a4e0e4bbf2e8bfc7c0b4e5f2d9b2d6a2c1a0f9e8
+records:
+  description: The records of these keys, as in RV(pillarbox.mail.dkim_key#module:records).
+  returned: first call
+  type: list
+  elements: dict
+  sample:
+    - {name: r2._domainkey.example.org, type: TXT, values: [v=DKIM1; k=rsa; p=MIIB…]}
 gone:
-  description: The keys whose files to remove, in the same format.
+  description: The keys whose files to remove, in the format of
+    O(pillarbox.mail.dkim_key#module:keys).
   returned: first call
   type: list
   elements: dict
@@ -212,6 +236,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.files import ensure_keys
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.key import DkimError
 from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.ledger import (
     LedgerError,
     as_dict,
@@ -234,13 +260,18 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.life import (
     switch,
     waiting,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._dkim.wanted import normalise
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import (
     FilesError,
     create_directory,
     read_file,
     replace_file,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._keys.private import KeysError
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import NamesError
+
+# Bits of an RSA key, as by default in dkim_key.
+RSA_BITS = 2048
 
 
 def read(path: str) -> str:
@@ -286,11 +317,19 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         return os.path.join(params["key_directory"], f"{key.domain}.{key.selector}.key")
 
     def files(of: list[Key], *states: str) -> list[dict[str, Any]]:
-        return [
-            {"domain": k.domain, "selector": k.selector, "type": k.type, "path": file(k)}
-            for k in of
-            if k.state in states
-        ]
+        return normalise(
+            [
+                {
+                    "domain": key.domain,
+                    "selector": key.selector,
+                    "type": key.type,
+                    "size": RSA_BITS,
+                    "path": file(key),
+                }
+                for key in of
+                if key.state in states
+            ]
+        )
 
     of_call: dict[str, Any]
     if params["prepared"] is None:
@@ -299,12 +338,16 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         left = {*params["domains"], *(k.domain for k in ledger if os.path.lexists(file(k)))}
         known = [key for key in ledger if key.domain in left]
         keys, own = begin(params, known, policy, now)
+        access = {"owner": "root", "group": params["key_group"], "mode": "0640"}
+        made = ensure_keys(module, files(own, FUTURE, ACTIVE, RETIRED), access)
         of_call = {
-            "present": files(own, FUTURE, ACTIVE, RETIRED),
+            "dkim_keys": made["dkim_keys"],
+            "records": made["records"],
             "gone": files(own, GONE),
             "settled": not waiting(keys) and switch(keys, [], now) == keys,
         }
     else:
+        made = {"changed": False, "diff": []}
         earlier = [from_dict(item) for item in params["prepared"]]
         # In check mode, the first call has not written its changes to the ledger.
         before, keys = dump(earlier), switch(earlier, params["served"], now)
@@ -315,14 +358,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     after = dump(keys)
     if before != after and not module.check_mode:
         write(module, params["path"], after)
+    of_ledger = {
+        "before_header": params["path"],
+        "after_header": params["path"],
+        "before": before,
+        "after": after,
+    }
     return {
-        "changed": before != after,
-        "diff": {
-            "before_header": params["path"],
-            "after_header": params["path"],
-            "before": before,
-            "after": after,
-        },
+        "changed": before != after or made["changed"],
+        "diff": [of_ledger, *made["diff"]],
         "selectors": [{**as_dict(key), "path": file(key)} for key in keys],
         "waiting": [key.dns_name for key in waiting(keys)],
         "outlook": [outlook(key, policy) for key in keys],
@@ -347,6 +391,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "key_directory": {"type": "path", "required": True, "no_log": False},
+            "key_group": {"type": "str", "default": "root", "no_log": False},
             "domains": {"type": "dict"},
             "selectors": {"type": "dict"},
             "keep_days": {"type": "int", "default": 14},
@@ -368,7 +413,7 @@ def main() -> None:
         module.fail_json(
             msg=f"{module.params['path']} {error}: it was not changed; restore it from a backup"
         )
-    except (DkimLifeError, FilesError, NamesError) as error:
+    except (DkimError, DkimLifeError, FilesError, KeysError, NamesError) as error:
         module.fail_json(msg=str(error))
 
 

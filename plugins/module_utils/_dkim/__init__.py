@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DKIM keys, their life cycle, and the record of it that the mail host keeps.
 
-Imports names, keys and times.
+Imports names, files, keys and times.
 
 PRIVATE to the collection.
 """

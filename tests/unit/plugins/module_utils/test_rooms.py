@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_config_tree": set(),
     "_keys": set(),
     "_accounts": {"_names"},
-    "_dkim": {"_names", "_keys", "_times"},
+    "_dkim": {"_names", "_files", "_keys", "_times"},
     "_mta_sts": {"_times"},
     "_tls": {"_keys"},
     "_dns": {"_names"},

@@ -30,9 +30,14 @@ def ledger(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(ledger: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def keys(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def run(ledger: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(check: bool = False, **options: Any) -> dict[str, Any]:
-        args = {"path": str(ledger), "key_directory": "/keys", **options}
+        args = {"path": str(ledger), "key_directory": str(keys), **options}
         with (
             patch_module_args({**args, "_ansible_check_mode": check, "_ansible_diff": True}),
             pytest.raises(SystemExit),
@@ -52,12 +57,6 @@ def test_two_calls_bring_the_first_keys_to_signing(ledger: Path, run: Run) -> No
     first = run(**FIRST)
     assert first["changed"]
     assert (first["waiting"], first["settled"]) == (SERVED, False)
-    assert first["present"][0] == {
-        "domain": "example.org",
-        "selector": "r1",
-        "type": "rsa",
-        "path": "/keys/example.org.r1.key",
-    }
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o644
     assert dkim_signing(first["selectors"], SERVED[:1]) == []
     assert [key["selector"] for key in dkim_signing(first["selectors"], SERVED)] == ["r1", "e1"]
@@ -74,12 +73,40 @@ def test_two_calls_bring_the_first_keys_to_signing(ledger: Path, run: Run) -> No
     assert ledger.read_text() == before
 
 
-def test_a_check_predicts_both_calls_and_writes_nothing(ledger: Path, run: Run) -> None:
+def test_a_check_predicts_both_calls_and_writes_nothing(ledger: Path, keys: Path, run: Run) -> None:
     first = run(check=True, **FIRST)
     second = run(check=True, prepared=first["selectors"], served=SERVED)
     assert first["changed"] and second["changed"]
-    assert '"state": "active"' in second["diff"]["after"]
-    assert not ledger.parent.exists()
+    assert '"state": "active"' in second["diff"][0]["after"]
+    assert [key["dns_value"] for key in first["dkim_keys"]] == [None, None]
+    assert not ledger.parent.exists() and not keys.exists()
+
+
+def test_the_first_call_generates_the_keys_that_are_missing(keys: Path, run: Run) -> None:
+    first = run(**FIRST, key_group="daemon")
+    assert [key["path"] for key in first["dkim_keys"]] == [
+        f"{keys}/example.org.r1.key",
+        f"{keys}/example.org.e1.key",
+    ]
+    assert [record["name"] for record in first["records"]] == SERVED
+    for key in keys.iterdir():
+        assert (stat.S_IMODE(key.stat().st_mode), key.group()) == (0o640, "daemon")
+        assert key.read_text() not in json.dumps(first)
+
+    (keys / "example.org.e1.key").unlink()
+    again = run(**FIRST, key_group="daemon")
+    assert again["changed"]
+    same = [record["name"] for record in again["records"] if record in first["records"]]
+    assert same == SERVED[:1]
+    assert f"{keys}/example.org.e1.key: ed25519" in str(again["diff"])
+
+
+def test_a_key_of_another_type_is_refused_and_kept(keys: Path, ledger: Path, run: Run) -> None:
+    keys.mkdir()
+    (keys / "example.org.r1.key").write_text("A" * 43 + "=")
+    refused = run(**FIRST)
+    assert "example.org.r1.key is a key of type ed25519 with 256 bits" in refused["msg"]
+    assert not ledger.exists()
 
 
 def test_a_check_does_not_predict_twice_what_the_first_call_does(run: Run, ledger: Path) -> None:
@@ -113,7 +140,7 @@ def test_a_domain_that_is_parked_keeps_its_keys_and_lists_none(run: Run) -> None
     run(prepared=run(**FIRST)["selectors"], served=SERVED)
     parked = run(domains={"example.org": {"parked": True}}, selectors=FIRST["selectors"])
     assert not parked["changed"]
-    assert (parked["present"], parked["gone"]) == ([], [])
+    assert (parked["dkim_keys"], parked["records"], parked["gone"]) == ([], [], [])
     assert states(parked) == {"r1": "active", "e1": "active"}
 
 
@@ -154,9 +181,7 @@ def test_a_domain_that_left_the_settings_is_forgotten_once_its_keys_are_deleted(
     own = {**FIRST, "key_directory": str(tmp_path)}
     two = {**own, "domains": {"example.org": {}, "shop.example.org": {}}}
     first = run(**two)
-    files = [Path(key["path"]) for key in first["present"]]
-    for file in files:
-        file.touch()
+    files = [Path(key["path"]) for key in first["dkim_keys"]]
 
     kept = run(**own)
     assert not kept["changed"]
