@@ -30,6 +30,7 @@ EVERYTHING: dict[str, Any] = {
     "_webmail_unit": "php8.2-fpm.service",
     "dovecot_mail_dir": "/var/vmail",
     "mail_dane_port": 10004,
+    "mail_dkim_key_dir": "/var/lib/rspamd/dkim",
     "mail_mailboxes": True,
     "mail_mta_sts_outbound": True,
     "mail_postfix_queue": "/var/spool/postfix",

@@ -14,6 +14,7 @@ from pillarbox import Failure
 # For people: the module with the function main(), and a short description.
 VERBS = {
     "certificates": ("certificates.command", "renew the TLS certificates, or roll over their keys"),
+    "check": ("check.command", "check whether others can exchange mail with this host"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),
     "junk": ("filter.junk", "train the spam filter"),
     "srs": ("srs", "rotate the secret that signs forwarded senders"),

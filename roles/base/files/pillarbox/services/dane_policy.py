@@ -15,19 +15,14 @@ import re
 import socket
 import socketserver
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
-import dns.query
-import dns.rcode
-import dns.rdatatype
 
+from pillarbox import lookup
+from pillarbox.lookup import Answer, Unknown
 from pillarbox.parts import part
 
-RESOLVER = "127.0.0.1"
 # In seconds. Postfix gives up after 100.
 PATIENCE = 20
 SMTP = 25
@@ -37,33 +32,9 @@ SERVER = re.compile(r"\[(.+)\](?::(\d+))?")
 LONGEST = 10_000
 
 
-class Unknown(Exception):
-    """DNS gave no answer."""
-
-
-class Answer(NamedTuple):
-    """An RRset, empty if there is none, and the name at which it was found."""
-
-    name: dns.name.Name
-    records: list[Any]
-    secure: bool
-
-
 def ask(name: dns.name.Name, rdtype: str) -> Answer:
     """Ask the validating resolver. Raises Unknown."""
-    query = dns.message.make_query(name, rdtype, want_dnssec=True)
-    try:
-        response = dns.query.udp_with_fallback(query, RESOLVER, timeout=PATIENCE)[0]
-        if not isinstance(response, dns.message.QueryMessage) or response.rcode() not in (
-            dns.rcode.NOERROR,
-            dns.rcode.NXDOMAIN,
-        ):
-            raise Unknown(f"{name} {rdtype}: {dns.rcode.to_text(response.rcode())}")
-        found = response.resolve_chaining()
-    except (dns.exception.DNSException, OSError) as error:
-        raise Unknown(f"{name} {rdtype}: {error}") from error
-    secure = bool(response.flags & dns.flags.AD)
-    return Answer(found.canonical_name, list(found.answer or ()), secure)
+    return lookup.ask(name, rdtype, PATIENCE)
 
 
 def servers(destination: str) -> Iterator[tuple[dns.name.Name, int]]:

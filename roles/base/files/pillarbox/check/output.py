@@ -1,0 +1,126 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Print findings for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from pillarbox.check.finding import (
+    CRITICAL,
+    NOTE,
+    OK,
+    STATUSES,
+    UNKNOWN,
+    WARNING,
+    Finding,
+)
+from pillarbox.status.finding import counted
+
+WIDTH = 80
+# Of ECMA-48: green, blue, yellow, bold yellow, bold red.
+COLOURS = {OK: "32", NOTE: "34", UNKNOWN: "33", WARNING: "1;33", CRITICAL: "1;31"}
+# As Nagios plugins end: development guidelines of the Monitoring Plugins.
+EXIT = {OK: 0, NOTE: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3}
+
+
+def worst(findings: Iterable[Finding]) -> str:
+    """Return the most urgent status; one that is unknown hides no warning."""
+    return max((finding.status for finding in findings), key=STATUSES.index, default=OK)
+
+
+def plain(text: str) -> str:
+    """Return foreign text without characters that a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def as_text(findings: list[Finding], host: str, now: float, everything: bool, colours: bool) -> str:
+    """Return the findings as text, the most urgent first; those that are fine only as a number."""
+    lines = [f"{host}, {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(now))}", ""]
+    shown = [finding for finding in findings if everything or finding.status != OK]
+    for finding in sorted(shown, key=lambda one: -STATUSES.index(one.status)):
+        lines += _paragraph(finding, colours)
+    if shown:
+        lines.append("")
+    counts = Counter(finding.status for finding in findings)
+    summary = ", ".join(
+        f"{counts[status]} {status}" for status in reversed(STATUSES) if counts[status]
+    )
+    return "\n".join([*lines, f"{counted(len(findings), 'finding')}: {summary}"])
+
+
+def _paragraph(finding: Finding, colours: bool) -> list[str]:
+    status = f"{finding.status:9}"
+    if colours:
+        status = f"\033[{COLOURS[finding.status]}m{status}\033[0m"
+    subject = f"{finding.check}, {finding.subject}" if finding.subject else finding.check
+    wanted = f" (wanted: {finding.wanted})" if finding.wanted and finding.status != OK else ""
+    since = f", since {finding.since[:10]}" if finding.since else ""
+    text = textwrap.wrap(
+        plain(f"{subject}: {finding.found}{wanted}{since}"), WIDTH - 9, break_on_hyphens=False
+    )
+    lines = [f"{status}{text[0]}", *(" " * 9 + line for line in text[1:])]
+    if finding.remedy and finding.status != OK:
+        lines += textwrap.wrap(
+            plain(finding.remedy),
+            WIDTH,
+            initial_indent=" " * 9 + "→ ",
+            subsequent_indent=" " * 11,
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+def as_json(findings: list[Finding], host: str, now: float) -> str:
+    """Return the findings as a JSON object."""
+    whole = {
+        "host": host,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "status": worst(findings),
+        "findings": [finding._asdict() for finding in findings],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def as_metrics(findings: list[Finding]) -> str:
+    """Return the number of findings by check and status, in the text format of Prometheus."""
+    counts = Counter((finding.check, finding.status) for finding in findings)
+    lines = [
+        "# HELP pillarbox_check_findings Findings of pillarbox check.",
+        "# TYPE pillarbox_check_findings gauge",
+        *(
+            f'pillarbox_check_findings{{check="{check}",status="{status}"}} {number}'
+            for (check, status), number in sorted(counts.items())
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def as_mail(new: list[Finding], gone: list[str], host: str) -> str:
+    """Return a message about what changed; empty if nothing did."""
+    if not new and not gone:
+        return ""
+    lines = [f"Subject: {host}: {_subject(new, gone)}", "", ""]
+    for finding in sorted(new, key=lambda one: -STATUSES.index(one.status)):
+        lines += _paragraph(finding, False)
+    if gone:
+        lines += ["", "No longer found:", *(f"  {plain(key)}" for key in gone)]
+    lines += ["", "For everything: pillarbox check. Nothing was changed on the host."]
+    return "\n".join(lines) + "\n"
+
+
+def _subject(new: list[Finding], gone: list[str]) -> str:
+    parts = []
+    if new:
+        first = max(new, key=lambda one: STATUSES.index(one.status))
+        parts.append(f"{first.status} {plain(first.check)}")
+    if len(new) > 1:
+        parts.append(f"{len(new) - 1} more")
+    if gone:
+        parts.append(f"{len(gone)} resolved")
+    return ", ".join(parts)

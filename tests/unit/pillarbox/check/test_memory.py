@@ -1,0 +1,64 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Since when a finding exists, and what is reported of it; test_check.py in the lab has mails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pillarbox.check.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding
+from pillarbox.check.memory import Memory
+
+DAY = 86400.0
+LISTED = Finding("DNS list", "192.0.2.1 at list.example", CRITICAL, "listed")
+FINE = LISTED._replace(status=OK)
+SILENT = LISTED._replace(status=UNKNOWN)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "check.json"
+
+
+def run(file: Path, finding: Finding, day: int) -> tuple[Finding, list[Finding], list[str]]:
+    """Return the finding with its date, and what a daily report would contain."""
+    memory = Memory(file)
+    dated = memory.dated([finding], day * DAY)
+    new, gone = memory.changes(dated)
+    memory.remember(dated)
+    return dated[0], new, gone
+
+
+def test_a_finding_is_reported_once_and_keeps_its_date(file: Path) -> None:
+    first, new, _gone = run(file, LISTED, 1)
+    assert (first.since, new) == ("1970-01-02T00:00:00Z", [first])
+    second, new, gone = run(file, LISTED, 2)
+    assert (second.since, new, gone) == (first.since, [], [])
+
+
+def test_one_that_is_gone_is_reported_once(file: Path) -> None:
+    run(file, LISTED, 1)
+    assert run(file, FINE, 2)[1:] == ([], [LISTED.key])
+    assert run(file, FINE, 3)[1:] == ([], [])
+
+
+def test_no_answer_neither_ends_a_finding_nor_begins_one(file: Path) -> None:
+    assert run(file, SILENT, 1)[1:] == ([], [])
+    first = run(file, LISTED, 2)
+    assert first[1] != []
+    assert run(file, SILENT, 3)[1:] == ([], [])
+    again, new, gone = run(file, LISTED, 4)
+    assert (again.since, new, gone) == (first[0].since, [], [])
+
+
+def test_one_that_becomes_urgent_is_reported_again(file: Path) -> None:
+    run(file, LISTED._replace(status=WARNING), 1)
+    assert [finding.status for finding in run(file, LISTED, 2)[1]] == [CRITICAL]
+
+
+def test_a_damaged_memory_only_loses_the_dates(file: Path) -> None:
+    file.write_text("{")
+    assert run(file, LISTED, 5)[0].since == "1970-01-06T00:00:00Z"

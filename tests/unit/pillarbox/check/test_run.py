@@ -1,0 +1,37 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from pillarbox.check.finding import OK, UNKNOWN, Finding
+from pillarbox.check.run import run
+from pillarbox.check.settings import Settings
+
+SETTINGS = Settings("mx.example.org", [], [], [], [], {})
+FINE = Finding("first", "", OK, "fine")
+
+
+def fine(_settings: Settings) -> Iterator[Finding]:
+    yield FINE
+
+
+def broken(_settings: Settings) -> Iterator[Finding]:
+    yield FINE
+    raise RuntimeError("the disk is gone")
+
+
+def slow(_settings: Settings) -> Iterator[Finding]:
+    yield FINE
+    time.sleep(30)
+
+
+def test_a_check_that_fails_or_hangs_is_unknown_and_hides_no_other() -> None:
+    checks = {"broken": broken, "slow": slow, "fine": fine}
+    found = run(SETTINGS, 0.5, checks)
+    assert found.count(FINE) == 3
+    unknown = {finding.check: finding.found for finding in found if finding.status == UNKNOWN}
+    assert unknown["broken"] == "the disk is gone"
+    assert "not done within" in unknown["slow"]
