@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from pillarbox.check import dnssec, domains, keys, lists, local, names, served
+from pillarbox.check import dnssec, domains, keys, lists, local, names, relay, served
 from pillarbox.check.finding import UNKNOWN, Finding
 from pillarbox.check.settings import Settings
 
@@ -31,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "DMARC": domains.authentication_policies,
     "MTA-STS": domains.transport_policies,
     "required addresses": domains.required_addresses,
+    "open relay": relay.relaying,
     "DNS list": lists.addresses,
     "updates": local.updates,
 }
