@@ -158,7 +158,7 @@ def findings() -> Iterator[dict[str, dict[str, Any]]]:
         # Postfix has read the file, in which the key is missing; nginx has not.
         ("certificate served, port 25, rsa, IPv4", "critical", "no rsa", "restart postfix"),
         ("certificate served, port 443, rsa, IPv6", "critical", "another certif", "reload nginx"),
-        ("certificate served, port 993, ecdsa, IPv4", "critical", "refused", "restart dovecot"),
+        ("port, 993, IPv6", "critical", "refused", "restart dovecot"),
         ("daemons, dovecot.service", "critical", "inactive", "systemctl start dovecot"),
         ("TLSA, port 25", "critical", "the current ecdsa key", "site.yml at once"),
         ("TLSA, port 465", "warning", "no records", PUBLISH),

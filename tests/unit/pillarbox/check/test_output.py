@@ -45,6 +45,13 @@ def test_what_others_say_cannot_control_the_terminal() -> None:
     assert json.loads(as_json([hostile], "mx", 0))["findings"][0]["found"] == hostile.found
 
 
+def test_what_began_on_another_day_has_its_date() -> None:
+    old = URGENT._replace(since="1969-12-24T05:00:00Z")
+    assert "since 1969-12-24" in as_text([old], "mx", 0, False, False)
+    today = URGENT._replace(since="1970-01-01T00:00:00Z")
+    assert "since" not in as_text([today], "mx", 0, False, False)
+
+
 def test_lines_are_as_wide_as_a_terminal() -> None:
     long = URGENT._replace(found="word " * 60, remedy="do " * 60)
     assert max(map(len, as_text([long], "mx", 0, False, False).splitlines())) <= 80
@@ -55,7 +62,7 @@ def test_prometheus_gets_the_number_of_findings() -> None:
 
 
 def test_a_mail_is_about_what_changed_and_there_is_none_without_a_change() -> None:
-    assert as_mail([], [], "mx") == ""
-    mail = as_mail([WARNS, URGENT], ["MX example.net"], "mx")
+    assert as_mail([], [], "mx", 0) == ""
+    mail = as_mail([WARNS, URGENT], ["MX example.net"], "mx", 0)
     assert mail.startswith("Subject: mx: critical SPF, 1 more, 1 resolved\n\n")
     assert "  MX example.net\n" in mail

@@ -84,7 +84,7 @@ def check(given: argparse.Namespace) -> int:
     findings = memory.dated(run(settings, given.patience), now)
     if given.notify:
         new, gone = memory.changes(findings)
-        if mail := as_mail(new, gone, host):
+        if mail := as_mail(new, gone, host, now):
             execute("/usr/sbin/sendmail", "root", given=mail.encode())
         memory.remember(findings)
         return 0

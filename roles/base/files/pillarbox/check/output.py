@@ -44,7 +44,7 @@ def as_text(findings: list[Finding], host: str, now: float, everything: bool, co
     lines = [f"{host}, {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(now))}", ""]
     shown = [finding for finding in findings if everything or finding.status != OK]
     for finding in sorted(shown, key=lambda one: -STATUSES.index(one.status)):
-        lines += _paragraph(finding, colours)
+        lines += _paragraph(finding, now, colours)
     if shown:
         lines.append("")
     counts = Counter(finding.status for finding in findings)
@@ -54,13 +54,14 @@ def as_text(findings: list[Finding], host: str, now: float, everything: bool, co
     return "\n".join([*lines, f"{counted(len(findings), 'finding')}: {summary}"])
 
 
-def _paragraph(finding: Finding, colours: bool) -> list[str]:
+def _paragraph(finding: Finding, now: float, colours: bool) -> list[str]:
     status = f"{finding.status:9}"
     if colours:
         status = f"\033[{COLOURS[finding.status]}m{status}\033[0m"
     subject = f"{finding.check}, {finding.subject}" if finding.subject else finding.check
     wanted = f" (wanted: {finding.wanted})" if finding.wanted and finding.status != OK else ""
-    since = f", since {finding.since[:10]}" if finding.since else ""
+    day = finding.since[:10]
+    since = f", since {day}" if day and day != time.strftime("%Y-%m-%d", time.gmtime(now)) else ""
     text = textwrap.wrap(
         plain(f"{subject}: {finding.found}{wanted}{since}"), WIDTH - 9, break_on_hyphens=False
     )
@@ -101,13 +102,13 @@ def as_metrics(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def as_mail(new: list[Finding], gone: list[str], host: str) -> str:
+def as_mail(new: list[Finding], gone: list[str], host: str, now: float) -> str:
     """Return a message about what changed; empty if nothing did."""
     if not new and not gone:
         return ""
     lines = [f"Subject: {host}: {_subject(new, gone)}", "", ""]
     for finding in sorted(new, key=lambda one: -STATUSES.index(one.status)):
-        lines += _paragraph(finding, False)
+        lines += _paragraph(finding, now, False)
     if gone:
         lines += ["", "No longer found:", *(f"  {plain(key)}" for key in gone)]
     lines += ["", "For everything: pillarbox check. Nothing was changed on the host."]

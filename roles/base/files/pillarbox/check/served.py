@@ -41,11 +41,30 @@ HASHES = {1: hashlib.sha256, 2: hashlib.sha512}
 
 def certificates(settings: Settings) -> Iterator[Finding]:
     """Check that each port serves the certificate of each algorithm that is on disk."""
+    leaves = _leaves(settings)
     for port in settings.ports:
-        for algorithm, leaf in _leaves(settings).items():
-            for family, host in LOOPBACK.items():
-                if family == "IPv4" or Path("/proc/net/if_inet6").exists():
-                    yield _certificate(settings, port, algorithm, leaf, family, host)
+        for family, host in LOOPBACK.items():
+            if family == "IPv6" and not Path("/proc/net/if_inet6").exists():
+                continue
+            if closed := _closed(port, family, host):
+                yield closed
+                continue
+            for algorithm, leaf in leaves.items():
+                yield _certificate(settings, port, algorithm, leaf, family, host)
+
+
+def _closed(port: int, family: str, host: str) -> Finding | None:
+    """Return a finding if nothing listens on a port."""
+    try:
+        with socket.create_connection((host.strip("[]"), port), PATIENCE):
+            return None
+    except TimeoutError:
+        return Finding("port", f"{port}, {family}", UNKNOWN, f"no answer in {PATIENCE} s")
+    except OSError as error:
+        daemon = DAEMONS.get(port, "dovecot")
+        see = f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
+        found = error.strerror or str(error)
+        return Finding("port", f"{port}, {family}", CRITICAL, found, "open", see)
 
 
 def _leaves(settings: Settings) -> dict[str, bytes]:
@@ -84,23 +103,13 @@ def _certificate(
         return finding(UNKNOWN, f"no handshake in {PATIENCE} s")
     match = PEM.search(printed)
     if not match:
-        why = _refused(host, port) or f"no {algorithm} certificate"
         see = f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
-        return finding(CRITICAL, why, see)
+        return finding(CRITICAL, f"no {algorithm} certificate", see)
     served = _der(match[0])
     if served == leaf:
         return Finding("certificate served", subject, OK, _fingerprint(leaf))
     text = f"another certificate, {_fingerprint(served)} instead of {_fingerprint(leaf)}"
     return finding(CRITICAL, text, f"systemctl reload {daemon}")
-
-
-def _refused(host: str, port: int) -> str:
-    """Return why a connection is refused; empty if it is not."""
-    try:
-        with socket.create_connection((host.strip("[]"), port), PATIENCE):
-            return ""
-    except OSError as error:
-        return error.strerror or str(error)
 
 
 def _fingerprint(der: bytes) -> str:
