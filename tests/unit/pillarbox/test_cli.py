@@ -81,6 +81,7 @@ def test_what_it_does_not_know_is_an_error(
         (["held"], "rspamd"),
         (["junk", "nightly"], "rspamd"),
         (["srs", "rotate"], "postsrsd"),
+        (["tls"], "postfix"),
         (["service", "certificate-policy"], "client_certificates"),
     ],
 )

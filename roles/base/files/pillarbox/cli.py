@@ -19,6 +19,7 @@ VERBS = {
     "junk": ("filter.junk", "train the spam filter"),
     "srs": ("srs", "rotate the secret that signs forwarded senders"),
     "status": ("status.command", "show the state of this mail host, and what needs attention"),
+    "tls": ("tls.command", "show how mail is encrypted, by partner"),
 }
 # For units and daemons, by "pillarbox service NAME".
 SERVICES = {
