@@ -144,6 +144,7 @@ POSTFIX_RULES: dict[str, Rule] = {
     "postfix_mime_header_checks": _CONTENT,
     "postfix_body_checks": _CONTENT,
     "postfix_hidden_headers": list_of(_hidden_header),
+    "postfix_tls_days": Range(0, 3650),
 }
 
 

@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_tls_mandatory": True,
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},
+    "postfix_tls_days": 90,
     "rspamd_antivirus": True,
     "rspamd_dkim_prepared": {
         "selectors": [{"pin": None}, {"pin": "active", "dns_name": "r1.example"}]

@@ -31,6 +31,7 @@ ZEN_ANSWERS = "postfix_dnsbls['zen.spamhaus.org']"
         {"postfix_body_checks": ["/^x/ PREPEND X-Found: x"]},
         {"postfix_address_preference": "ipv4", "postfix_message_size_limit": 65536},
         {"postfix_hide_clients": False, "postfix_hidden_headers": []},
+        {"postfix_tls_days": 0},
         {"rspamd_greylist": True, "rspamd_greylist_delay": 60},
     ],
 )
@@ -42,6 +43,7 @@ def test_accepts_good_settings_of_port_25(settings: dict[str, Any]) -> None:
     ("name", "value", "expected"),
     [
         ("postfix_client_connections", 301, "postfix_client_connections: must be a whole number"),
+        ("postfix_tls_days", -1, "postfix_tls_days: must be a whole number"),
         ("postfix_dnsbls", ["zen.spamhaus.org"], "postfix_dnsbls: must be a dictionary keyed by"),
         ("postfix_dnsbls", {"zen": {"127.0.0.2": 3}}, "postfix_dnsbls.zen: zen is not fully"),
         (
