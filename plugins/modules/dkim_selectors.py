@@ -338,16 +338,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         left = {*params["domains"], *(k.domain for k in ledger if os.path.lexists(file(k)))}
         known = [key for key in ledger if key.domain in left]
         keys, own = begin(params, known, policy, now)
-        access = {"owner": "root", "group": params["key_group"], "mode": "0640"}
-        made = ensure_keys(module, files(own, FUTURE, ACTIVE, RETIRED), access)
         of_call = {
-            "dkim_keys": made["dkim_keys"],
-            "records": made["records"],
             "gone": files(own, GONE),
             "settled": not waiting(keys) and switch(keys, [], now) == keys,
         }
     else:
-        made = {"changed": False, "diff": []}
+        own = []
         earlier = [from_dict(item) for item in params["prepared"]]
         # In check mode, the first call has not written its changes to the ledger.
         before, keys = dump(earlier), switch(earlier, params["served"], now)
@@ -358,6 +354,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     after = dump(keys)
     if before != after and not module.check_mode:
         write(module, params["path"], after)
+    made: dict[str, Any] = {"changed": False, "diff": []}
+    if params["prepared"] is None:
+        # Only now: a run that is interrupted here is continued by the next one.
+        access = {"owner": "root", "group": params["key_group"], "mode": "0640"}
+        made = ensure_keys(module, files(own, FUTURE, ACTIVE, RETIRED), access)
+        of_call |= {"dkim_keys": made["dkim_keys"], "records": made["records"]}
     of_ledger = {
         "before_header": params["path"],
         "after_header": params["path"],

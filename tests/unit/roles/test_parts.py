@@ -31,8 +31,6 @@ EVERYTHING: dict[str, Any] = {
     "dovecot_mail_dir": "/var/vmail",
     "mail_dane_port": 10004,
     "mail_dkim_key_dir": "/var/lib/rspamd/dkim",
-    "mail_domains": {"example.org": {}, "parked.example": {"parked": True}},
-    "mail_host_addresses": ["192.0.2.25", "2001:db8::25"],
     "mail_mailboxes": True,
     "mail_mta_sts_outbound": True,
     "mail_postfix_queue": "/var/spool/postfix",
@@ -133,12 +131,6 @@ def test_the_roles_with_daemons_are_known() -> None:
     assert {"dovecot", "fail2ban", "postfix", "resolver", "rspamd", "tls_policy"} <= RUN.keys()
     assert "pillarbox-dnsbls.timer" in RUN["postfix"]["units"]
     assert "clamav-freshclam.service" in RUN["rspamd"]["units"]
-
-
-def test_the_program_knows_the_domains_and_addresses_that_reports_are_about() -> None:
-    part = part_of(ROLES / "postfix/templates/etc/pillarbox/parts/postfix.json.j2")
-    assert part["domains"] == ["example.org", "parked.example"]
-    assert part["addresses"] == EVERYTHING["mail_host_addresses"]
 
 
 def test_a_role_that_the_playbook_leaves_out_is_off() -> None:

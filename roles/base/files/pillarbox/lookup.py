@@ -22,11 +22,15 @@ class Unknown(Exception):
 
 
 class Answer(NamedTuple):
-    """An RRset, empty if there is none, and the name at which it was found."""
+    """An RRset, empty if there is none, and the name at which it was found.
+
+    The name itself may not exist (NXDOMAIN).
+    """
 
     name: dns.name.Name
     records: list[Any]
     secure: bool
+    exists: bool = True
 
 
 def ask(name: dns.name.Name, rdtype: str, patience: float) -> Answer:
@@ -47,4 +51,5 @@ def ask(name: dns.name.Name, rdtype: str, patience: float) -> Answer:
     except (dns.exception.DNSException, OSError) as error:
         raise Unknown(f"{name} {rdtype}: {error}") from error
     secure = bool(response.flags & dns.flags.AD)
-    return Answer(found.canonical_name, list(found.answer or ()), secure)
+    exists = response.rcode() == dns.rcode.NOERROR
+    return Answer(found.canonical_name, list(found.answer or ()), secure, exists)

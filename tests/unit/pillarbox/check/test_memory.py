@@ -11,6 +11,7 @@ import pytest
 
 from pillarbox.check.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.memory import Memory
+from pillarbox.check.run import Outcome
 
 DAY = 86400.0
 LISTED = Finding("DNS list", "192.0.2.1 at list.example", CRITICAL, "listed")
@@ -26,10 +27,10 @@ def file(tmp_path: Path) -> Path:
 def run(file: Path, finding: Finding, day: int) -> tuple[Finding, list[Finding], list[str]]:
     """Return the finding with its date, and what a daily report would contain."""
     memory = Memory(file)
-    dated = memory.dated([finding], day * DAY)
+    dated = memory.dated(Outcome({"DNS list": [finding]}, frozenset()), day * DAY)
     new, gone = memory.changes(dated)
     memory.remember(dated)
-    return dated[0], new, gone
+    return dated.all()[0], new, gone
 
 
 def test_a_finding_is_reported_once_and_keeps_its_date(file: Path) -> None:
@@ -46,12 +47,33 @@ def test_one_that_is_gone_is_reported_once(file: Path) -> None:
 
 
 def test_no_answer_neither_ends_a_finding_nor_begins_one(file: Path) -> None:
+    first = run(file, LISTED, 1)[0]
+    assert run(file, SILENT, 2)[1:] == ([], [])
+    again, new, gone = run(file, LISTED, 3)
+    assert (again.since, new, gone) == (first.since, [], [])
+
+
+def test_no_answer_twice_in_a_row_is_reported_once_and_so_is_its_end(file: Path) -> None:
     assert run(file, SILENT, 1)[1:] == ([], [])
-    first = run(file, LISTED, 2)
-    assert first[1] != []
+    assert [finding.status for finding in run(file, SILENT, 2)[1]] == [UNKNOWN]
     assert run(file, SILENT, 3)[1:] == ([], [])
-    again, new, gone = run(file, LISTED, 4)
-    assert (again.since, new, gone) == (first[0].since, [], [])
+    assert run(file, FINE, 4)[1:] == ([], [SILENT.key])
+
+
+def test_what_is_unknown_for_a_day_is_not_resolved_as_it_was_never_reported(file: Path) -> None:
+    run(file, SILENT, 1)
+    assert run(file, FINE, 2)[1:] == ([], [])
+
+
+def test_a_check_that_did_not_finish_resolves_nothing(file: Path) -> None:
+    run(file, LISTED, 1)
+    failed = Finding("DNS list", "", UNKNOWN, "not done within 60 s")
+    memory = Memory(file)
+    partial = memory.dated(Outcome({"DNS list": [failed]}, frozenset({"DNS list"})), 2 * DAY)
+    assert memory.changes(partial) == ([], [])
+    memory.remember(partial)
+    again, new, _gone = run(file, LISTED, 3)
+    assert (again.since, new) == ("1970-01-02T00:00:00Z", [])
 
 
 def test_one_that_becomes_urgent_is_reported_again(file: Path) -> None:

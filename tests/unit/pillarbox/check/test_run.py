@@ -6,11 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from pillarbox.check.each import each
 from pillarbox.check.finding import OK, UNKNOWN, Finding
 from pillarbox.check.run import run
 from pillarbox.check.settings import Settings
 
-SETTINGS = Settings("mx.example.org", [], [], [], [], {})
+SETTINGS = Settings({})
 FINE = Finding("first", "", OK, "fine")
 
 
@@ -30,8 +31,18 @@ def slow(_settings: Settings) -> Iterator[Finding]:
 
 def test_a_check_that_fails_or_hangs_is_unknown_and_hides_no_other() -> None:
     checks = {"broken": broken, "slow": slow, "fine": fine}
-    found = run(SETTINGS, 0.5, checks)
+    outcome = run(SETTINGS, 0.5, checks)
+    found = outcome.all()
     assert found.count(FINE) == 3
+    assert outcome.partial == {"broken", "slow"}
     unknown = {finding.check: finding.found for finding in found if finding.status == UNKNOWN}
     assert unknown["broken"] == "the disk is gone"
     assert "not done within" in unknown["slow"]
+
+
+def test_one_subject_that_fails_is_unknown_and_hides_no_other() -> None:
+    def find(number: int) -> Finding:
+        return Finding("numbers", str(number), OK, f"{6 // number}")
+
+    found = [(finding.subject, finding.status) for finding in each("numbers", [1, 0, 2], find)]
+    assert found == [("1", OK), ("0", UNKNOWN), ("2", OK)]

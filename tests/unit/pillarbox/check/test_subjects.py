@@ -19,14 +19,20 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from pillarbox.check import domains, keys, lists, names, served
+from pillarbox.check import domains, keys, lists, mta_sts, names, served
 from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING
-from pillarbox.check.settings import Settings
+from pillarbox.check.settings import Settings, tags
 from pillarbox.lookup import Answer
+from pillarbox.services.dnsbls import is_listing
 
-SETTINGS = Settings("mx.example.org", ["192.0.2.1", "2001:db8::1"], ["example.org"], [], [25], {})
+SETTINGS = Settings({"base": {"hostname": "mx.example.org", "smarthosts": []}})
 CURRENT, NEXT, STRANGE = b"current", b"next", b"strange"
-RING = {"the current rsa key": CURRENT, "the next rsa key": NEXT}
+FORMER = b"former"
+RING = {
+    "the current rsa key": CURRENT,
+    "the next rsa key": NEXT,
+    "the previous rsa key": FORMER,
+}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,8 @@ def records(*values: tuple[bytes, int]) -> list[dns.rdata.Rdata]:
         # Senders that prefer SHA-512 would refuse the current key.
         ([(CURRENT, 1), (NEXT, 1), (NEXT, 2)], CRITICAL),
         ([(CURRENT, 1), (NEXT, 1), (STRANGE, 1)], NOTE),
+        # After a rollover, the former key stays for a while.
+        ([(CURRENT, 1), (NEXT, 1), (FORMER, 1)], OK),
         ([], WARNING),
     ],
 )
@@ -76,12 +84,20 @@ def test_tlsa_records_need_every_key_with_every_digest(
     values: list[tuple[bytes, int]], status: str
 ) -> None:
     name = dns.name.from_text("_25._tcp.mx.example.org")
-    assert served._tlsa(25, Answer(name, records(*values), True), RING).status == status
+    assert served._tlsa(25, Answer(name, records(*values), True), RING, "").status == status
+
+
+def test_records_of_another_usage_are_not_compared_with_those_of_the_keys() -> None:
+    # RFC 7671 section 9: senders choose the digest for each usage and selector.
+    other = dns.rdata.from_text("IN", "TLSA", f"2 1 2 {'ab' * 64}")
+    ours = records((CURRENT, 1), (NEXT, 1))
+    name = dns.name.from_text("_25._tcp.mx.example.org")
+    assert served._tlsa(25, Answer(name, [*ours, other], True), RING, "").status == NOTE
 
 
 def test_tlsa_records_without_dnssec_are_no_fault() -> None:
     name = dns.name.from_text("_25._tcp.mx.example.org")
-    assert served._tlsa(25, Answer(name, records((NEXT, 1)), False), RING).status == NOTE
+    assert served._tlsa(25, Answer(name, records((NEXT, 1)), False), RING, "").status == NOTE
 
 
 def test_the_public_half_of_a_dkim_key_is_read_in_both_formats() -> None:
@@ -98,8 +114,50 @@ def test_the_public_half_of_a_dkim_key_is_read_in_both_formats() -> None:
 
 def test_lists_in_favour_of_an_address_are_left_out() -> None:
     sites = "zen.example=127.0.0.[2..11]*3, allow.example=127.0.[0..255].[1..3]*-4\n dbl.example"
-    assert lists.blocking(sites) == ["zen.example", "dbl.example"]
-    assert lists.blocking("") == []
+    assert list(lists.blocking(sites)) == ["zen.example", "dbl.example"]
+    assert lists.blocking("") == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "filters", "result"),
+    [
+        ("127.0.0.10", ["127.0.0.[2..11]"], True),
+        ("127.0.0.12", ["127.0.0.[2..11]"], False),
+        ("127.0.0.4", ["127.0.0.2", "127.0.0.[3;4;6]"], True),
+        ("127.0.0.5", ["127.0.0.2", "127.0.0.[3;4;6]"], False),
+        ("127.0.9.1", ["127.0.[0..255].[1..3]"], True),
+    ],
+)
+def test_only_the_answers_that_postfix_counts_are_listings(
+    answer: str, filters: list[str], result: bool
+) -> None:
+    assert lists.counts(answer, filters) == result
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ("127.0.0.2", True),
+        # Spamhaus lists dynamic addresses by these.
+        ("127.0.0.10", True),
+        ("127.0.0.11", True),
+        ("127.0.0.1", False),
+        ("127.255.255.254", False),
+        ("192.0.2.1", False),
+    ],
+)
+def test_what_a_list_answers_is_a_listing_or_an_error(answer: str, result: bool) -> None:
+    assert is_listing(answer) == result
+
+
+def test_the_host_needs_no_permission_for_reports_within_the_same_domain() -> None:
+    addresses = "mailto:a@example.org,mailto:b@sub.example.org!10m,mailto:c@example.com"
+    assert domains._receivers("example.org", addresses) == ["example.com"]
+    assert domains._receivers("shop.example.org", "mailto:a@example.org") == []
+
+
+def test_tags_may_have_space_around_their_signs() -> None:
+    assert tags("v = DKIM1 ; p = AB C; K=rsa") == {"v": "DKIM1", "p": "AB C", "k": "rsa"}
 
 
 @pytest.mark.parametrize(
@@ -115,4 +173,4 @@ def test_lists_in_favour_of_an_address_are_left_out() -> None:
 def test_a_pattern_of_a_policy_has_one_label_for_its_star(
     host: str, pattern: str, matches: bool
 ) -> None:
-    assert domains._matches(host, pattern) == matches
+    assert mta_sts.matches(host, pattern) == matches

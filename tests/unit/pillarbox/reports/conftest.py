@@ -39,7 +39,7 @@ def host(
     monkeypatch.setattr("time.time", lambda: NOW)
     monkeypatch.setattr(command, "run", lambda *_command: b"10.0.0.5 2001:DB8:0::25 \n")
     monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
-    (tmp_path / "postfix.json").write_text(
+    (tmp_path / "base.json").write_text(
         json.dumps({"addresses": ["192.0.2.25"], "domains": ["example.org", "example.com"]})
     )
 

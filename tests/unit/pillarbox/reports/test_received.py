@@ -289,7 +289,7 @@ def test_only_its_owner_may_read_the_database(host: Host) -> None:
 
 
 def test_the_domains_may_be_given_instead(host: Host, tmp_path: Path) -> None:
-    (tmp_path / "postfix.json").unlink()
+    (tmp_path / "base.json").unlink()
     (tmp_path / "report.xml").write_bytes(dmarc_xml(domain="Other.Example"))
     host.run("import", "--served", "other.example", str(tmp_path / "report.xml"))
     assert host.told().keys() == {"other.example"}

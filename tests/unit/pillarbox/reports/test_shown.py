@@ -90,7 +90,7 @@ failures             200  sts: certificate-expired at mx.example.org from
 Needs attention:
   90 of 1,298 messages come from elsewhere and fail DMARC, most from
       203.0.113.66. If a service of yours sends them, have it sign with DKIM, or
-      allow it in SPF (spf_include). If none does, they are forged, and
+      allow it in SPF (spf.include). If none does, they are forged, and
       receivers do what your policy says (p=quarantine sp=none np=reject).
   203 of 5,529 TLS sessions failed, most by certificate-expired: pillarbox
       certificates status shows the certificate that is served.

@@ -113,9 +113,9 @@ def test_mail_waits_while_the_database_cannot_be_written(
 
 
 def test_mail_waits_while_the_domains_are_not_known(host: Host, tmp_path: Path) -> None:
-    (tmp_path / "postfix.json").write_text("{")
+    (tmp_path / "base.json").write_text("{")
     assert host.receive(message(dmarc_xml())) == 75
-    (tmp_path / "postfix.json").unlink()
+    (tmp_path / "base.json").unlink()
     assert host.receive(message(dmarc_xml())) == 75
 
 

@@ -101,12 +101,30 @@ def test_the_first_call_generates_the_keys_that_are_missing(keys: Path, run: Run
     assert f"{keys}/example.org.e1.key: ed25519" in str(again["diff"])
 
 
-def test_a_key_of_another_type_is_refused_and_kept(keys: Path, ledger: Path, run: Run) -> None:
+def test_a_key_of_another_type_is_refused_and_kept(keys: Path, run: Run) -> None:
     keys.mkdir()
     (keys / "example.org.r1.key").write_text("A" * 43 + "=")
     refused = run(**FIRST)
     assert "example.org.r1.key is a key of type ed25519 with 256 bits" in refused["msg"]
-    assert not ledger.exists()
+    assert (keys / "example.org.r1.key").read_text() == "A" * 43 + "="
+
+
+def test_a_rotation_that_is_interrupted_is_continued_by_the_next_run(
+    keys: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(prepared=run(**FIRST)["selectors"], served=SERVED)
+
+    def killed(*_arguments: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(json.JSONDecodeError):
+        patch.setattr(dkim_selectors, "ensure_keys", killed)
+        run(**FIRST, rotate=["example.org"])
+    assert not (keys / "example.org.r2.key").exists()
+
+    again = run(**FIRST)
+    assert states(again) == {"r1": "active", "e1": "active", "r2": "future", "e2": "future"}
+    assert (keys / "example.org.r2.key").exists()
 
 
 def test_a_check_does_not_predict_twice_what_the_first_call_does(run: Run, ledger: Path) -> None:

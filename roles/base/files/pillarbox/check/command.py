@@ -81,13 +81,13 @@ def check(given: argparse.Namespace) -> int:
         raise Failure(f"{missing} is not set up on this host; run site.yml") from missing
     now, host = time.time(), socket.gethostname()
     memory = Memory()
-    findings = memory.dated(run(settings, given.patience), now)
+    outcome = memory.dated(run(settings, given.patience), now)
     if given.notify:
-        new, gone = memory.changes(findings)
-        if mail := as_mail(new, gone, host, now):
+        if mail := as_mail(*memory.changes(outcome), host, now):
             execute("/usr/sbin/sendmail", "root", given=mail.encode())
-        memory.remember(findings)
+        memory.remember(outcome)
         return 0
+    findings = outcome.all()
     # Quoted messages may have characters that the terminal's character set lacks.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -16,66 +15,86 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.settings import PATIENCE, Settings
 from pillarbox.lookup import RESOLVER
 
-DAY = 86400
-# Days that the signatures of a zone should still be valid. BIND replaces those of 14 days when a
-# quarter of that is left.
-SOON, NOW = 3, 1
+HOUR = 3600
+# Shares of its life that a signature should still have. BIND replaces those of 14 days five days
+# before they expire; services that sign on the fly have signatures of two days.
+SOON, NOW = 0.2, 0.05
+# What a zone is signed for: its content, and its keys, which may be signed elsewhere.
+TYPES = ("SOA", "DNSKEY")
 
 
 def zones(settings: Settings) -> Iterator[Finding]:
-    """Check that resolvers accept the signatures of each domain, and for how long."""
+    """Check that resolvers accept the signatures of each zone, and for how long."""
+    names = dict.fromkeys([settings.hostname, *settings.domains])
     seen = set()
-    for domain in dict.fromkeys([settings.hostname, *settings.domains]):
-        try:
-            response = _ask(domain)
-            signatures = [
-                signature
-                for rrset in [*response.answer, *response.authority]
-                if rrset.rdtype == dns.rdatatype.RRSIG
-                for signature in rrset
-                if signature.type_covered == dns.rdatatype.SOA
-            ]
-            zone = str(signatures[0].signer).rstrip(".") if signatures else domain
-            if zone not in seen:
-                seen.add(zone)
-                yield _zone(zone, domain, response, [s.expiration for s in signatures])
-        except (dns.exception.DNSException, OSError) as error:
-            yield Finding("DNSSEC", domain, UNKNOWN, str(error) or type(error).__name__)
+    for finding in each("DNSSEC", names, _zone):
+        # Several names may be in one zone.
+        if finding.subject not in seen:
+            seen.add(finding.subject)
+            yield finding
 
 
-def _ask(domain: str, flags: int = 0) -> dns.message.Message:
-    """Return the answer for the SOA record of a domain, with its signatures."""
-    query = dns.message.make_query(domain, "SOA", want_dnssec=True)
+def _ask(name: str, rdtype: str, flags: int = 0) -> dns.message.Message:
+    """Return the resolver's answer with its signatures, validated unless the flags have CD."""
+    query = dns.message.make_query(name, rdtype, want_dnssec=True)
     query.flags |= flags
     return dns.query.udp_with_fallback(query, RESOLVER, timeout=PATIENCE)[0]
 
 
-def _zone(zone: str, domain: str, response: dns.message.Message, expirations: list[int]) -> Finding:
-    if response.rcode() == dns.rcode.SERVFAIL:
+def _zone(name: str) -> Finding:
+    answer = _ask(name, "SOA")
+    if answer.rcode() == dns.rcode.SERVFAIL:
         # With CD, the resolver does not validate (RFC 4035 section 3.2.2).
-        if _ask(domain, dns.flags.CD).rcode() == dns.rcode.SERVFAIL:
-            return Finding("DNSSEC", zone, UNKNOWN, "its name servers do not answer")
+        if _ask(name, "SOA", dns.flags.CD).rcode() == dns.rcode.SERVFAIL:
+            return Finding("DNSSEC", name, UNKNOWN, "its name servers do not answer")
         remedy = (
-            "compare the DS records at the registrar with the zone's DNSKEY, and have the DNS"
-            " provider sign the zone again; until then many servers neither send here nor accept"
+            "compare the DS records at the registrar with the DNSKEY records of the zone, and have"
+            " its DNS provider sign it again; until then, many servers neither send mail here nor"
+            " accept mail from here"
         )
-        return Finding(
-            "DNSSEC", zone, CRITICAL, "the signatures are not valid", "valid or none", remedy
-        )
-    if not response.flags & dns.flags.AD:
+        found = "the signatures are not valid"
+        return Finding("DNSSEC", name, CRITICAL, found, "valid or none", remedy)
+    # A name that is no zone has the SOA record of its zone in the authority section.
+    owners = [
+        rrset.name
+        for rrset in [*answer.answer, *answer.authority]
+        if rrset.rdtype == dns.rdatatype.SOA
+    ]
+    zone = str(owners[0]).rstrip(".") if owners else name
+    if not answer.flags & dns.flags.AD:
         found = "not signed, or without a DS record at the parent, so no DANE"
         return Finding("DNSSEC", zone, NOTE, found, "signed")
-    left = (min(expirations, default=0) - time.time()) / DAY if expirations else None
-    if left is None:
-        return Finding("DNSSEC", zone, OK, "valid")
-    text = f"valid, the signature for {left:.0f} more days"
-    if left >= SOON:
-        return Finding("DNSSEC", zone, OK, text)
+    return min((_signature(zone, rdtype) for rdtype in TYPES), key=lambda one: one[0])[1]
+
+
+def _signature(zone: str, rdtype: str) -> tuple[float, Finding]:
+    """Return the share that is left of the life of a signature, and the finding about it."""
+    wanted = dns.rdatatype.from_text(rdtype)
+    signatures = [
+        signature
+        for rrset in _ask(zone, rdtype).answer
+        if rrset.rdtype == dns.rdatatype.RRSIG
+        for signature in rrset
+        if signature.type_covered == wanted
+    ]
+    now = time.time()
+    left = {
+        (one.expiration - now) / max(1, one.expiration - one.inception): one.expiration - now
+        for one in signatures
+    }
+    # With several keys, one valid signature is enough.
+    share = max(left, default=0.0)
+    hours = left.get(share, 0.0) / HOUR
+    duration = f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+    if share >= SOON:
+        text = f"valid, the signature of {rdtype} for another {duration}"
+        return share, Finding("DNSSEC", zone, OK, text)
     remedy = "find out why the DNS provider, or the primary name server, no longer signs the zone"
-    text = f"the signature expires in {left * 24:.0f} hours"
-    status = WARNING if left >= NOW else CRITICAL
-    return Finding("DNSSEC", zone, status, text, f"{SOON} days or more", remedy)
+    status = WARNING if share >= NOW else CRITICAL
+    text = f"the signature of {rdtype} expires in {duration}"
+    return share, Finding("DNSSEC", zone, status, text, "a newer one by now", remedy)

@@ -18,48 +18,48 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from pillarbox import lookup
-from pillarbox.check.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.settings import Settings, texts
+from pillarbox.check.each import each
+from pillarbox.check.finding import CRITICAL, OK, WARNING, Finding
+from pillarbox.check.settings import Settings, tags, texts
 
 # A key that only waits may have no record yet.
 PUBLISHED = ("active", "retired")
-SITE = "run site.yml, which publishes it; then see pillarbox status: dkim"
 
 
 def signatures(settings: Settings) -> Iterator[Finding]:
     """Check that the record of each key in use has its public half."""
-    dkim = settings.parts["rspamd"]["dkim"]
-    ledger = json.loads(Path(dkim["ledger"]).read_bytes())
-    for domain in settings.domains:
-        for selector, entry in ledger.get(domain, {}).items():
-            if entry["state"] in PUBLISHED:
-                file = Path(dkim["keys"], f"{domain}.{selector}.key")
-                yield _signature(domain, selector, entry["state"], file)
+    ledger = json.loads(Path(settings.parts["rspamd"]["dkim"]["ledger"]).read_bytes())
+    used = [
+        (domain, selector, entry["state"])
+        for domain in settings.domains
+        for selector, entry in ledger.get(domain, {}).items()
+        if entry["state"] in PUBLISHED
+    ]
+    return each("DKIM", used, lambda key: _signature(settings, *key))
 
 
-def _signature(domain: str, selector: str, state: str, file: Path) -> Finding:
+def _signature(settings: Settings, domain: str, selector: str, state: str) -> Finding:
     subject, name = f"{selector} of {domain}", f"{selector}._domainkey.{domain}"
+    file = Path(settings.parts["rspamd"]["dkim"]["keys"], f"{domain}.{selector}.key")
     # What a retired key has signed may still be under way.
-    severity = CRITICAL if state == "active" else WARNING
-    try:
-        # "v=" is optional (RFC 6376 section 3.6.1).
-        records = [text for text in texts(name, "") if "p=" in text]
-    except lookup.Unknown as error:
-        return Finding("DKIM", subject, UNKNOWN, str(error))
+    severe = CRITICAL if state == "active" else WARNING
+
+    def finding(found: str, wanted: str, remedy: str = settings.publish) -> Finding:
+        return Finding("DKIM", subject, severe, found, wanted, remedy)
+
+    # "v=" is optional (RFC 6376 section 3.6.1).
+    records = [found for found in map(tags, texts(name)) if "p" in found]
     if not file.exists():
-        remedy = f"restore {file} from a backup, or ansible-playbook pillarbox.mail.rotate_dkim"
-        return Finding("DKIM", subject, severity, f"{file} is missing", "the key", remedy)
+        remedy = f"restore {file} from a backup, or run rotate_dkim.yml"
+        return finding(f"{file} is missing", "the key", remedy)
     if not records:
-        return Finding("DKIM", subject, severity, f"no record at {name}", "its public key", SITE)
+        return finding(f"no record at {name}", "its public key")
     if len(records) > 1:
         remedy = f"remove all TXT records at {name} but that of site.yml"
-        return Finding("DKIM", subject, severity, f"{len(records)} records", "one", remedy)
-    tags = dict(part.strip().split("=", 1) for part in records[0].split(";") if "=" in part)
-    if "".join(tags.get("p", "").split()) != public(file.read_bytes()):
-        found = f"the record at {name} has another key, so signatures fail"
-        return Finding("DKIM", subject, severity, found, "the key on disk", SITE)
-    return Finding("DKIM", subject, OK, f"{tags.get('k', 'rsa')}, published")
+        return finding(f"{len(records)} records", "one", remedy)
+    if "".join(records[0]["p"].split()) != public(file.read_bytes()):
+        return finding(f"the record at {name} has another key, so signatures fail", "this key")
+    return Finding("DKIM", subject, OK, f"{records[0].get('k', 'rsa')}, published")
 
 
 def public(data: bytes) -> str:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pillarbox.check.finding import NOTE, OK, UNKNOWN, Finding
+from pillarbox.check.run import Outcome
 from pillarbox.files import read, replace
 
 FILE = Path("/var/lib/pillarbox/check.json")
 
 
 class Memory:
-    """The findings of the last run that were not "ok", by their keys: status, text and time."""
+    """What the last report was about: for each finding its check, status, time and whether it was
+    reported."""
 
     def __init__(self, file: Path = FILE) -> None:
         self.file = file
@@ -28,50 +29,66 @@ class Memory:
             # It is only about when something began.
             self.before = {}
 
-    def dated(self, findings: Iterable[Finding], now: float) -> list[Finding]:
+    def dated(self, outcome: Outcome, now: float) -> Outcome:
         """Return the findings with the time at which each began."""
         clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-        return [
-            finding
-            if finding.status == OK
-            else finding._replace(since=self._since(finding) or clock)
-            for finding in findings
-        ]
+        return outcome._replace(
+            findings={
+                name: [
+                    finding
+                    if finding.status == OK
+                    else finding._replace(since=self._since(finding) or clock)
+                    for finding in found
+                ]
+                for name, found in outcome.findings.items()
+            }
+        )
 
     def _since(self, finding: Finding) -> str:
         known = self.before.get(finding.key, {})
         since: str = known.get("since", "")
-        # An interruption by "unknown" does not end a finding, and is none of its own.
-        return since if known.get("status") in (finding.status, UNKNOWN) else ""
+        return since if known.get("status") == finding.status else ""
 
-    def changes(self, findings: list[Finding]) -> tuple[list[Finding], list[str]]:
-        """Return the findings that are new or have another status, and the former ones now gone.
+    def changes(self, outcome: Outcome) -> tuple[list[Finding], list[str]]:
+        """Return the findings to report, and the keys of former ones that are gone.
 
-        What is unknown is neither: the next run may know.
+        What is unknown is reported in the second run in a row: the next one may know.
         """
-        new = [
-            finding
-            for finding in findings
-            if finding.status not in (OK, NOTE, UNKNOWN)
-            and self.before.get(finding.key, {}).get("status") != finding.status
-        ]
-        bad = {finding.key for finding in findings if finding.status not in (OK, NOTE)}
+        new = []
+        for finding in outcome.all():
+            known = self.before.get(finding.key, {})
+            if finding.status == UNKNOWN:
+                if known.get("status") == UNKNOWN and not known["reported"]:
+                    new.append(finding)
+            elif finding.status not in (OK, NOTE) and known.get("status") != finding.status:
+                new.append(finding)
+        still = {finding.key for finding in outcome.all() if finding.status not in (OK, NOTE)}
         gone = [
             key
             for key, known in self.before.items()
-            if known["status"] not in (NOTE, UNKNOWN) and key not in bad
+            if known["reported"] and key not in still and known["check"] not in outcome.partial
         ]
         return new, sorted(gone)
 
-    def remember(self, findings: Iterable[Finding]) -> None:
-        """Write what was found for the next run; one that is unknown now keeps its status."""
-        now: dict[str, dict[str, Any]] = {}
-        for finding in findings:
-            if finding.status == OK:
-                continue
-            known = self.before.get(finding.key)
-            if finding.status == UNKNOWN and known:
-                now[finding.key] = known
-            else:
-                now[finding.key] = {"status": finding.status, "since": finding.since}
+    def remember(self, outcome: Outcome) -> None:
+        """Write what was found for the next run; what is unknown now keeps its former status."""
+        now = {
+            key: known for key, known in self.before.items() if known["check"] in outcome.partial
+        }
+        reported = {finding.key for finding in self.changes(outcome)[0]}
+        for name, found in outcome.findings.items():
+            for finding in found:
+                known = self.before.get(finding.key, {})
+                if finding.status == OK:
+                    now.pop(finding.key, None)
+                elif finding.status == UNKNOWN and known.get("status", UNKNOWN) != UNKNOWN:
+                    now[finding.key] = known
+                else:
+                    before = known.get("status") == finding.status and known["reported"]
+                    now[finding.key] = {
+                        "check": name,
+                        "status": finding.status,
+                        "since": finding.since,
+                        "reported": before or finding.key in reported,
+                    }
         replace(self.file, json.dumps(now, indent=1).encode())

@@ -6,60 +6,59 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import dns.reversename
 
+from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.settings import Address, Settings, ask
+from pillarbox.check.settings import Address, Settings, ask, is_in
+from pillarbox.status.ask import output_of
 
-# Addresses of root name servers (a.root-servers.net). Nothing is sent there: the kernel only says
+# Addresses of a root name server (a.root-servers.net). Nothing is sent there: the kernel only says
 # from which of its addresses it would be.
 ELSEWHERE = {4: (socket.AF_INET, "198.41.0.4"), 6: (socket.AF_INET6, "2001:503:ba3e::2:30")}
 BIND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
+# RFC 1918, and those of carriers (RFC 6598).
+TRANSLATED = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 # Seconds.
 PATIENCE = 10.0
 
 
 def reverse(settings: Settings) -> Iterator[Finding]:
-    """Check that each address has the host's name, and the name the address (FCrDNS).
+    """Check that each address has the host's name, and the name the address.
 
-    Large receivers refuse mail from other addresses (RFC 8499 section 7; RFC 1912 section 2.1).
+    Large receivers refuse mail from other addresses (RFC 1912 section 2.1).
     """
     if not settings.addresses:
-        yield Finding(
-            "reverse name",
-            settings.hostname,
-            CRITICAL,
-            "the host's name has no address",
-            "A or AAAA records",
-            "set mail_host_addresses and run site.yml, or publish the records yourself",
-        )
-    for address in settings.addresses:
-        yield _reverse(settings.hostname, address)
+        remedy = "set mail_host_addresses and run site.yml, or publish the records yourself"
+        found = "the host's name has no address"
+        wanted = "A or AAAA records"
+        yield Finding("reverse name", settings.hostname, CRITICAL, found, wanted, remedy)
+    yield from each("reverse name", settings.addresses, lambda a: _reverse(settings, a))
 
 
-def _reverse(hostname: str, address: Address) -> Finding:
+def _reverse(settings: Settings, address: Address) -> Finding:
+    hostname = settings.hostname
     pointer = dns.reversename.from_address(str(address))
     names = sorted(str(record.target).rstrip(".") for record in ask(pointer, "PTR").records)
-    wanted = f"{hostname} alone"
-    who = f"whoever provides {address} sets its reverse name (PTR) to {hostname}, in their panel"
+    # Nobody looks at the name of a host that sends all mail by another.
+    severe = CRITICAL if settings.sends else NOTE
+    provider = f"have the provider of {address} set its reverse name (PTR) to {hostname}"
 
-    def finding(status: str, found: str, remedy: str = who) -> Finding:
-        return Finding("reverse name", str(address), status, found, wanted, remedy)
+    def finding(status: str, found: str, remedy: str = provider) -> Finding:
+        return Finding("reverse name", str(address), status, found, f"{hostname} alone", remedy)
 
     if not names:
-        return finding(CRITICAL, "no PTR record")
+        return finding(severe, "no PTR record")
     if hostname not in [name.lower() for name in names]:
-        return finding(CRITICAL, ", ".join(names))
+        return finding(severe, ", ".join(names))
     kind = "A" if address.version == 4 else "AAAA"
-    if str(address) not in [record.address for record in ask(hostname, kind).records]:
-        return finding(
-            CRITICAL,
-            f"{hostname} has no {kind} record with this address",
-            "run site.yml, which publishes mail_host_addresses, or publish it yourself",
-        )
+    if address not in [ip_address(record.address) for record in ask(hostname, kind).records]:
+        found = f"{hostname} has no {kind} record with this address"
+        remedy = "run site.yml, which publishes mail_host_addresses, or publish it yourself"
+        return finding(CRITICAL, found, remedy)
     if len(names) > 1:
         return finding(WARNING, f"{len(names)} PTR records: {', '.join(names)}")
     return Finding("reverse name", str(address), OK, hostname)
@@ -67,12 +66,11 @@ def _reverse(hostname: str, address: Address) -> Finding:
 
 def outgoing(settings: Settings) -> Iterator[Finding]:
     """Check that mail leaves from an address that SPF and the reverse name are about."""
-    for version, (family, there) in ELSEWHERE.items():
-        own = [address for address in settings.addresses if address.version == version]
-        bound = _postconf(BIND[version])
-        source = bound or _source(family, there)
+    for version in settings.versions:
+        own = [str(address) for address in settings.addresses if address.version == version]
+        source = postconf(BIND[version]) or _source(*ELSEWHERE[version])
         if source or own:
-            yield _outgoing(version, source, [str(address) for address in own], settings)
+            yield _outgoing(version, source, own, settings)
 
 
 def _source(family: int, there: str) -> str:
@@ -88,57 +86,44 @@ def _source(family: int, there: str) -> str:
 
 def _outgoing(version: int, source: str, own: list[str], settings: Settings) -> Finding:
     subject, wanted = f"IPv{version}", " or ".join(own) or f"no IPv{version}"
+
+    def finding(status: str, found: str, remedy: str = "") -> Finding:
+        return Finding("outgoing address", subject, status, found, wanted, remedy)
+
     if source in own:
         return Finding("outgoing address", subject, OK, source)
     if not source:
-        found = f"no route to the Internet by IPv{version}"
-        # It may be down, or the test network has none.
-        return Finding("outgoing address", subject, NOTE, found, wanted)
-    if own and version == 4 and _is_translated(source):
-        found = f"{source}, which a router translates (NAT)"
-        return Finding("outgoing address", subject, NOTE, found, wanted)
-    choices = f"set {BIND[version]} to {own[0]} in postfix_settings" if own else ""
+        return finding(NOTE, f"no route to the Internet by IPv{version}")
+    if own and is_in(ip_address(source), TRANSLATED if version == 4 else ()):
+        return finding(NOTE, f"{source}, which a router translates (NAT)")
+    if not settings.sends:
+        return finding(NOTE, source)
+    remedies = [f"set {BIND[version]} to {own[0]} in postfix_settings"] if own else []
     add = f"add {source} to mail_host_addresses and give it the reverse name {settings.hostname}"
-    return Finding(
-        "outgoing address",
-        subject,
-        CRITICAL,
-        source,
-        wanted,
-        " or ".join(filter(None, (choices, add))),
-    )
-
-
-def _is_translated(source: str) -> bool:
-    """Whether it is an address of RFC 1918 or of a carrier's NAT (RFC 6598)."""
-    octets = [int(part) for part in source.split(".")]
-    return (
-        octets[0] == 10
-        or octets[:2] == [192, 168]
-        or (octets[0] == 172 and 16 <= octets[1] < 32)
-        or (octets[0] == 100 and 64 <= octets[1] < 128)
-    )
+    return finding(CRITICAL, source, " or ".join([*remedies, add]))
 
 
 def greeting(settings: Settings) -> Iterator[Finding]:
     """Check the names with which Postfix introduces itself (RFC 5321 sections 4.1.1.1 and 4.2)."""
+    wanted = f"220 {settings.hostname}"
     try:
+        # Loopback, where postscreen(8) does not let clients wait.
         with socket.create_connection(("127.0.0.1", 25), PATIENCE) as connection:
-            first = connection.makefile("rb").readline(512).decode(errors="replace")
+            said = connection.makefile("rb").readline(512).decode(errors="replace").strip()
     except TimeoutError:
         yield Finding("greeting", "port 25", UNKNOWN, f"no greeting in {PATIENCE:.0f} s")
     except OSError as error:
-        yield Finding(
-            "greeting",
-            "port 25",
-            CRITICAL,
-            f"{error.strerror}",
-            f"220 {settings.hostname}",
-            "systemctl start postfix; pillarbox status shows why it does not run",
-        )
+        remedy = "systemctl start postfix; pillarbox status shows why it does not run"
+        found = error.strerror or str(error)
+        yield Finding("greeting", "port 25", CRITICAL, found, wanted, remedy)
     else:
-        yield _named("port 25", "".join(first.split()[1:2]), "myhostname", settings)
-    yield _named("HELO", _postconf("smtp_helo_name"), "smtp_helo_name", settings)
+        code, _space, rest = said.partition(" ")
+        if code != "220":
+            yield Finding("greeting", "port 25", UNKNOWN, said, wanted)
+        else:
+            name = rest.partition(" ")[0]
+            yield _named("port 25", name, "smtpd_banner and myhostname", settings)
+    yield _named("HELO", postconf("smtp_helo_name"), "smtp_helo_name", settings)
 
 
 def _named(subject: str, name: str, parameter: str, settings: Settings) -> Finding:
@@ -148,7 +133,6 @@ def _named(subject: str, name: str, parameter: str, settings: Settings) -> Findi
     return Finding("greeting", subject, WARNING, name or "no name", settings.hostname, remedy)
 
 
-def _postconf(parameter: str) -> str:
-    """Return a parameter of Postfix, with its variables expanded."""
-    command = ["/usr/sbin/postconf", "-xh", parameter]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+def postconf(parameter: str) -> str:
+    """Return a parameter of Postfix, with its variables expanded. Raises Unanswered."""
+    return output_of("/usr/sbin/postconf", "-xh", parameter).strip()

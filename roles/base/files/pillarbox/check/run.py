@@ -8,14 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from pillarbox.check import dnssec, domains, keys, lists, local, names, relay, served
+from pillarbox.check import dnssec, domains, keys, lists, local, mta_sts, names, relay, served
 from pillarbox.check.finding import UNKNOWN, Finding
 from pillarbox.check.settings import Settings
 
 Check = Callable[[Settings], Iterable[Finding]]
 
-# In the order of the output. The name is that of the findings of a check that fails as a whole.
+# In the order of the output.
 CHECKS: dict[str, Check] = {
     "host": local.status,
     "reverse name": names.reverse,
@@ -29,22 +30,34 @@ CHECKS: dict[str, Check] = {
     "SPF": domains.sender_policies,
     "DKIM": keys.signatures,
     "DMARC": domains.authentication_policies,
-    "MTA-STS": domains.transport_policies,
-    "required addresses": domains.required_addresses,
+    "MTA-STS": mta_sts.policies,
+    "required addresses": relay.required_addresses,
     "open relay": relay.relaying,
     "DNS list": lists.addresses,
     "updates": local.updates,
 }
 
 
-def run(settings: Settings, patience: float, checks: Mapping[str, Check] = CHECKS) -> list[Finding]:
-    """Return the findings of all checks in order.
+class Outcome(NamedTuple):
+    """The findings of each check, and the checks that found only a part of what there is."""
+
+    findings: dict[str, list[Finding]]
+    partial: frozenset[str]
+
+    def all(self) -> list[Finding]:
+        """Return all findings in the order of the checks."""
+        return [finding for found in self.findings.values() for finding in found]
+
+
+def run(settings: Settings, patience: float, checks: Mapping[str, Check] = CHECKS) -> Outcome:
+    """Return what all checks find.
 
     Args:
         patience: seconds after which a check that is not done is "unknown"; what it found so far
             counts.
     """
     found: dict[str, list[Finding]] = {name: [] for name in checks}
+    failed: dict[str, str] = {}
     unfinished = set(checks)
 
     def one(name: str) -> None:
@@ -53,7 +66,7 @@ def run(settings: Settings, patience: float, checks: Mapping[str, Check] = CHECK
                 found[name].append(finding)
         # A failed check, whatever the cause, must not hide the others.
         except Exception as error:
-            found[name].append(Finding(name, "", UNKNOWN, str(error) or type(error).__name__))
+            failed[name] = str(error) or type(error).__name__
         unfinished.discard(name)
 
     # Daemon threads do not keep the program from exiting.
@@ -63,7 +76,12 @@ def run(settings: Settings, patience: float, checks: Mapping[str, Check] = CHECK
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    for name in sorted(unfinished):
-        text = f"not done within {patience:.0f} s; --patience allows more"
-        found[name] = [*found[name], Finding(name, "", UNKNOWN, text)]
-    return [finding for name in checks for finding in found[name]]
+    late = f"not done within {patience:.0f} s; --patience allows more"
+    partial = {**dict.fromkeys(sorted(unfinished), late), **failed}
+    return Outcome(
+        {
+            name: [*some, *([Finding(name, "", UNKNOWN, partial[name])] if name in partial else [])]
+            for name, some in found.items()
+        },
+        frozenset(partial),
+    )

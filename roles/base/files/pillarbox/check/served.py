@@ -10,19 +10,19 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pillarbox import lookup
+from pillarbox.certificates.pair import DIGESTS, digest, key_spki
+from pillarbox.certificates.ring import ROLES
+from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.settings import Settings, ask
+from pillarbox.check.settings import Address, Settings, ask
 
 # How TLS begins; implicitly if not listed.
 STARTTLS = {25: "smtp", 587: "smtp", 4190: "sieve"}
@@ -32,39 +32,46 @@ SIGNATURES = {
     "ecdsa": "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512",
     "rsa": "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
 }
-LOOPBACK = {"IPv4": "127.0.0.1", "IPv6": "[::1]"}
-# Seconds for a handshake.
-PATIENCE = 15
+# Seconds for a handshake; postscreen(8) lets a new client wait for six.
+PATIENCE = 20
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL)
-HASHES = {1: hashlib.sha256, 2: hashlib.sha512}
 
 
 def certificates(settings: Settings) -> Iterator[Finding]:
     """Check that each port serves the certificate of each algorithm that is on disk."""
     leaves = _leaves(settings)
-    for port in settings.ports:
-        for family, host in LOOPBACK.items():
-            if family == "IPv6" and not Path("/proc/net/if_inet6").exists():
-                continue
-            if closed := _closed(port, family, host):
-                yield closed
-                continue
-            for algorithm, leaf in leaves.items():
-                yield _certificate(settings, port, algorithm, leaf, family, host)
+    doors = list(product(settings.base["ports"], settings.doors))
+    closed = list(each("port", doors, lambda door: _closed(*door)))
+    yield from closed
+    shut = {finding.subject for finding in closed}
+    wanted = [
+        (port, address, algorithm)
+        for (port, address), algorithm in product(doors, leaves)
+        if _door(port, address) not in shut
+    ]
+    compare = partial(_certificate, settings.hostname, leaves)
+    yield from each("certificate served", wanted, lambda one: compare(*one))
 
 
-def _closed(port: int, family: str, host: str) -> Finding | None:
+def _door(port: int, address: Address) -> str:
+    return f"{port}, IPv{address.version}"
+
+
+def _closed(port: int, address: Address) -> Finding | None:
     """Return a finding if nothing listens on a port."""
     try:
-        with socket.create_connection((host.strip("[]"), port), PATIENCE):
+        with socket.create_connection((str(address), port), PATIENCE):
             return None
     except TimeoutError:
-        return Finding("port", f"{port}, {family}", UNKNOWN, f"no answer in {PATIENCE} s")
+        return Finding("port", _door(port, address), UNKNOWN, f"no answer in {PATIENCE} s")
     except OSError as error:
-        daemon = DAEMONS.get(port, "dovecot")
-        see = f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
         found = error.strerror or str(error)
-        return Finding("port", f"{port}, {family}", CRITICAL, found, "open", see)
+        return Finding("port", _door(port, address), CRITICAL, found, "open", _restart(port))
+
+
+def _restart(port: int) -> str:
+    daemon = DAEMONS.get(port, "dovecot")
+    return f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
 
 
 def _leaves(settings: Settings) -> dict[str, bytes]:
@@ -80,7 +87,7 @@ def _leaves(settings: Settings) -> dict[str, bytes]:
 
 
 def _der(pem: bytes) -> bytes:
-    """Return the first certificate of a file or a printed chain."""
+    """Return the first certificate of a file or of a printed chain."""
     found = PEM.search(pem)
     if not found:
         raise ValueError("there is no certificate")
@@ -88,36 +95,34 @@ def _der(pem: bytes) -> bytes:
 
 
 def _certificate(
-    settings: Settings, port: int, algorithm: str, leaf: bytes, family: str, host: str
+    hostname: str, leaves: dict[str, bytes], port: int, address: Address, algorithm: str
 ) -> Finding:
-    subject = f"port {port}, {algorithm}, {family}"
-    daemon = DAEMONS.get(port, "dovecot")
+    subject = f"port {_door(port, address)}, {algorithm}"
 
     def finding(status: str, found: str, remedy: str = "") -> Finding:
         wanted = "the certificate on disk"
         return Finding("certificate served", subject, status, found, wanted, remedy)
 
     try:
-        printed = handshake(settings.hostname, host, port, "-sigalgs", SIGNATURES[algorithm])
+        printed = handshake(hostname, address, port, "-sigalgs", SIGNATURES[algorithm])
     except subprocess.TimeoutExpired:
         return finding(UNKNOWN, f"no handshake in {PATIENCE} s")
-    match = PEM.search(printed)
-    if not match:
-        see = f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
-        return finding(CRITICAL, f"no {algorithm} certificate", see)
-    served = _der(match[0])
+    if not PEM.search(printed):
+        return finding(CRITICAL, f"no {algorithm} certificate", _restart(port))
+    served, leaf = _der(printed), leaves[algorithm]
     if served == leaf:
         return Finding("certificate served", subject, OK, _fingerprint(leaf))
     text = f"another certificate, {_fingerprint(served)} instead of {_fingerprint(leaf)}"
-    return finding(CRITICAL, text, f"systemctl reload {daemon}")
+    return finding(CRITICAL, text, f"systemctl reload {DAEMONS.get(port, 'dovecot')}")
 
 
 def _fingerprint(der: bytes) -> str:
     return f"SHA-256 {hashlib.sha256(der).hexdigest()[:16]}…"
 
 
-def handshake(name: str, host: str, port: int, *options: str) -> bytes:
+def handshake(name: str, address: Address, port: int, *options: str) -> bytes:
     """Return what "openssl s_client" prints. Raises subprocess.TimeoutExpired."""
+    host = f"[{address}]" if address.version == 6 else str(address)
     command = ["openssl", "s_client", "-connect", f"{host}:{port}", "-servername", name, *options]
     if port in STARTTLS:
         command += ["-starttls", STARTTLS[port], "-name", "localhost"]
@@ -128,20 +133,22 @@ def handshake(name: str, host: str, port: int, *options: str) -> bytes:
 
 def old_protocols(settings: Settings) -> Iterator[Finding]:
     """Check that no port speaks TLS 1.1, which RFC 8996 forbids."""
-    for port in settings.ports:
-        options = ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-        try:
-            printed = handshake(settings.hostname, "127.0.0.1", port, *options)
-        except subprocess.TimeoutExpired:
-            yield Finding("old TLS", f"port {port}", UNKNOWN, f"no handshake in {PATIENCE} s")
-            continue
-        if b"BEGIN CERTIFICATE" not in printed:
-            yield Finding("old TLS", f"port {port}", OK, "refuses TLS 1.1")
-            continue
-        remedy = "set mail_tls_profile to modern, and run site.yml"
-        yield Finding(
-            "old TLS", f"port {port}", WARNING, "accepts TLS 1.1", "TLS 1.2 and newer", remedy
-        )
+    doors = [(port, address) for port in settings.base["ports"] for address in settings.doors[:1]]
+    return each("old TLS", doors, lambda door: _old_protocol(settings.hostname, *door))
+
+
+def _old_protocol(hostname: str, port: int, address: Address) -> Finding:
+    options = ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
+    subject = f"port {port}"
+    try:
+        printed = handshake(hostname, address, port, *options)
+    except subprocess.TimeoutExpired:
+        return Finding("old TLS", subject, UNKNOWN, f"no handshake in {PATIENCE} s")
+    if not PEM.search(printed):
+        return Finding("old TLS", subject, OK, "refuses TLS 1.1")
+    remedy = "remove what sets it from postfix_settings, dovecot_extra or nginx_extra"
+    wanted = "TLS 1.2 and newer"
+    return Finding("old TLS", subject, WARNING, "accepts TLS 1.1", wanted, remedy)
 
 
 def tlsa(settings: Settings) -> Iterator[Finding]:
@@ -150,36 +157,31 @@ def tlsa(settings: Settings) -> Iterator[Finding]:
     A sender may use the strongest matching type only, so each must include the key (RFC 7671
     sections 8 and 9).
     """
-    if not ask(settings.hostname, "A").secure and not ask(settings.hostname, "AAAA").secure:
-        found = f"{settings.hostname} is not signed with DNSSEC, so senders ignore its TLSA records"
-        yield Finding("TLSA", settings.hostname, NOTE, found, "a signed zone")
+    host = settings.hostname
+    if not ask(host, "A").secure and not ask(host, "AAAA").secure:
+        found = f"{host} is not signed with DNSSEC, so senders ignore its TLSA records"
+        yield Finding("TLSA", host, NOTE, found, "a signed zone")
         return
     keys = _keys(settings)
-    for port in settings.ports:
-        name = f"_{port}._tcp.{settings.hostname}"
-        try:
-            yield _tlsa(port, ask(name, "TLSA"), keys)
-        except lookup.Unknown as error:
-            yield Finding("TLSA", f"port {port}", UNKNOWN, str(error))
+
+    def find(port: int) -> Finding:
+        return _tlsa(port, ask(f"_{port}._tcp.{host}", "TLSA"), keys, settings.publish)
+
+    yield from each("TLSA", settings.base["tlsa_ports"], find)
 
 
 def _keys(settings: Settings) -> dict[str, bytes]:
-    """Return the public half of each key, in the format that TLSA records pin (RFC 6698)."""
+    """Return the public half of each key of the ring, by its name."""
     acme = settings.parts["acme_sh"]
-    keys = {}
-    for algorithm in acme["algorithms"]:
-        for role in ("current", "next"):
-            file = Path(acme["tls_dir"], f"{algorithm}-{role}.key")
-            if file.exists():
-                key: Any = load_pem_private_key(file.read_bytes(), None)
-                keys[f"the {role} {algorithm} key"] = key.public_key().public_bytes(
-                    Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-                )
-    return keys
+    files = {
+        f"the {role} {algorithm} key": Path(acme["tls_dir"], f"{algorithm}-{role}.key")
+        for algorithm, role in product(acme["algorithms"], ROLES)
+    }
+    return {name: key_spki(file.read_bytes()) for name, file in files.items() if file.exists()}
 
 
-def _tlsa(port: int, answer: lookup.Answer, keys: dict[str, bytes]) -> Finding:
-    subject, publish = f"port {port}", "run site.yml at once, which publishes them"
+def _tlsa(port: int, answer: lookup.Answer, keys: dict[str, bytes], publish: str) -> Finding:
+    subject = f"port {port}"
 
     def finding(status: str, found: str, remedy: str = publish) -> Finding:
         return Finding("TLSA", subject, status, found, "all keys of the ring", remedy)
@@ -188,24 +190,25 @@ def _tlsa(port: int, answer: lookup.Answer, keys: dict[str, bytes]) -> Finding:
         return finding(WARNING, "no records")
     if not answer.secure:
         return finding(NOTE, "not signed with DNSSEC, so senders ignore them", "")
+    # Senders choose among the matching types of each usage and selector.
     ours = [record for record in answer.records if (record.usage, record.selector) == (3, 1)]
-    types = {record.mtype for record in answer.records if record.mtype in HASHES}
+    values = {(record.mtype, record.cert.hex()) for record in ours}
+    kinds = {kind for kind, _value in values if kind in DIGESTS}
     lacking = [
         name
         for name, key in keys.items()
-        if not types
-        or any(
-            HASHES[kind](key).digest() not in [r.cert for r in ours if r.mtype == kind]
-            for kind in types
-        )
+        if not kinds or any((kind, digest(key, kind)) not in values for kind in kinds)
     ]
-    if any("current" in name for name in lacking):
-        return finding(
-            CRITICAL, f"{', '.join(lacking)} missing: senders that verify DANE do not deliver"
-        )
-    if lacking:
-        return finding(WARNING, f"{', '.join(lacking)} missing")
-    known = {HASHES[kind](key).digest() for key in keys.values() for kind in HASHES}
-    if strange := [record for record in answer.records if record.cert not in known]:
-        return finding(NOTE, f"all keys, and {len(strange)} that are not in the ring")
+    served = [name for name in lacking if "current" in name]
+    waiting = [name for name in lacking if "next" in name]
+    if served and port == 25:
+        names = ", ".join(served)
+        found = f"{names} missing: senders that verify DANE do not deliver mail here"
+        return finding(CRITICAL, found, publish)
+    if served or waiting:
+        return finding(WARNING, f"{', '.join([*served, *waiting])} missing")
+    known = {digest(key, kind) for key in keys.values() for kind in DIGESTS}
+    if strange := [record for record in answer.records if record.cert.hex() not in known]:
+        found = f"all keys, and {len(strange)} that are not in the ring"
+        return finding(NOTE, found, "remove the records that are not those of site.yml")
     return Finding("TLSA", subject, OK, f"all keys, {len(answer.records)} records")

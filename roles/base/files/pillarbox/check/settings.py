@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,28 +15,36 @@ from typing import Any
 import dns.name
 
 from pillarbox import lookup
+from pillarbox.status.ask import output_of
 from pillarbox.status.parts import Parts
 
 # Seconds for each question to the resolver.
 PATIENCE = 8.0
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+LOOPBACK = {4: ipaddress.ip_address("127.0.0.1"), 6: ipaddress.ip_address("::1")}
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of the collection that the checks compare with what others see."""
 
-    hostname: str
-    # mail_host_addresses.
-    listed: list[str]
-    # Domains that exchange mail here, without parked ones.
-    domains: list[str]
-    # Domains and accounts whose mail leaves by another server.
-    smarthosts: list[str]
-    # Ports with TLS.
-    ports: list[int]
     parts: Parts = field(repr=False)
+
+    @property
+    def base(self) -> dict[str, Any]:
+        return self.parts["base"]
+
+    @property
+    def hostname(self) -> str:
+        name: str = self.base["hostname"]
+        return name
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains that exchange mail here, without parked ones."""
+        domains: list[str] = self.base["domains"]
+        return domains
 
     @cached_property
     def addresses(self) -> list[Address]:
@@ -42,16 +52,70 @@ class Settings:
 
         Raises lookup.Unknown.
         """
-        found = self.listed or [
+        found = self.base["addresses"] or [
             record.address for kind in ("A", "AAAA") for record in ask(self.hostname, kind).records
         ]
         return [ipaddress.ip_address(address) for address in found]
 
+    @cached_property
+    def versions(self) -> list[int]:
+        """The versions of IP that Postfix uses on this host."""
+        wanted = output_of("/usr/sbin/postconf", "-h", "inet_protocols")
+        return [
+            version
+            for version, name in ((4, "ipv4"), (6, "ipv6"))
+            if ("all" in wanted or name in wanted) and is_here(LOOPBACK[version])
+        ]
+
+    @cached_property
+    def doors(self) -> list[Address]:
+        """The addresses at which this host can be reached from itself, one of each version.
+
+        Behind a router that translates addresses, that is loopback.
+        """
+        return [
+            next(
+                (a for a in self.addresses if a.version == version and is_here(a)),
+                LOOPBACK[version],
+            )
+            for version in self.versions
+        ]
+
+    @property
+    def sends(self) -> bool:
+        """Whether mail leaves from here, and not all of it by a smarthost."""
+        return "*" not in self.base["smarthosts"]
+
+    @property
+    def publish(self) -> str:
+        """How a record is published."""
+        if self.base["dns"] == "zonefile":
+            return "run site.yml, and copy the record from the zone file that it writes"
+        return "run site.yml, which publishes it"
+
 
 def settings_of(parts: Parts) -> Settings:
     """Return the settings in the parts. Raises KeyError if site.yml has not written them yet."""
-    mine: dict[str, Any] = parts["base"]["check"]
-    return Settings(**mine, parts=parts)
+    settings = Settings(parts)
+    for key in ("addresses", "dns", "domains", "hostname", "ports", "smarthosts", "tlsa_ports"):
+        settings.base[key]
+    return settings
+
+
+def is_here(address: Address) -> bool:
+    """Whether an interface of this host has an address."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
+
+
+def is_in(address: Address, networks: Iterable[str]) -> bool:
+    """Whether an address is in one of these networks."""
+    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
 def ask(name: str | dns.name.Name, kind: str) -> lookup.Answer:
@@ -60,9 +124,14 @@ def ask(name: str | dns.name.Name, kind: str) -> lookup.Answer:
     return lookup.ask(asked, kind, PATIENCE)
 
 
-def texts(name: str, prefix: str) -> list[str]:
+def texts(name: str, prefix: str = "") -> list[str]:
     """Return the TXT records at a name that begin with a prefix. Raises lookup.Unknown."""
-    found = [
-        b"".join(record.strings).decode(errors="replace") for record in ask(name, "TXT").records
-    ]
+    records = ask(name, "TXT").records
+    found = [b"".join(record.strings).decode(errors="replace") for record in records]
     return [text for text in found if text.lower().startswith(prefix.lower())]
+
+
+def tags(record: str) -> dict[str, str]:
+    """Return the tags of a record, as in RFC 6376 section 3.2."""
+    pairs = (part.partition("=") for part in record.split(";"))
+    return {key.strip().lower(): value.strip() for key, sign, value in pairs if sign}

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reports about our mail: DMARC aggregate reports (RFC 9990) and TLS reports (RFC 8460).
 
-Own code: parsedmarc is not in Debian, needs lxml and clients of five clouds, unpacks without a
-limit and accepts entities; Debian's dmarc-cat and dmarcts-report-parser know no TLS reports.
+Own code: parsedmarc is not in Debian, needs lxml and clients of five clouds, and unpacks without
+a limit; Debian's dmarc-cat and dmarcts-report-parser know no TLS reports.
 
 Anybody can send a report. Each passes through ``mime`` (its attachments), ``unpack`` (bounded),
 ``dmarc`` or ``tlsrpt`` (checked and typed) and ``store``; ``foreign`` has what all of them refuse.

@@ -61,7 +61,7 @@ Exit status
 
 Files
   /var/lib/pillarbox/reports.sqlite   what was reported in the last 90 days
-  /etc/pillarbox/parts/postfix.json   the domains whose reports are kept, and the host's addresses
+  /etc/pillarbox/parts/base.json      the domains whose reports are kept, and the host's addresses
 """,
 )
 SHOW_DAYS = 30
@@ -72,7 +72,8 @@ Report = dmarc.Report | tlsrpt.Report
 
 def domains_of(given: list[str]) -> frozenset[str]:
     """Return the domains whose reports are kept: as given, or those of this host."""
-    domains = given or (switched_on("postfix") or {}).get("domains", [])
+    base = switched_on("base") or {}
+    domains = given or [*base.get("domains", []), *base.get("parked", [])]
     if not domains:
         raise Failure("no domains are configured; run site.yml, or name them with --served")
     return frozenset(domain.lower() for domain in domains)
@@ -80,7 +81,7 @@ def domains_of(given: list[str]) -> frozenset[str]:
 
 def addresses() -> frozenset[str]:
     """Return the addresses of this host: those that others see, and those of its interfaces."""
-    public = (switched_on("postfix") or {}).get("addresses", [])
+    public = (switched_on("base") or {}).get("addresses", [])
     local = run("hostname", "--all-ip-addresses").decode().split()
     return frozenset(ip_address(address).compressed for address in [*public, *local])
 

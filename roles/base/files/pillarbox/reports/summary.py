@@ -135,7 +135,7 @@ def _dmarc_advice(summary: Summary, own: frozenset[str]) -> list[str]:
         advice.append(
             f"{others.total():,} of {summary.messages.total():,} messages come from elsewhere and"
             f" fail DMARC, most from {most}. If a service of yours sends them, have it sign with"
-            " DKIM, or allow it in SPF (spf_include). If none does, they are forged, and receivers"
+            " DKIM, or allow it in SPF (spf.include). If none does, they are forged, and receivers"
             f" do what your policy says ({summary.policy or 'unknown'})."
         )
     return advice

@@ -14,8 +14,17 @@ import dns.resolver
 
 from pillarbox.commands import run
 
-# Answers that are not listings: "127.0.0.1", and the usual error codes for too many queries.
-ERRORS = ("127.0.0.1", "127.255.255.")
+
+def is_listing(answer: str) -> bool:
+    """Whether an answer says that an address is listed.
+
+    Not so 127.0.0.1, addresses of other networks, and the usual codes for too many queries.
+    """
+    return (
+        answer.startswith("127.")
+        and answer != "127.0.0.1"
+        and not answer.startswith("127.255.255.")
+    )
 
 
 def answers(address: str, dnsbl: str) -> list[str]:
@@ -35,11 +44,7 @@ def trouble(dnsbl: str) -> str:
         return "does not answer"
     except dns.exception.DNSException as error:
         return f"does not answer ({error})"
-    strange = [
-        answer
-        for answer in listed + others
-        if answer.startswith(ERRORS) or not answer.startswith("127.")
-    ]
+    strange = [answer for answer in listed + others if not is_listing(answer)]
     if strange:
         return f"answers {', '.join(strange)}, so it refuses this host's queries or was shut down"
     if others:

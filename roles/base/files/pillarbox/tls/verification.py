@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 def by_dane(host: str, port: int) -> bool:
-    """Whether DANE applies to a server. Raises dane_policy.Unknown."""
+    """Whether DANE applies to a server. Raises lookup.Unknown."""
     # Imported only where mail was verified.
     import dns.name
 
@@ -28,7 +28,7 @@ def by_dane(host: str, port: int) -> bool:
 
 
 def by_mta_sts(domain: str) -> bool:
-    """Whether a domain has an MTA-STS policy (RFC 8461 section 3.1). Raises dane_policy.Unknown."""
+    """Whether a domain has an MTA-STS policy (RFC 8461 section 3.1). Raises lookup.Unknown."""
     import dns.name
 
     from pillarbox.services.dane_policy import ask
@@ -50,7 +50,7 @@ class Verification:
         """Return how a server was verified for mail to a domain; VERIFIED if DNS fails."""
         from dns.exception import DNSException
 
-        from pillarbox.services.dane_policy import Unknown
+        from pillarbox.lookup import Unknown
 
         if self.spent > PATIENCE:
             return VERIFIED

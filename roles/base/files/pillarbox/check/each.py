@@ -1,0 +1,40 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one check for many subjects at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from pillarbox.check.finding import UNKNOWN, Finding
+
+# Most of the time is waiting for others, some of whom do not answer at all.
+AT_A_TIME = 16
+
+T = TypeVar("T")
+
+
+def each(
+    check: str, subjects: Iterable[T], find: Callable[[T], Finding | None]
+) -> Iterator[Finding]:
+    """Yield the finding of each subject, in order; "unknown" where the check fails.
+
+    A failure of one subject, whatever the cause, must not hide the others.
+    """
+
+    def safely(subject: T) -> Finding | None:
+        try:
+            return find(subject)
+        except Exception as error:
+            return Finding(check, str(subject), UNKNOWN, str(error) or type(error).__name__)
+
+    pool = ThreadPoolExecutor(AT_A_TIME)
+    try:
+        for finding in pool.map(safely, subjects):
+            if finding:
+                yield finding
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
