@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import smtplib
 from pathlib import Path
@@ -122,3 +123,11 @@ def test_the_records_match_the_settings() -> None:
     assert lab.dig("mta-sts.example.org", "CNAME") == ["mx.example.org."]
     assert "v=STSv1" in str(lab.dig("_mta-sts.example.org", "TXT"))
     assert "mailto:postmaster@example.org" in str(lab.dig("_smtp._tls.example.org", "TXT"))
+
+
+@pytest.mark.first
+def test_a_check_finds_only_that_the_other_web_server_does_not_exist() -> None:
+    found = json.loads(lab.on("mx", "pillarbox check --json", check=False))["findings"]
+    faults = [finding for finding in found if finding["status"] not in ("ok", "note")]
+    assert {finding["check"] for finding in faults} == {"MTA-STS"}, faults
+    assert all("web server that answers" in finding["remedy"] for finding in faults)

@@ -9,6 +9,7 @@ lab/router.yml.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -124,3 +125,9 @@ def test_a_network_that_is_the_internet_is_refused() -> None:
     run = lab.site("--check", "-e", router, mail_relay_networks=["0.0.0.0/0"])
     assert run.returncode != 0
     assert "mail_relay_networks[0]: 0.0.0.0/0 covers much of the Internet" in run.stdout
+
+
+@pytest.mark.first
+def test_a_check_finds_nothing_wrong_with_a_host_without_mailboxes() -> None:
+    found = json.loads(lab.on("mx", "pillarbox check --json", check=False))["findings"]
+    assert [finding for finding in found if finding["status"] not in ("ok", "note")] == []

@@ -30,14 +30,16 @@ def _policy(settings: Settings, domain: str) -> Finding | None:
     records = texts(f"_mta-sts.{domain}", "v=STSv1")
     if not records:
         return None
+    name = f"mta-sts.{domain}"
     try:
-        name = f"mta-sts.{domain}"
         policy = _fetch(name, _target(settings, name))
     except (TimeoutError, socket.gaierror) as error:
         return Finding("MTA-STS", domain, UNKNOWN, f"the policy cannot be fetched: {error}")
     except (OSError, http.client.HTTPException) as error:
         found = f"senders cannot fetch the policy: {error or type(error).__name__}"
-        remedy = "see pillarbox status: web names; then journalctl -eu nginx"
+        remedy = f"see the web server that answers for {name}"
+        if 443 in settings.base["ports"]:
+            remedy = "see pillarbox status: web names; then journalctl -eu nginx"
         return Finding("MTA-STS", domain, CRITICAL, found, "a policy by HTTPS", remedy)
     mode = next((value for key, value in policy if key == "mode"), "")
     patterns = [value.lower() for key, value in policy if key == "mx"]
