@@ -80,8 +80,8 @@ def _spf_remedy(settings: Settings, result: str) -> str:
             " in mail_domains, or remove the other record, then run site.yml"
         )
     return (
-        f"{settings.publish}, like mail_host_addresses; the host may only send from addresses that"
-        " its name has in DNS"
+        f"{settings.publish}, also those of mail_host_addresses; the host may only send from"
+        " addresses that its name has in DNS"
     )
 
 

@@ -49,7 +49,9 @@ def as_text(findings: list[Finding], host: str, now: float, everything: bool, co
         lines.append("")
     counts = Counter(finding.status for finding in findings)
     summary = ", ".join(
-        f"{counts[status]} {status}" for status in reversed(STATUSES) if counts[status]
+        counted(counts[status], status, "" if status in (NOTE, WARNING) else status)
+        for status in reversed(STATUSES)
+        if counts[status]
     )
     return "\n".join([*lines, f"{counted(len(findings), 'finding')}: {summary}"])
 

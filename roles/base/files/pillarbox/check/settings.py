@@ -88,10 +88,10 @@ class Settings:
 
     @property
     def publish(self) -> str:
-        """How a record is published."""
+        """How what is wrong in DNS is put right."""
         if self.base["dns"] == "zonefile":
-            return "run site.yml, and copy the record from the zone file that it writes"
-        return "run site.yml, which publishes it"
+            return "run site.yml, and copy the right records from the zone file that it writes"
+        return "run site.yml, which publishes the right records"
 
 
 def settings_of(parts: Parts) -> Settings:
