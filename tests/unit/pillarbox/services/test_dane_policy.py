@@ -13,6 +13,7 @@ import dns.name
 import dns.rdata
 import pytest
 
+from pillarbox import lookup
 from pillarbox.services import dane_policy
 
 DIGEST = "00" * 32
@@ -48,12 +49,12 @@ DNS: dict[tuple[str, str], str] = {
 def ask(name: dns.name.Name, rdtype: str) -> object:
     text = DNS.get((name.to_text(omit_final_dot=True), rdtype), "")
     if text == "fails":
-        raise dane_policy.Unknown(f"{name} {rdtype}: SERVFAIL")
+        raise lookup.Unknown(f"{name} {rdtype}: SERVFAIL")
     secure = not text.startswith("insecure ")
     records = [record for record in text.removeprefix("insecure ").split("|") if record]
     if records and records[0].startswith("="):
         name = dns.name.from_text(records.pop(0)[1:])
-    return dane_policy.Answer(name, [dns.rdata.from_text("IN", rdtype, r) for r in records], secure)
+    return lookup.Answer(name, [dns.rdata.from_text("IN", rdtype, r) for r in records], secure)
 
 
 @pytest.fixture(autouse=True)

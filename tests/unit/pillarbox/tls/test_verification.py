@@ -9,6 +9,7 @@ import dns.name
 import dns.rdata
 import pytest
 
+from pillarbox import lookup
 from pillarbox.services import dane_policy
 from pillarbox.tls import verification
 from pillarbox.tls.verification import Verification
@@ -30,9 +31,9 @@ def ask(name: dns.name.Name, rdtype: str) -> object:
     asked.append(name.to_text(omit_final_dot=True))
     text = DNS.get((asked[-1], rdtype), "")
     if text == "fails":
-        raise dane_policy.Unknown(f"{name} {rdtype}: SERVFAIL")
+        raise lookup.Unknown(f"{name} {rdtype}: SERVFAIL")
     records = [dns.rdata.from_text("IN", rdtype, text)] if text else []
-    return dane_policy.Answer(name, records, True)
+    return lookup.Answer(name, records, True)
 
 
 @pytest.fixture(autouse=True)

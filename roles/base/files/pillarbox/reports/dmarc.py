@@ -91,7 +91,7 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.declare(name, *attributes)
-        namespace, _, local = name.rpartition(" ")
+        namespace, _space, local = name.rpartition(" ")
         if not self.path:
             if local != "feedback":
                 raise Refused(f"its root element is {plain(local, 40)}, not feedback")

@@ -66,7 +66,7 @@ class _Walk:
         stop, body = (found.start(), found.end()) if found else (end, end)
         fields = Message()
         for line in _FOLD.sub(b" ", self.message[start:stop]).split(b"\n"):
-            name, _, value = line.partition(b":")
+            name, _colon, value = line.partition(b":")
             field = name.strip().lower().decode("latin-1")
             # If there are several, the first counts.
             if field in ("content-type", "content-transfer-encoding") and field not in fields:

@@ -130,7 +130,7 @@ def _rows(label: str, found: list[tuple[str, int]]) -> list[str]:
     sums = alike.most_common()
     shown = sums[:MOST_LINES]
     if others := sums[MOST_LINES:]:
-        shown.append((f"in {len(others):,} more", sum(count for _, count in others)))
+        shown.append((f"in {len(others):,} more", sum(count for _source, count in others)))
     return [
         _wrapped(f"{'' if place else label:{LABEL}}{count:>8,}  ", text)
         for place, (text, count) in enumerate(shown)
@@ -182,8 +182,8 @@ def _domain_json(summary: Summary) -> dict[str, object]:
             "policy": summary.policy,
             "messages": summary.messages.total(),
             "passing": summary.passing(),
-            "dkim_aligned": sum(n for (dkim, _), n in summary.messages.items() if dkim),
-            "spf_aligned": sum(n for (_, spf), n in summary.messages.items() if spf),
+            "dkim_aligned": sum(n for (dkim, _spf), n in summary.messages.items() if dkim),
+            "spf_aligned": sum(n for (_dkim, spf), n in summary.messages.items() if spf),
             "sources": [
                 {"group": source.group, **source.row._asdict(), "count": source.messages}
                 for source in summary.sources

@@ -131,7 +131,7 @@ def _dmarc_advice(summary: Summary, own: frozenset[str]) -> list[str]:
             " DKIM keys, and a run of site.yml with --check --diff the DNS records that differ."
         )
     if not _noise(others.total(), summary.messages.total()):
-        most = next((source for source, _ in others.most_common() if source), "unknown")
+        most = next((source for source, _count in others.most_common() if source), "unknown")
         advice.append(
             f"{others.total():,} of {summary.messages.total():,} messages come from elsewhere and"
             f" fail DMARC, most from {most}. If a service of yours sends them, have it sign with"
@@ -148,7 +148,7 @@ def _tls_advice(summary: Summary) -> list[str]:
     results: Counter[str] = Counter()
     for failure, count in summary.failures:
         results[failure.result] += count
-    result = next((result for result, _ in results.most_common() if result), "")
+    result = next((result for result, _count in results.most_common() if result), "")
     why = f", most by {result}" if result else ""
     remedy = REMEDIES.get(result, "look for the time of the report in this host's log")
     return [

@@ -172,7 +172,7 @@ def _text(holder: dict[str, Any], name: str) -> str:
 def _count(holder: dict[str, Any], name: str) -> int:
     value = holder.get(name, 0)
     # In Python, True is a number.
-    if type(value) is not int or not 0 <= value <= MOST_COUNT:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_COUNT:
         raise Refused(f"its {name} is not a number up to {MOST_COUNT}")
     return value
 

@@ -98,7 +98,7 @@ def _kind(content: bytes) -> str:
 
 def _gunzipped(data: bytes, most: int) -> bytes:
     whole = b""
-    for _ in range(MOST_MEMBERS):
+    for _member in range(MOST_MEMBERS):
         stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         try:
             whole += stream.decompress(data, most + 1 - len(whole))

@@ -37,13 +37,13 @@ STYLE = "\n".join([
     ".line { stroke: #d0d0d0 }",
     # The edges of bars.
     "rect { stroke: #ffffff; stroke-width: 0.5 }",
-    *(f".{quality} {{ fill: {light} }}" for quality, (light, _) in COLOURS.items()),
+    *(f".{quality} {{ fill: {light} }}" for quality, (light, _dark) in COLOURS.items()),
     "@media (prefers-color-scheme: dark) {",
     "text { fill: #ececec }",
     ".paper { fill: #1b1b1d }",
     ".line { stroke: #47474c }",
     "rect { stroke: #1b1b1d }",
-    *(f".{quality} {{ fill: {dark} }}" for quality, (_, dark) in COLOURS.items()),
+    *(f".{quality} {{ fill: {dark} }}" for quality, (_light, dark) in COLOURS.items()),
     "}",
 ])  # fmt: skip
 # In pixels. The days of a panel are side by side; the panels, sent and received, below each other.
@@ -79,7 +79,7 @@ def svg(counts: Iterable[Count], since: str, until: str) -> str:
         f"<style>\n{STYLE}\n</style>",
         f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text x="{LEFT}" y="22">{title}</text>',
-        *legend({quality for _, _, quality in numbers}),
+        *legend({quality for _day, _sent, quality in numbers}),
         *panel(numbers, shown, True, TOP),
         *panel(numbers, shown, False, TOP + PANEL + GAP),
         "</svg>",

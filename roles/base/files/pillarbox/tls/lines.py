@@ -195,7 +195,7 @@ def from_client(pid: str, line: str) -> Event | None:
 def to_server(daemon: str, pid: str, line: str) -> Event | None:
     """Read a line of smtp(8)."""
     if delivered := DELIVERED.match(line):
-        queue_id, domain, _, relay, host, address, port, status = delivered.groups()
+        queue_id, domain, _original, relay, host, address, port, status = delivered.groups()
         if is_own(address):
             return None
         partner = domain_of(host if daemon in SMARTHOSTS else domain)
@@ -211,7 +211,7 @@ def secured(line: str) -> tuple[Tls, str] | None:
     found = SECURED.match(line)
     if not found or is_own(found[4]):
         return None
-    trust, relay, _, _, version, cipher, exchange, group, signature, key = found.groups()
+    trust, relay, _host, _address, version, cipher, exchange, group, signature, key = found.groups()
     # "ECDHE (P-256)" is known by its group, "DHE (2048 bits)" is not.
     exchange = group if group and not group.endswith(" bits") else with_detail(exchange, group)
     return Tls(trust, version, cipher, exchange, with_detail(signature, key)), relay
