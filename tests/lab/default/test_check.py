@@ -89,6 +89,7 @@ def replacing(name: str, rdtype: str, values: list[str]) -> list[str]:
     return [f"update delete {name} {rdtype}", *adds]
 
 
+@pytest.mark.first
 def test_a_healthy_host_has_nothing_to_repair() -> None:
     whole = check()
     found = {finding["check"] for finding in whole["findings"]}
@@ -99,6 +100,7 @@ def test_a_healthy_host_has_nothing_to_repair() -> None:
     assert unknown == []
 
 
+@pytest.mark.first
 def test_it_prints_what_people_and_programs_need() -> None:
     text = lab.on("mx", "pillarbox check; pillarbox check --metrics", check=False)
     assert "no route to the Internet by IPv4" in text
@@ -106,6 +108,7 @@ def test_it_prints_what_people_and_programs_need() -> None:
     assert max(map(len, text.partition("# HELP")[0].splitlines())) <= 80
 
 
+@pytest.mark.first
 def test_root_gets_a_mail_of_what_changed_and_none_if_nothing_did() -> None:
     state, daily = "/var/lib/pillarbox/check.json", "systemctl start pillarbox-check"
     lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject 'mx: '")

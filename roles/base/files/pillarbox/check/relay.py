@@ -23,8 +23,7 @@ CLOSED = (
     "remove mynetworks and smtpd_relay_restrictions from postfix_settings, and run site.yml; until"
     " then, strangers can send mail through this host"
 )
-# Domains in a session, so few that refusals neither slow it down (smtpd_soft_error_limit) nor end it
-# (smtpd_hard_error_limit).
+# Domains in a session. After ten refusals, Postfix would slow it down (smtpd_soft_error_limit).
 DOMAINS = 5
 
 
