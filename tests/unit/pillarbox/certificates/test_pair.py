@@ -7,6 +7,8 @@ import subprocess
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pillarbox.certificates.pair import (
     CertificateError,
@@ -122,3 +124,19 @@ def test_what_is_no_key_is_told(pem: bytes) -> None:
 
 def test_the_time_left_is_that_of_the_leaf() -> None:
     assert 9 < left(issued(end=9.5) + authority()).total_seconds() / 86400 < 10
+
+
+def test_an_rsa_key_whose_numbers_do_not_fit_is_damaged() -> None:
+    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
+    damaged = rsa.RSAPrivateNumbers(
+        numbers.p,
+        numbers.q,
+        numbers.d + 2,
+        numbers.dmp1,
+        numbers.dmq1,
+        numbers.iqmp,
+        numbers.public_numbers,
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    pem = damaged.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(CertificateError, match="do not fit together"):
+        key_spki(pem)
