@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
+from tests.lab.lab import TTL
 
 DOMAIN, SHOP, MX = "example.org", "shop.example.org", "mx.example.org"
 ALICE = "alice@example.org"
@@ -85,7 +86,7 @@ def update(*commands: str) -> None:
 
 
 def replacing(name: str, rdtype: str, values: list[str]) -> list[str]:
-    adds = [f"update add {name} 3600 {rdtype} {value}" for value in values]
+    adds = [f"update add {name} {TTL} {rdtype} {value}" for value in values]
     return [f"update delete {name} {rdtype}", *adds]
 
 

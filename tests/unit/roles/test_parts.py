@@ -36,6 +36,8 @@ EVERYTHING: dict[str, Any] = {
     "mail_postfix_queue": "/var/spool/postfix",
     "mail_recode_port": 10005,
     "mail_redis": "redis",
+    "mail_relay_networks": [],
+    "mail_smarthosts": {},
     "mail_tls_mandatory": True,
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},

@@ -25,7 +25,7 @@ from pillarbox.check.settings import Settings, tags
 from pillarbox.lookup import Answer
 from pillarbox.services.dnsbls import is_listing
 
-SETTINGS = Settings({"base": {"hostname": "mx.example.org", "smarthosts": []}})
+SETTINGS = Settings({"base": {"hostname": "mx.example.org"}, "postfix": {"smarthosts": []}})
 CURRENT, NEXT, STRANGE = b"current", b"next", b"strange"
 FORMER = b"former"
 RING = {

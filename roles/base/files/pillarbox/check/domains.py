@@ -46,8 +46,7 @@ def sender_policies(settings: Settings) -> Iterator[Finding]:
     A bounce has no sender, so receivers check the host's name (RFC 7208 section 2.4).
     """
     names = dict.fromkeys([settings.hostname, *settings.domains])
-    smarthosts = settings.base["smarthosts"]
-    sending = [name for name in names if settings.sends and name not in smarthosts]
+    sending = [name for name in names if settings.sends and name not in settings.smarthosts]
     return each("SPF", sending, lambda domain: _spf(settings, domain))
 
 

@@ -39,7 +39,7 @@ def _relaying(settings: Settings, address: Address) -> Finding:
     subject = str(address)
     if not is_here(address):
         return Finding("open relay", subject, NOTE, "behind a router: not tested from here")
-    if is_in(address, settings.base["relay_networks"]):
+    if is_in(address, settings.parts["postfix"]["relay_networks"]):
         text = "in mail_relay_networks: not tested from here"
         return Finding("open relay", subject, NOTE, text)
     with Session(subject, source=subject) as session:

@@ -84,7 +84,13 @@ class Settings:
     @property
     def sends(self) -> bool:
         """Whether mail leaves from here, and not all of it by a smarthost."""
-        return "*" not in self.base["smarthosts"]
+        return "*" not in self.smarthosts
+
+    @property
+    def smarthosts(self) -> list[str]:
+        """The domains and accounts whose mail leaves by another server; "*" stands for all."""
+        found: list[str] = self.parts["postfix"]["smarthosts"]
+        return found
 
     @property
     def publish(self) -> str:
@@ -97,8 +103,9 @@ class Settings:
 def settings_of(parts: Parts) -> Settings:
     """Return the settings in the parts. Raises KeyError if site.yml has not written them yet."""
     settings = Settings(parts)
-    for key in ("addresses", "dns", "domains", "hostname", "ports", "smarthosts", "tlsa_ports"):
+    for key in ("addresses", "dns", "domains", "hostname", "ports", "tlsa_ports"):
         settings.base[key]
+    parts["postfix"]["smarthosts"]
     return settings
 
 
