@@ -317,19 +317,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         return os.path.join(params["key_directory"], f"{key.domain}.{key.selector}.key")
 
     def files(of: list[Key], *states: str) -> list[dict[str, Any]]:
-        return normalise(
-            [
-                {
-                    "domain": key.domain,
-                    "selector": key.selector,
-                    "type": key.type,
-                    "size": RSA_BITS,
-                    "path": file(key),
-                }
-                for key in of
-                if key.state in states
-            ]
-        )
+        return [
+            {"domain": k.domain, "selector": k.selector, "type": k.type, "path": file(k)}
+            for k in of
+            if k.state in states
+        ]
 
     of_call: dict[str, Any]
     if params["prepared"] is None:
@@ -358,7 +350,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if params["prepared"] is None:
         # Only now: a run that is interrupted here is continued by the next one.
         access = {"owner": "root", "group": params["key_group"], "mode": "0640"}
-        made = ensure_keys(module, files(own, FUTURE, ACTIVE, RETIRED), access)
+        present = files(own, FUTURE, ACTIVE, RETIRED)
+        wanted = normalise([{**key, "size": RSA_BITS} for key in present])
+        made = ensure_keys(module, wanted, access)
         of_call |= {"dkim_keys": made["dkim_keys"], "records": made["records"]}
     of_ledger = {
         "before_header": params["path"],

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.pillarbox.mail.plugins.filter.dkim_signing import dkim_signing
-from ansible_collections.pillarbox.mail.plugins.modules import dkim_selectors
+from ansible_collections.pillarbox.mail.plugins.modules import dkim_key, dkim_selectors
 
 Run = Callable[..., dict[str, Any]]
 FIRST: dict[str, Any] = {
@@ -107,6 +107,19 @@ def test_a_key_of_another_type_is_refused_and_kept(keys: Path, run: Run) -> None
     refused = run(**FIRST)
     assert "example.org.r1.key is a key of type ed25519 with 256 bits" in refused["msg"]
     assert (keys / "example.org.r1.key").read_text() == "A" * 43 + "="
+
+
+def test_the_module_dkim_key_removes_the_keys_that_are_gone(
+    ledger: Path, keys: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(prepared=run(**FIRST)["selectors"], served=SERVED)
+    ledger.write_text(ledger.read_text().replace('"active"', '"revoked"').replace("202", "201"))
+    gone = run(**FIRST)["gone"]
+    assert len(gone) == len(list(keys.iterdir())) == 2
+    with patch_module_args({"keys": gone, "state": "absent"}), pytest.raises(SystemExit):
+        dkim_key.main()
+    assert json.loads(capsys.readouterr().out)["changed"]
+    assert list(keys.iterdir()) == []
 
 
 def test_a_rotation_that_is_interrupted_is_continued_by_the_next_run(
