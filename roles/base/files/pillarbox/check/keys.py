@@ -9,15 +9,11 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pillarbox.certificates.pair import key_spki
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, OK, WARNING, Finding
 from pillarbox.check.settings import Settings, tags, texts
@@ -65,8 +61,7 @@ def _signature(settings: Settings, domain: str, selector: str, state: str) -> Fi
 def public(data: bytes) -> str:
     """Return the p= of a key file: RSA in PEM, or the seed of Ed25519 in base64 (RFC 8463)."""
     if data.startswith(b"-----BEGIN"):
-        key: Any = load_pem_private_key(data, None)
-        found = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        found = key_spki(data)
     else:
         seed = base64.b64decode(data)[:32]
         found = (

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,11 +13,10 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pillarbox import lookup
-from pillarbox.certificates.pair import DIGESTS, digest, key_spki
+from pillarbox.certificates.pair import BEGIN, DIGESTS, digest, key_spki, leaf_of
 from pillarbox.certificates.ring import ROLES
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
@@ -34,7 +32,6 @@ SIGNATURES = {
 }
 # Seconds for a handshake; postscreen(8) lets a new client wait for six.
 PATIENCE = 20
-PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL)
 
 
 def certificates(settings: Settings) -> Iterator[Finding]:
@@ -87,11 +84,8 @@ def _leaves(settings: Settings) -> dict[str, bytes]:
 
 
 def _der(pem: bytes) -> bytes:
-    """Return the first certificate of a file or of a printed chain."""
-    found = PEM.search(pem)
-    if not found:
-        raise ValueError("there is no certificate")
-    return x509.load_pem_x509_certificate(found[0]).public_bytes(Encoding.DER)
+    """Return the first certificate of a file or of a printed chain. Raises CertificateError."""
+    return leaf_of(pem).public_bytes(Encoding.DER)
 
 
 def _certificate(
@@ -107,7 +101,7 @@ def _certificate(
         printed = handshake(hostname, address, port, "-sigalgs", SIGNATURES[algorithm])
     except subprocess.TimeoutExpired:
         return finding(UNKNOWN, f"no handshake in {PATIENCE} s")
-    if not PEM.search(printed):
+    if BEGIN not in printed:
         return finding(CRITICAL, f"no {algorithm} certificate", _restart(port))
     served, leaf = _der(printed), leaves[algorithm]
     if served == leaf:
@@ -144,7 +138,7 @@ def _old_protocol(hostname: str, port: int, address: Address) -> Finding:
         printed = handshake(hostname, address, port, *options)
     except subprocess.TimeoutExpired:
         return Finding("old TLS", subject, UNKNOWN, f"no handshake in {PATIENCE} s")
-    if not PEM.search(printed):
+    if BEGIN not in printed:
         return Finding("old TLS", subject, OK, "refuses TLS 1.1")
     remedy = "remove what sets it from postfix_settings, dovecot_extra or nginx_extra"
     wanted = "TLS 1.2 and newer"
