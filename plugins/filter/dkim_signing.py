@@ -40,6 +40,7 @@ EXAMPLES = r"""
   pillarbox.mail.dkim_selectors:
     path: /var/lib/pillarbox/dkim.json
     key_directory: /var/lib/rspamd/dkim
+    key_group: _rspamd
     domains:
       example.org: {}
     selectors:

@@ -84,6 +84,8 @@ def test_the_interface_works_in_a_browser_under_its_policy(browser: Browser) -> 
         page.on("console", note)
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(PAGE)
+        # The dialog cannot be closed while it fades in; it takes the focus when it has.
+        page.wait_for_selector("#connectPassword:focus")
         page.fill("#connectPassword", READ)
         page.click("#connectButton")
         page.wait_for_selector("#statWidgets", state="visible")
