@@ -76,22 +76,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils._packages import read, upstream
 
 # invoke-rc.d(8): 101 forbids the action. A daemon that is removed, such as another mail server,
 # must still stop.
 POLICY = Path("/usr/sbin/policy-rc.d")
 FORBID = "#!/bin/sh\ncase $2 in *start*) exit 101 ;; esac\n"
-
-
-def upstream(version: str) -> str:
-    """Return a version without epoch and Debian revision (deb-version(7))."""
-    return re.sub(r"-[^-]*$", "", version.partition(":")[2] or version)
-
-
-def installed(states: str) -> dict[str, str]:
-    """Return the upstream version of each installed package in the output of dpkg-query."""
-    lines = (line.split() for line in states.splitlines())
-    return {line[0]: upstream(line[2]) for line in lines if line[1] == "installed"}
 
 
 def candidates(policy: str) -> dict[str, str]:
@@ -103,14 +93,6 @@ def candidates(policy: str) -> dict[str, str]:
 def unmet(alternatives: list[list[str]], present: dict[str, str]) -> list[list[str]]:
     """Return the groups of alternatives of which no package is installed."""
     return [names for names in alternatives if not any(name in present for name in names)]
-
-
-def read(module: AnsibleModule, names: list[str]) -> dict[str, str]:
-    """Return the upstream version of each of these packages that is installed."""
-    form = "${Package} ${db:Status-Status} ${Version} .\n"
-    # The exit status is 1 if any package is unknown; the known ones are printed all the same.
-    query = ["dpkg-query", "--show", "--showformat", form, *names]
-    return installed(str(module.run_command(query)[1]))
 
 
 def ask(module: AnsibleModule, names: list[str], *options: str) -> dict[str, str]:

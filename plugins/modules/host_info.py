@@ -39,6 +39,11 @@ options:
     description: The URL of the ACME directory for RV(acme_account).
     type: str
     default: ""
+  packages:
+    description: Names of packages of the host.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
@@ -146,6 +151,11 @@ users:
   type: list
   elements: dict
   sample: [{name: vmail, uid: 5000, home: /var/vmail, shell: /usr/sbin/nologin}]
+versions:
+  description: The upstream versions of those of O(packages) that are installed.
+  returned: success
+  type: dict
+  sample: {"dovecot-imapd": "2.4.1+dfsg1", "postfix": "3.10.13"}
 releases:
   description: The programs that M(pillarbox.mail.release) has installed in its default directories.
   returned: success
@@ -162,6 +172,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pillarbox.mail.plugins.module_utils import _packages
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     BACKUP,
@@ -317,7 +328,7 @@ def acme_account(server: str) -> str:
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Return the module's results."""
-    without = module.params["without"]
+    without, asked = module.params["without"], module.params["packages"]
     system = variables(read("etc/os-release"))
     hostnames = variables(read("etc/pillarbox/hostnames")).get("PILLARBOX_HOSTNAMES", "")
     ours = bool(re.search(r"^ *include pillarbox/", read("etc/nginx/nginx.conf"), re.MULTILINE))
@@ -339,6 +350,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "has_certificate": (ROOT / "etc/pillarbox/tls/first.pem").exists(),
         "users": users(module.params["users"]),
         "releases": releases(),
+        "versions": _packages.read(module, asked) if asked else {},
     }
 
 
@@ -349,6 +361,7 @@ def main() -> None:
             "mail_dir": {"type": "path", "default": "/var/vmail"},
             "users": {"type": "list", "elements": "str", "default": []},
             "acme_server": {"type": "str", "default": ""},
+            "packages": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.pillarbox.mail.plugins.module_utils import _packages
 from ansible_collections.pillarbox.mail.plugins.modules import apt_packages
 
 
@@ -28,7 +29,7 @@ from ansible_collections.pillarbox.mail.plugins.modules import apt_packages
     ],
 )
 def test_only_what_is_wholly_installed_is_there(states: str, present: dict[str, str]) -> None:
-    assert apt_packages.installed(states) == present
+    assert _packages.installed(states) == present
 
 
 POLICY = """\

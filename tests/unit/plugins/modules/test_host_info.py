@@ -52,6 +52,7 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
         "acme_account": "",
         "has_certificate": False,
         "users": [],
+        "versions": {},
         "releases": [],
     }
 
@@ -319,6 +320,15 @@ def test_mail_is_looked_for_where_the_role_keeps_it() -> None:
     options = yaml.safe_load(host_info.DOCUMENTATION)["options"]
 
     assert options["mail_dir"]["default"] == defaults["dovecot_mail_dir"]
+
+
+def test_the_versions_of_installed_packages_are_known(host: Host) -> None:
+    states = "postfix installed 3.10.13-0+deb13u1 .\\nnginx config-files 1.26.3-3 .\\n"
+    host.program("dpkg-query", f"printf '{states}'; exit 1")
+
+    assert host.info(packages=["postfix", "nginx", "acme.sh"])["versions"] == {"postfix": "3.10.13"}
+    assert host.info()["versions"] == {}
+    assert host.calls().count("dpkg-query") == 1
 
 
 def test_a_release_is_known_while_it_is_there(host: Host) -> None:
