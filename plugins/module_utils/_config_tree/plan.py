@@ -10,6 +10,7 @@ transaction that the caller commits, except in check mode.
 from __future__ import annotations
 
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -43,7 +44,7 @@ class Found(NamedTuple):
 class Manifest(NamedTuple):
     """What earlier runs under this name installed."""
 
-    files: list[str]
+    files: dict[str, str]  # with the SHA-256 of their content
     secret: list[str]
     directories: list[str]  # created by us, so that pruning may remove them
 
@@ -151,14 +152,18 @@ class Plan:
 
     def _plan_manifest(self, keep: bool) -> None:
         """Plan the manifest; it is swapped like any other file, so it is always correct."""
-        files = {entry.path for entry in self.entries if entry.content is not None}
+        files = {
+            entry.path: hashlib.sha256(entry.content).hexdigest()
+            for entry in self.entries
+            if entry.content is not None
+        }
         secret = {entry.path for entry in self.entries if entry.secret}
         ours = {entry.path for entry in self.entries if entry.path in self._created}
         ours |= {path for path in self._managed.directories if os.path.isdir(path)} - self.removed
         if keep:
-            files.update(self._managed.files)
+            files = {**self._managed.files, **files}
             secret.update(set(self._managed.secret) - {entry.path for entry in self.entries})
-        manifest = Manifest(sorted(files), sorted(secret), sorted(ours))
+        manifest = Manifest(dict(sorted(files.items())), sorted(secret), sorted(ours))
         content = (json.dumps(manifest._asdict(), indent=1) + "\n").encode()
         found = look(self._base + ".json")
         if found.content != content:
@@ -245,7 +250,7 @@ def _read_manifest(path: str) -> Manifest:
         with open(path, encoding="utf-8") as file:
             return Manifest(**json.load(file))
     except FileNotFoundError:
-        return Manifest([], [], [])
+        return Manifest({}, [], [])
     except (TypeError, ValueError) as error:
         raise ConfigTreeError(
             f"{path} is damaged ({error}); remove it, then this run prunes nothing."

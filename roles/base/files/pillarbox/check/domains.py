@@ -115,6 +115,25 @@ def _dmarc(settings: Settings, domain: str) -> Finding:
     return Finding("DMARC", domain, OK, records[0])
 
 
+def tls_reports(settings: Settings) -> Iterator[Finding]:
+    """Check the record that asks for reports about TLS, if there is one (RFC 8460 section 3)."""
+    return each("TLS reports", settings.domains, _tls_reports)
+
+
+def _tls_reports(domain: str) -> Finding | None:
+    name = f"_smtp._tls.{domain}"
+    records = texts(name, "v=TLSRPTv1")
+    if not records:
+        return None
+    addresses = tags(records[0]).get("rua", "")
+    if len(records) == 1 and addresses.lower().startswith(("mailto:", "https:")):
+        return Finding("TLS reports", domain, OK, records[0])
+    found = f"{len(records)} records" if len(records) > 1 else f"rua={addresses}"
+    wanted = "one record, with rua=mailto:…"
+    remedy = f"leave one valid TXT record at {name}: others count as none"
+    return Finding("TLS reports", domain, WARNING, found, wanted, remedy)
+
+
 def _receivers(domain: str, addresses: str) -> list[str]:
     """Return the domains in the addresses for reports that are neither below nor above this one."""
     found = [

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import csv
+import platform
 import re
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
@@ -21,6 +24,10 @@ STATUSES = {states.OK: OK, states.ATTENTION: WARNING, states.UNKNOWN: UNKNOWN}
 URGENT = ("daemons", "queue", "certificates", "disk", "resolver")
 # Seconds.
 PATIENCE = 20.0
+# Of the package distro-info-data, if it is installed.
+RELEASES = Path("/usr/share/distro-info/debian.csv")
+# Days in which an upgrade can be planned.
+NOTICE = 180
 INSTALLED = re.compile(r"^Inst (\S+) .*?\(\S+ ([^)]*)\)", re.MULTILINE)
 
 
@@ -54,3 +61,23 @@ def updates(settings: Settings) -> Iterator[Finding]:
         yield Finding("updates", "security", OK, found)
     if Path("/run/reboot-required").exists():
         yield Finding("updates", "reboot", WARNING, "a reboot is due", "", "reboot")
+
+
+def support(settings: Settings) -> Iterator[Finding]:
+    """Check until when Debian supports the release of this host."""
+    if not RELEASES.exists():
+        return
+    codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    with RELEASES.open(encoding="utf-8", newline="") as file:
+        row = next((row for row in csv.DictReader(file) if row["series"] == codename), {})
+    # Long-term support, or else that of the security team.
+    if not (end := row.get("eol-lts") or row.get("eol")):
+        return
+    left = (date.fromisoformat(end) - date.today()).days
+    if left > NOTICE:
+        yield Finding("support", codename, OK, f"until {end}")
+    else:
+        status = WARNING if left > 0 else CRITICAL
+        text = f"security updates end on {end}" if left > 0 else f"no security updates since {end}"
+        remedy = "upgrade to the next release of Debian, as docs/upgrade.md shows"
+        yield Finding("support", codename, status, text, "a supported release", remedy)

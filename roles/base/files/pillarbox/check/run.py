@@ -10,7 +10,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from pillarbox.check import dnssec, domains, keys, lists, local, mta_sts, names, relay, served
+from pillarbox.check import (
+    clients,
+    dnssec,
+    domains,
+    drift,
+    issuing,
+    keys,
+    lists,
+    local,
+    log,
+    mta_sts,
+    name_servers,
+    names,
+    programs,
+    relay,
+    served,
+)
 from pillarbox.check.finding import UNKNOWN, Finding
 from pillarbox.check.settings import Settings
 
@@ -19,22 +35,34 @@ Check = Callable[[Settings], Iterable[Finding]]
 # In the order of the output.
 CHECKS: dict[str, Check] = {
     "host": local.status,
+    "file systems": programs.file_systems,
+    "log": log.entries,
+    "drift": drift.files,
     "reverse name": names.reverse,
     "outgoing address": names.outgoing,
     "greeting": names.greeting,
     "certificate served": served.certificates,
     "old TLS": served.old_protocols,
     "TLSA": served.tlsa,
+    "CAA": issuing.issuers,
+    "name servers": name_servers.servers,
     "DNSSEC": dnssec.zones,
     "MX": domains.mail_exchangers,
     "SPF": domains.sender_policies,
     "DKIM": keys.signatures,
     "DMARC": domains.authentication_policies,
     "MTA-STS": mta_sts.policies,
+    "TLS reports": domains.tls_reports,
+    "SRV": clients.services,
     "required addresses": relay.required_addresses,
     "open relay": relay.relaying,
     "DNS list": lists.addresses,
+    "learned data": programs.saved_data,
+    "fail2ban": programs.bans,
+    "quota": programs.quotas,
+    "ssh": programs.shell_logins,
     "updates": local.updates,
+    "support": local.support,
 }
 
 
