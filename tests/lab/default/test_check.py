@@ -13,36 +13,75 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import TTL
+from tests.lab.checks import check, replaced
 
 DOMAIN, SHOP, MX = "example.org", "shop.example.org", "mx.example.org"
-ALICE = "alice@example.org"
+ALICE, SMALL = "alice@example.org", "erin@example.org"
 PART = "/etc/pillarbox/parts/base.json"
+REDIS = "/etc/pillarbox/parts/rspamd.json"
 # Of these, one has no name and is on a DNS list, one has another name; the host's IPv6 address is
 # not among them.
 LISTED = ["198.18.0.10", "198.18.0.66", "198.18.0.20"]
-# Domains as if they were this host's, with faults that the lab's zones have.
+# Domains as if they were this host's, with faults that the lab's zones have,
 FOREIGN = [
     "expired.example.net",
     "wrong-ds.example.net",
     "unsigned.example.net",
     "club.example.net",
     "gone.example.net",
+    "alias.example.net",
+]
+# and with faults in the records that are published for them.
+ODD = [
+    f"{label}.{DOMAIN}"
+    for label in ("twice", "long", "neutral", "reports", "aimless", "mild", "astray")
 ]
 HIDDEN = "/root/check-rsa.pem"
 FAULTS = f"""set -e
 cp -a {PART} /root/check-base.json
 cp -a /etc/postfix/main.cf /root/check-main.cf
+cp -a /etc/postfix/header_checks /root/check-header_checks
 cp -a /etc/pillarbox/tls/rsa.pem {HIDDEN}
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN={MX} -days 9 -keyout /dev/null \\
     -out /etc/pillarbox/tls/rsa.pem 2>/dev/null
 postconf -e smtp_helo_name=other.example.net 'smtpd_banner=other.example.net ESMTP' \\
-    'mynetworks=0.0.0.0/0 [::]/0' 'smtpd_relay_restrictions=permit_mynetworks reject'
-refuse='check_recipient_access inline:{{abuse@{DOMAIN}=REJECT}},'
+    'mynetworks=0.0.0.0/0 [::]/0' 'smtpd_relay_restrictions=permit_mynetworks reject' \\
+    'smtpd_tls_protocols=>=TLSv1' 'smtpd_tls_mandatory_protocols=>=TLSv1' \\
+    'tls_medium_cipherlist=ALL:@SECLEVEL=0' 'smtpd_tls_ciphers=medium'
+refuse='check_recipient_access inline:{{abuse@{DOMAIN}=REJECT,postmaster@{SHOP}=REJECT}},'
 sed -i "s/^smtpd_recipient_restrictions =/& $refuse/" /etc/postfix/main.cf
 grep -q "^smtpd_recipient_restrictions = $refuse" /etc/postfix/main.cf
+echo '/^Subject: hold me/ HOLD' >>/etc/postfix/header_checks
+chmod o+r /etc/postfix/smarthost_passwords
 postfix reload
-systemctl stop dovecot.socket dovecot.service
+# A message that is held, and an almost full mailbox.
+printf 'Subject: hold me\\n\\n' | sendmail -f {ALICE} {ALICE}
+head -c 98000 /dev/zero | tr '\\0' x | fold -w 72 | doveadm save -u {SMALL}
+# A daemon that is stopped, one that crashed, a job that failed, a timer that is off.
+systemctl stop postsrsd.service
+mv /etc/fail2ban/filter.d/pillarbox.conf /root/check-jail.conf
+fail2ban-client stop pillarbox
+systemctl stop pillarbox-tls.timer
+mkdir -p /run/systemd/system/pillarbox-junk.service.d
+printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' \\
+    >/run/systemd/system/pillarbox-junk.service.d/fault.conf
+systemctl daemon-reload
+systemctl start pillarbox-junk.service || true
+echo '# by hand' >>/etc/systemd/system/pillarbox-recode.service
+echo '["/etc/rspamd/by-hand"]' >/var/lib/pillarbox/config_tree/rspamd.pending
+pkill -SEGV -o -x imap-login
+# Learned data that cannot be saved.
+redis=$(python3 -c 'import json; print(*json.load(open("{REDIS}"))["redis"])')
+chown root:root /var/lib/${{redis%%-*}}
+$redis BGSAVE
+mv /var/lib/rspamd/dkim/{SHOP}.e1.key /root/check-dkim.key
+mkdir -p /mnt/readonly /mnt/full
+mount -t tmpfs -o ro tmpfs /mnt/readonly
+mount -t tmpfs -o size=1m tmpfs /mnt/full
+head -c 1000000 /dev/zero >/mnt/full/zeros
+mkdir -p /usr/share/distro-info
+. /etc/os-release
+printf 'series,eol\\n%s,2020-01-01\\n' $VERSION_CODENAME >/usr/share/distro-info/debian.csv
 ip -6 route add default via 2001:2::1
 touch /run/reboot-required
 systemctl restart unbound
@@ -50,10 +89,24 @@ systemctl restart unbound
 REPAIRS = f"""
 cp -a /root/check-base.json {PART}
 cp -a /root/check-main.cf /etc/postfix/main.cf
+cp -a /root/check-header_checks /etc/postfix/header_checks
+chmod o-r /etc/postfix/smarthost_passwords
 cp -a {HIDDEN} /etc/pillarbox/tls/rsa.pem
-rm -f /root/check-* /run/reboot-required
+mv /root/check-jail.conf /etc/fail2ban/filter.d/pillarbox.conf
+mv /root/check-dkim.key /var/lib/rspamd/dkim/{SHOP}.e1.key
+rm -rf /root/check-* /run/reboot-required /usr/share/distro-info/debian.csv \\
+    /run/systemd/system/pillarbox-junk.service.d /var/lib/pillarbox/config_tree/rspamd.pending
+sed -i '/^# by hand/d' /etc/systemd/system/pillarbox-recode.service
 postfix reload
-systemctl start dovecot
+postsuper -d ALL hold
+doveadm expunge -u {SMALL} mailbox INBOX all
+umount /mnt/readonly /mnt/full
+chown valkey:valkey /var/lib/valkey || chown redis:redis /var/lib/redis
+systemctl daemon-reload
+systemctl reset-failed
+systemctl restart fail2ban
+systemctl start postsrsd pillarbox-tls.timer
+valkey-cli -s /run/valkey/valkey.sock BGSAVE || redis-cli -s /run/redis/redis.sock BGSAVE
 ip -6 route del default via 2001:2::1
 systemctl restart unbound
 """
@@ -68,26 +121,23 @@ RECORDS = {
     (f"_mta-sts.{SHOP}", "TXT"): ['"v=STSv1; id=1"', '"v=STSv1; id=2"'],
     (DOMAIN, "MX"): [f"10 {MX}.", "20 peer.example.net."],
     (SHOP, "MX"): ["10 peer.example.net."],
+    (MX, "CAA"): ['0 issue "ca.example.net"'],
+    (f"_imaps._tcp.{DOMAIN}", "SRV"): ["0 1 993 peer.example.net."],
+    (f"_submissions._tcp.{DOMAIN}", "SRV"): [f"0 1 466 {MX}."],
+    (f"_smtp._tls.{DOMAIN}", "TXT"): [
+        f'"v=TLSRPTv1; rua=mailto:one@{DOMAIN}"',
+        f'"v=TLSRPTv1; rua=mailto:two@{DOMAIN}"',
+    ],
+    (f"_smtp._tls.{SHOP}", "TXT"): ['"v=TLSRPTv1; rua=postmaster"'],
+    (ODD[0], "TXT"): ['"v=spf1 mx -all"', '"v=spf1 -all"'],
+    (ODD[1], "TXT"): [f'"v=spf1{f" a:{MX}" * 11} -all"'],
+    (ODD[2], "TXT"): ['"v=spf1 ?all"'],
+    (f"_dmarc.{ODD[3]}", "TXT"): ['"v=DMARC1; p=reject; rua=mailto:dmarc@example.net"'],
+    (f"_dmarc.{ODD[4]}", "TXT"): [f'"v=DMARC1; rua=mailto:dmarc@{ODD[4]}"'],
+    (f"_dmarc.{ODD[5]}", "TXT"): ['"v=DMARC1; p=none"'],
+    (f"_mta-sts.{ODD[6]}", "TXT"): ['"v=STSv1; id=1"'],
 }
 PUBLISH = "run site.yml"
-
-
-def check(*arguments: str) -> dict[str, Any]:
-    printed = lab.on("mx", f"pillarbox check --json {' '.join(arguments)}", check=False)
-    whole: dict[str, Any] = json.loads(printed)
-    return whole
-
-
-def update(*commands: str) -> None:
-    """Change records by hand, and clear the host's cache."""
-    key = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
-    session = [f"server {lab.PRIMARY}", f"key hmac-sha256:record-set {key}", *commands, "send", ""]
-    lab.on("internet", "nsupdate", "\n".join(session))
-
-
-def replacing(name: str, rdtype: str, values: list[str]) -> list[str]:
-    adds = [f"update add {name} {TTL} {rdtype} {value}" for value in values]
-    return [f"update delete {name} {rdtype}", *adds]
 
 
 @pytest.mark.first
@@ -96,7 +146,8 @@ def test_a_healthy_host_has_nothing_to_repair() -> None:
     found = {finding["check"] for finding in whole["findings"]}
     assert {"SPF", "DKIM", "DMARC", "MX", "MTA-STS", "TLSA", "DNSSEC", "open relay"} < found
     bad = [f for f in whole["findings"] if f["status"] in ("warning", "critical")]
-    assert bad == []
+    # What these tests crash is in the log for a day.
+    assert [f for f in bad if f["check"] != "log"] == []
     unknown = [f for f in whole["findings"] if f["status"] == "unknown"]
     assert unknown == []
 
@@ -137,18 +188,17 @@ def report(what: str) -> EmailMessage:
 @pytest.fixture(scope="module")
 def findings() -> Iterator[dict[str, dict[str, Any]]]:
     """Break many things, check once, and repair all."""
-    before = {key: lab.dig(*key) for key in RECORDS}
     part = json.loads(lab.on("mx", f"cat {PART}"))
-    part.update(addresses=LISTED, domains=[DOMAIN, SHOP, *FOREIGN])
-    try:
-        update(*(line for key, values in RECORDS.items() for line in replacing(*key, values)))
-        lab.on("mx", FAULTS)
-        lab.on("mx", f"cat >{PART}", json.dumps(part))
-        yield {f"{f['check']}, {f['subject']}": f for f in check()["findings"]}
-    finally:
-        lab.on("mx", REPAIRS)
-        update(*(line for key, values in before.items() for line in replacing(*key, values)))
-        lab.on("mx", "systemctl restart unbound")
+    part.update(addresses=LISTED, domains=[DOMAIN, SHOP, *FOREIGN, *ODD])
+    part["ports"].append(110)
+    part["directories"] = {"archive": "/mnt/readonly", "spare": "/mnt/full", "lost": "/mnt/lost"}
+    with replaced(RECORDS):
+        try:
+            lab.on("mx", FAULTS)
+            lab.on("mx", f"cat >{PART}", json.dumps(part))
+            yield {f"{f['check']}, {f['subject']}": f for f in check()["findings"]}
+        finally:
+            lab.on("mx", REPAIRS)
 
 
 @pytest.mark.parametrize(
@@ -162,29 +212,68 @@ def findings() -> Iterator[dict[str, dict[str, Any]]]:
         # Postfix has read the file, in which the key is missing; nginx has not.
         ("certificate served, port 25, IPv4, rsa", "critical", "no rsa", "restart postfix"),
         ("certificate served, port 443, IPv6, rsa", "critical", "another certif", "reload nginx"),
-        ("port, 993, IPv6", "critical", "refused", "restart dovecot"),
-        ("daemons, dovecot.service", "critical", "inactive", "systemctl start dovecot"),
+        ("certificate served, port 465, IPv6, rsa", "critical", "no rsa", "restart postfix"),
+        ("certificate served, port 4190, IPv4, rsa", "critical", "another", "reload dovecot"),
+        ("old TLS, port 25", "warning", "accepts TLS 1.1", "postfix_settings"),
+        ("port, 110, IPv6", "critical", "refused", "restart dovecot"),
+        ("daemons, postsrsd.service", "critical", "inactive", "systemctl start postsrsd"),
+        ("jobs, pillarbox-tls.timer", "warning", "inactive", "systemctl start pillarbox-tls.timer"),
+        ("jobs, pillarbox-junk.service", "warning", "failed", "journalctl -eu pillarbox-junk"),
+        ("log, dovecot", "warning", "killed with signal 11", "journalctl -u dovecot"),
+        ("fail2ban, pillarbox", "warning", "nobody watches", "restart fail2ban"),
+        ("learned data, ", "warning", "could not be saved", "disk full"),
+        ("held mail, ", "warning", "1 message", "pillarbox held"),
+        ("quota, ", "note", SMALL, "mail_accounts"),
+        ("disk, archive writable", "critical", "read-only", "remount,rw"),
+        ("disk, spare", "critical", "96 % of space", "enlarge"),
+        ("disk, lost", "critical", "No such file", "is it mounted"),
+        ("configuration, rspamd", "warning", "not loaded", PUBLISH),
+        ("configuration, pillarbox-recode.service", "warning", "not read", "daemon-reload"),
+        ("drift, /etc/postfix/header_checks", "warning", "changed", "site.yml undoes it"),
+        ("drift, /etc/postfix/main.cf", "warning", "changed", "--check --diff"),
+        ("drift, /etc/fail2ban/filter.d/pillarbox.conf", "warning", "removed", "site.yml"),
+        ("secrets, /etc/postfix/smarthost_passwords", "critical", "all users", "chmod o-r"),
+        ("ssh, ", "note", "passwords", "PasswordAuthentication no"),
         ("TLSA, port 25", "critical", "the current ecdsa key", PUBLISH),
         ("TLSA, port 465", "warning", "no records", PUBLISH),
         ("DNSSEC, expired.example.net", "critical", "not valid", "sign it again"),
         ("DNSSEC, wrong-ds.example.net", "critical", "not valid", "DS records at the registrar"),
         ("DNSSEC, unsigned.example.net", "note", "not signed", ""),
+        ("name servers, unsigned.example.net", "warning", "ns2.example.org", "remove them"),
+        ("name servers, example.net", "note", "alone", ""),
+        (f"CAA, {MX}", "critical", "only ca.example.net", "acme_sh_server"),
+        ("MX, alias.example.net", "critical", "is an alias", "A and AAAA records"),
+        ("MX, unsigned.example.net", "critical", "mx.unsigned.example.net", PUBLISH),
         (f"MX, {SHOP}", "critical", "peer.example.net", PUBLISH),
         ("MX, club.example.net", "note", "peer.example.net is preferred", ""),
         ("MX, expired.example.net", "unknown", "SERVFAIL", ""),
         ("MX, gone.example.net", "critical", "does not exist", "renew its registration"),
         (f"SPF, {DOMAIN}", "critical", "fail for 198.18.0.66", "mail_host_addresses"),
         ("SPF, club.example.net", "warning", "none for", PUBLISH),
+        (f"SPF, {ODD[0]}", "critical", "Two or more", "remove the other record"),
+        (f"SPF, {ODD[1]}", "critical", "Too many DNS lookups", "at most ten"),
+        (f"SPF, {ODD[2]}", "warning", "neutral for", PUBLISH),
+        (f"DKIM, e1 of {SHOP}", "critical", "is missing", "restore"),
         (f"DKIM, r1 of {DOMAIN}", "critical", "another key", PUBLISH),
         (f"DKIM, e1 of {DOMAIN}", "critical", "no record", PUBLISH),
         (f"DMARC, {DOMAIN}", "warning", "p=sometimes", PUBLISH),
         (f"DMARC, {SHOP}", "warning", "2 records", "but one"),
         ("DMARC, club.example.net", "warning", "no record", PUBLISH),
+        (f"DMARC, {ODD[3]}", "warning", "does not agree", "_report._dmarc.example.net"),
+        (f"DMARC, {ODD[4]}", "warning", "no p", PUBLISH),
+        (f"DMARC, {ODD[5]}", "note", "p=none", ""),
+        (f"TLS reports, {DOMAIN}", "warning", "2 records", "leave one"),
+        (f"TLS reports, {SHOP}", "warning", "rua=postmaster", "valid TXT record"),
+        (f"SRV, _imaps._tcp.{DOMAIN}", "warning", "peer.example.net", PUBLISH),
+        (f"SRV, _submissions._tcp.{DOMAIN}", "warning", "port 466", PUBLISH),
         (f"MTA-STS, {DOMAIN}", "warning", "leaves out peer.example.net", "mail_backup_mx"),
         ("open relay, 198.18.0.10", "critical", "accepts postmaster@example.com", "mynetworks"),
         (f"required addresses, abuse@{DOMAIN}", "warning", "554", "mail_aliases"),
+        (f"required addresses, postmaster@{SHOP}", "critical", "554", "mail_aliases"),
+        ("required addresses, abuse@club.example.net", "warning", "550", "mail_aliases"),
         ("DNS list, 198.18.0.66 at dnsbl.example.net", "critical", "127.0.0.3", "removed"),
         ("updates, reboot", "warning", "reboot is due", "reboot"),
+        ("support, ", "critical", "no security updates since 2020-01-01", "docs/upgrade.md"),
     ],
 )
 def test_each_fault_is_named_with_its_remedy(

@@ -26,7 +26,7 @@ from tests.lab import lab
 ALICE, BOB = "alice@example.org", "bob@example.net"
 LEDGER = "/var/lib/pillarbox/dkim.json"
 KEYS = "/var/lib/rspamd/dkim"
-SECONDARY = "198.18.0.54"
+SECONDARY = lab.SECONDARY
 DNS = {
     "provider": "rfc2136",
     "server": lab.PRIMARY,

@@ -75,9 +75,9 @@ def support(settings: Settings) -> Iterator[Finding]:
         return
     left = (date.fromisoformat(end) - date.today()).days
     if left > NOTICE:
-        yield Finding("support", codename, OK, f"until {end}")
+        yield Finding("support", "", OK, f"until {end}")
     else:
         status = WARNING if left > 0 else CRITICAL
-        text = f"security updates end on {end}" if left > 0 else f"no security updates since {end}"
+        text = f"no security updates {'from' if left > 0 else 'since'} {end}"
         remedy = "upgrade to the next release of Debian, as docs/upgrade.md shows"
-        yield Finding("support", codename, status, text, "a supported release", remedy)
+        yield Finding("support", "", status, text, "a supported release", remedy)

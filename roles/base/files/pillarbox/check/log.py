@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from pillarbox.check.finding import CRITICAL, OK, WARNING, Finding
@@ -18,6 +19,7 @@ from pillarbox.status.finding import counted, quoted
 PATIENCE = 20.0
 # syslog(3): critical and worse. Postfix logs "fatal" and "panic" so, Dovecot "Fatal" and "Panic".
 CRIT = 2
+DAEMONS = ("postfix", "dovecot", "rspamd", "unbound", "nginx", "postsrsd")
 # The kernel's words for a disk that fails (ext4, xfs, the block layer).
 DISK = ("I/O error", "EXT4-fs error", "XFS (", "Remounting filesystem read-only")
 OUT_OF_MEMORY = ("killed by the OOM killer", "Out of memory: Killed process")
@@ -34,10 +36,14 @@ class Fault(NamedTuple):
 def entries(settings: Settings) -> Iterator[Finding]:
     """Look for crashes, processes killed for want of memory, and failing disks."""
     command = ("journalctl", "--quiet", "--no-pager", "--output=json", "--since=-1d")
+    # In a container, the kernel is that of other containers, too.
+    kernel = not Path("/run/systemd/container").exists()
     found: dict[Fault, list[str]] = {}
     for line in lines_of(*command, "--priority=err", patience=PATIENCE):
         entry = json.loads(line)
         text = entry.get("MESSAGE")
+        if entry.get("_TRANSPORT") == "kernel" and not kernel:
+            continue
         if isinstance(text, str) and (fault := classify(entry, text)):
             found.setdefault(fault, []).append(text)
     for fault, texts in found.items():
@@ -49,7 +55,9 @@ def entries(settings: Settings) -> Iterator[Finding]:
 
 def classify(entry: dict[str, object], text: str) -> Fault | None:
     """Return what kind of fault a line of the journal is about, if any."""
-    if any(words in text for words in OUT_OF_MEMORY):
+    # systemd, or the kernel; other programs quote strangers.
+    trusted = entry.get("_PID") == "1" or entry.get("_TRANSPORT") == "kernel"
+    if trusted and any(words in text for words in OUT_OF_MEMORY):
         remedy = "give the host more memory, or look with systemd-cgtop -m -n 1 for what needs it"
         return Fault("memory", WARNING, remedy)
     if entry.get("_TRANSPORT") == "kernel":
@@ -62,6 +70,3 @@ def classify(entry: dict[str, object], text: str) -> Fault | None:
     if int(str(entry.get("PRIORITY", 7))) <= CRIT and daemon in DAEMONS:
         return Fault(daemon, WARNING, f"see journalctl -u {unit} -p crit for what went before")
     return None
-
-
-DAEMONS = ("postfix", "dovecot", "rspamd", "unbound", "nginx", "postsrsd")

@@ -50,8 +50,9 @@ def _zone(name: str) -> Finding | None:
         return finding(UNKNOWN, f"{', '.join(silent)} does not answer")
     if len(set(serials.values())) > 1:
         found = ", ".join(f"{host} has {serial}" for host, serial in serials.items())
-        remedy = "find out why the zone is not transferred; until then, some see old records"
-        return finding(WARNING, found, remedy)
+        # Which it may for a while after each change (the refresh of the SOA record).
+        remedy = "if it stays so, find out why the zone is not transferred: some see old records"
+        return finding(NOTE, found, remedy)
     if len(hosts) == 1:
         return finding(NOTE, f"{hosts[0]} alone; while it is down, mail cannot be sent here")
     return Finding("name servers", zone, OK, ", ".join(hosts))
