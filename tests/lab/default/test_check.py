@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.lab import lab
-from tests.lab.lab import TTL
 
 DOMAIN, SHOP, MX = "example.org", "shop.example.org", "mx.example.org"
 ALICE = "alice@example.org"
@@ -78,18 +77,6 @@ def check(*arguments: str) -> dict[str, Any]:
     return whole
 
 
-def update(*commands: str) -> None:
-    """Change records by hand, and clear the host's cache."""
-    key = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
-    session = [f"server {lab.PRIMARY}", f"key hmac-sha256:record-set {key}", *commands, "send", ""]
-    lab.on("internet", "nsupdate", "\n".join(session))
-
-
-def replacing(name: str, rdtype: str, values: list[str]) -> list[str]:
-    adds = [f"update add {name} {TTL} {rdtype} {value}" for value in values]
-    return [f"update delete {name} {rdtype}", *adds]
-
-
 @pytest.mark.first
 def test_a_healthy_host_has_nothing_to_repair() -> None:
     whole = check()
@@ -141,13 +128,13 @@ def findings() -> Iterator[dict[str, dict[str, Any]]]:
     part = json.loads(lab.on("mx", f"cat {PART}"))
     part.update(addresses=LISTED, domains=[DOMAIN, SHOP, *FOREIGN])
     try:
-        update(*(line for key, values in RECORDS.items() for line in replacing(*key, values)))
+        lab.publish(RECORDS)
         lab.on("mx", FAULTS)
         lab.on("mx", f"cat >{PART}", json.dumps(part))
         yield {f"{f['check']}, {f['subject']}": f for f in check()["findings"]}
     finally:
         lab.on("mx", REPAIRS)
-        update(*(line for key, values in before.items() for line in replacing(*key, values)))
+        lab.publish(before)
         lab.on("mx", "systemctl restart unbound")
 
 

@@ -32,7 +32,7 @@ def served_info(
     resolver.nameservers, resolver.port, resolver.lifetime = [LOOPBACK], bind.port, 2
     real = served.unserved
 
-    def unserved(records: list[Record]) -> dict[Record, str]:
+    def unserved(records: list[Record], _none: object) -> dict[Record, served.Unserved]:
         return real(records, resolver, bind.secondary_port)
 
     monkeypatch.setattr(dns_served_info, "unserved", unserved)
