@@ -42,8 +42,7 @@ def unserved(
     """Return the records that not every server serves as desired, each with the reason.
 
     The resolver finds the zones and their servers. Each server is queried directly, because caches
-    would hide recent changes. TTLs are not compared, nor what others have in a shared RRset. A
-    wrong answer of one server counts more than no answer of another.
+    would hide recent changes. TTLs are not compared, nor what others have in a shared RRset.
     """
     zones: dict[dns.name.Name, list[Record]] = {}
     found: dict[Record, Unserved] = {}
@@ -58,11 +57,19 @@ def unserved(
             for title, addresses in servers.items():
                 server = replace(reachable(title, addresses, port), timeout=TIMEOUT)
                 for record, why in _missing(server, zone, some).items():
-                    if why.answered or record not in found:
-                        found[record] = why
+                    found[record] = _both(found.get(record), why)
         except DnsError as error:
             found.update({record: Unserved(str(error), False) for record in some})
     return found
+
+
+def _both(one: Unserved | None, other: Unserved) -> Unserved:
+    """Return what two servers say of a record: a wrong answer counts more than none."""
+    if one is None or (other.answered and not one.answered):
+        return other
+    if other.answered:
+        return Unserved(f"{one.reason} {other.reason}", True)
+    return one
 
 
 def _host(name: dns.name.Name) -> dns.name.Name:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller concludes from what it sees; test_check_outside.py in the lab has real hosts."""
+"""What the controller concludes; test_check_outside.py in the lab has it with real hosts."""
 
 from __future__ import annotations
 
@@ -159,11 +159,10 @@ RIGHT, FALSE = "10 mx.example.org.", "10 mx.example.net."
 @pytest.mark.parametrize(
     ("said", "status", "found"),
     [
-        (answer(RIGHT), OK, "10 mx.example.org., signed"),
-        (answer("10 MX.Example.ORG."), OK, "signed"),
+        (answer(RIGHT), OK, "10 mx.example.org., validated"),
+        (answer("10 MX.Example.ORG."), OK, "validated"),
         (answer(FALSE), WARNING, "10 mx.example.net."),
         (Answer(NAME, [], True), WARNING, "none"),
-        (answer(RIGHT, secure=False), NOTE, "not validated"),
         (Unknown("SERVFAIL"), UNKNOWN, "SERVFAIL"),
     ],
 )
@@ -176,6 +175,16 @@ def test_each_answer_of_a_resolver_is_compared(
     [finding, fine] = resolvers.compare("192.0.2.53", answers, wanted, {question, other})
     assert (finding.status, fine.status) == (status, OK)
     assert found in finding.found and "at 192.0.2.53" in finding.subject
+
+
+def test_a_resolver_that_does_not_validate_is_named_once() -> None:
+    questions = [("example.org", "MX"), ("example.net", "MX"), ("unsigned.example", "MX")]
+    answers: resolvers.Answers = {one: answer(RIGHT, secure=False) for one in questions}
+    wanted = {question: set(mx(RIGHT)) for question in questions}
+    note, *fine = resolvers.compare("192.0.2.53", answers, wanted, set(questions[:2]))
+    assert (note.status, note.subject, note.wanted) == (NOTE, "192.0.2.53", "the flag AD")
+    assert note.found.startswith("2 answers not validated")
+    assert {finding.status for finding in fine} == {OK}
 
 
 def test_a_resolver_without_any_answer_is_named_once() -> None:

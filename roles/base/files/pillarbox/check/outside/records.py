@@ -31,7 +31,7 @@ def records(view: View) -> Iterator[Finding]:
         if not record["pending"]:
             why = unserved.get((record["name"], record["type"]))
             if why is None or why["answered"]:
-                yield _finding(record, why["reason"] if why else "", remedy)
+                yield _finding(record, why["reason"].rstrip(".") if why else "", remedy)
 
 
 def _finding(record: dict[str, Any], reason: str, remedy: str) -> Finding:

@@ -20,6 +20,7 @@ from pillarbox.check.each import AT_A_TIME
 from pillarbox.check.finding import NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.outside.view import View
 from pillarbox.check.settings import PATIENCE, Address
+from pillarbox.status.finding import counted
 
 CHECK = "resolver elsewhere"
 # A name and a type.
@@ -115,6 +116,14 @@ def compare(
         remedy = "if this network blocks it, set check_resolvers to others"
         yield Finding(CHECK, resolver, UNKNOWN, f"no answer: {failures[0]}", "", remedy)
         return
+    plain = [
+        question
+        for question, answer in answers.items()
+        if isinstance(answer, lookup.Answer) and question in signed and not answer.secure
+    ]
+    if plain:
+        text = f"{counted(len(plain), 'answer')} not validated, which another resolver validates"
+        yield Finding(CHECK, resolver, NOTE, text, "the flag AD")
     for (name, kind), answer in answers.items():
         subject = f"{name} {kind} at {resolver}"
         if isinstance(answer, lookup.Unknown):
@@ -123,11 +132,8 @@ def compare(
         found, right = _text(answer.records), wanted[name, kind]
         if set(answer.records) != right:
             yield Finding(CHECK, subject, WARNING, found, _text(right), REMEDY)
-        elif (name, kind) in signed and not answer.secure:
-            text = "not validated by this resolver, although the zone is signed"
-            yield Finding(CHECK, subject, NOTE, text, "the flag AD")
         else:
-            yield Finding(CHECK, subject, OK, found + (", signed" if answer.secure else ""))
+            yield Finding(CHECK, subject, OK, found + (", validated" if answer.secure else ""))
 
 
 def _text(records: Iterable[dns.rdata.Rdata]) -> str:
