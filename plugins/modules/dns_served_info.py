@@ -168,7 +168,7 @@ def main() -> None:
             module.warn(reason)
     module.exit_json(
         changed=False,
-        served=[to_text(record.name) for record in records if record not in found],
+        served=[to_text(r.name) for r in records if r not in found and not r.pending],
         unserved=[
             {
                 "name": to_text(record.name),

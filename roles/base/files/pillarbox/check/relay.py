@@ -14,7 +14,7 @@ from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Findin
 from pillarbox.check.settings import Address, Settings, is_here, is_in
 
 # Seconds. postscreen(8) lets a new client wait for six.
-PATIENCE = 30
+PATIENCE = 20
 # An address that is nobody's (RFC 2606), in forms that have fooled relays. Nothing is sent: the
 # session ends after RCPT.
 STRANGER = "postmaster@example.com"
