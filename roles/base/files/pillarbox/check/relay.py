@@ -14,7 +14,7 @@ from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Findin
 from pillarbox.check.settings import Address, Settings, is_here, is_in
 
 # Seconds. postscreen(8) lets a new client wait for six.
-PATIENCE = 20
+PATIENCE = 30
 # An address that is nobody's (RFC 2606), in forms that have fooled relays. Nothing is sent: the
 # session ends after RCPT.
 STRANGER = "postmaster@example.com"
@@ -68,9 +68,11 @@ def attempt(
 class Session(smtplib.SMTP):
     """A session with Postfix as far as RCPT, with TLS if it is offered."""
 
-    def __init__(self, host: str, source: str = "", name: str = "localhost") -> None:
+    def __init__(
+        self, host: str, source: str = "", name: str = "localhost", patience: float = PATIENCE
+    ) -> None:
         address = (source, 0) if source else None
-        super().__init__(host, 25, name, timeout=PATIENCE, source_address=address)
+        super().__init__(host, 25, name, timeout=patience, source_address=address)
         self.ehlo()
         if self.has_extn("starttls"):
             # What is checked here is not the certificate.

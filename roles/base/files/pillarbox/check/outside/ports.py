@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 from pillarbox.check.each import AT_A_TIME
@@ -71,13 +71,17 @@ def ports(view: View) -> Iterator[Finding]:
         yield Finding(CHECK, view.hostname, UNKNOWN, text)
     closed = [port for port in (*LOGINS, *INTERNAL) if port not in view.ports]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for address in view.addresses:
-            seen = pool.map(partial(look, view.hostname, address), view.ports)
-            found = dict(zip(view.ports, seen, strict=True))
-            yield from conclude(address, found)
-            if any(one.reached for one in found.values()):
-                connected = pool.map(partial(_connects, address), closed)
-                yield from exposed(address, dict(zip(closed, connected, strict=True)))
+        doors = list(product(view.addresses, view.ports))
+        seen = dict(
+            zip(doors, pool.map(lambda door: look(view.hostname, *door), doors), strict=True)
+        )
+        reached = dict.fromkeys(address for (address, _port), one in seen.items() if one.reached)
+        doors = list(product(reached, closed))
+        connected = dict(zip(doors, pool.map(lambda door: _connects(*door), doors), strict=True))
+    for address in view.addresses:
+        yield from conclude(address, {port: seen[address, port] for port in view.ports})
+        if address in reached:
+            yield from exposed(address, {port: connected[address, port] for port in closed})
 
 
 def look(hostname: str, address: Address, port: int) -> Seen:

@@ -16,6 +16,8 @@ from pillarbox.check.relay import Session, attempt
 from pillarbox.check.settings import Address, is_in
 
 CHECK = "relay from outside"
+# Seconds for each answer; that port 25 has none at all is found by the check of ports, too.
+PATIENCE = 12
 
 
 def relaying(view: View) -> Iterator[Finding]:
@@ -34,5 +36,5 @@ def _relaying(view: View, address: Address) -> Finding | None:
     # Of a stranger, Postfix accepts no name that is not complete; an address is (RFC 5321 section
     # 4.1.3).
     name = f"[{here}]" if address.version == 4 else f"[IPv6:{here}]"
-    with Session(subject, name=name) as session:
+    with Session(subject, name=name, patience=PATIENCE) as session:
         return attempt(session, CHECK, subject, view.hostname, view.domains)
