@@ -41,7 +41,7 @@ postconf -e 'mynetworks=0.0.0.0/0 [::]/0' 'smtpd_relay_restrictions=permit_mynet
 postfix reload
 """
 REPAIRS = """
-nft destroy table inet check-outside
+nft delete table inet check-outside
 systemctl stop check-outside-143 check-outside-3310
 mv /root/check-outside-main.cf /etc/postfix/main.cf
 postfix reload
