@@ -17,7 +17,7 @@ import pytest
 
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.outside import ports, records, resolvers
-from pillarbox.check.outside.ports import GREETED, REFUSED, SILENT, STRANGE, UNREACHABLE, Seen
+from pillarbox.check.outside.ports import GREETED, MUTE, REFUSED, SILENT, STRANGE, UNREACHABLE, Seen
 from pillarbox.check.outside.view import View, view_of
 from pillarbox.lookup import Answer, Unknown
 
@@ -31,6 +31,7 @@ NAME = dns.name.from_text("example.org")
     [
         (993, GREETED, OK, ""),
         (993, STRANGE, CRITICAL, "restart dovecot"),
+        (993, MUTE, UNKNOWN, "restart dovecot"),
         (993, REFUSED, CRITICAL, "if it runs, open port 993"),
         (993, SILENT, CRITICAL, "open port 993 in the firewall"),
         (25, REFUSED, CRITICAL, "restart postfix"),
@@ -79,6 +80,14 @@ def test_what_a_port_says_is_read(monkeypatch: pytest.MonkeyPatch, said: bytes, 
                 connection.sendall(said)
             assert seen.result().state == state
     assert ports.look("mx.example.org", HERE, port).state == REFUSED
+
+
+def test_a_port_that_says_nothing_in_time_may_be_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PATIENCE", 0.2)
+    with socket.create_server((str(HERE), 0)) as listening:
+        port: int = listening.getsockname()[1]
+        monkeypatch.setitem(ports.GREETINGS, port, b"220")
+        assert ports.look("mx.example.org", HERE, port).state == MUTE
 
 
 def record(name: str, level: str, state: str = "present", **more: Any) -> dict[str, Any]:

@@ -47,9 +47,9 @@ INTERNAL = {
     11335: "Rspamd",
 }
 # Seconds to connect and for each greeting.
-PATIENCE = 8.0
+PATIENCE = 10.0
 # What a connection can come to.
-GREETED, STRANGE, REFUSED, SILENT, UNREACHABLE = range(5)
+GREETED, STRANGE, MUTE, REFUSED, SILENT, UNREACHABLE = range(6)
 
 
 class Seen(NamedTuple):
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
     @property
     def reached(self) -> bool:
         """Whether something at this address answered, if only with a refusal."""
-        return self.state in (GREETED, STRANGE, REFUSED)
+        return self.state in (GREETED, STRANGE, MUTE, REFUSED)
 
 
 def ports(view: View) -> Iterator[Finding]:
@@ -106,6 +106,8 @@ def _greeting(connection: socket.socket, port: int, hostname: str) -> Seen:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             connection = context.wrap_socket(connection, server_hostname=hostname)
         line = connection.makefile("rb").readline(512) if wanted else b""
+    except TimeoutError:
+        return Seen(MUTE, f"connects, but does not greet in {PATIENCE:.0f} s")
     except OSError as error:
         return Seen(STRANGE, f"connects, but then: {error.strerror or error}")
     text = line.decode(errors="replace").strip()
@@ -142,8 +144,10 @@ def _port(subject: str, port: int, seen: Seen) -> Finding:
         return Finding(CHECK, subject, OK, seen.text)
     wanted = "open to others"
     firewall = f"open port {port} in the firewall of the host, and in that of its provider"
-    if seen.state == STRANGE:
-        return Finding(CHECK, subject, CRITICAL, seen.text, "a greeting", restart(port))
+    if seen.state in (STRANGE, MUTE):
+        # It may be busy.
+        status = CRITICAL if seen.state == STRANGE else UNKNOWN
+        return Finding(CHECK, subject, status, seen.text, "a greeting", restart(port))
     if seen.state == REFUSED:
         remedy = f"{restart(port)}; if it runs, {firewall}"
         return Finding(CHECK, subject, CRITICAL, seen.text, wanted, remedy)
