@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.lab import lab
-from tests.lab.lab import TTL
 
 # By name and type: the values of an RRset.
 Records = Mapping[tuple[str, str], list[str]]
@@ -36,12 +35,7 @@ def replaced(records: Records) -> Iterator[None]:
 
 
 def _replace(records: Records) -> None:
-    key = (lab.STATE / "secrets" / "tsig-record-set").read_text().strip()
-    lines = [f"server {lab.PRIMARY}", f"key hmac-sha256:record-set {key}"]
-    for (name, rdtype), values in records.items():
-        lines.append(f"update delete {name} {rdtype}")
-        lines += [f"update add {name} {TTL} {rdtype} {value}" for value in values]
-    lab.on("internet", "nsupdate", "\n".join([*lines, "send", ""]))
+    lab.publish(records)
     # Either may be asked.
     lab.eventually("the same zone at both name servers", _are_equal)
     # So often that systemd would refuse it.

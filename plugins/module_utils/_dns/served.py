@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.name import DnsError, to_text
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.plan import same_data
@@ -28,16 +29,23 @@ with suppress(ImportError):  # dns_served_info reports what to install
 TIMEOUT = 5.0
 
 
+class Unserved(NamedTuple):
+    """Why a record is not served everywhere, and whether a server said so."""
+
+    reason: str
+    answered: bool
+
+
 def unserved(
     records: Iterable[Record], resolver: dns.resolver.Resolver | None = None, port: int = 53
-) -> dict[Record, str]:
-    """Return the records that not every server serves, each with the reason.
+) -> dict[Record, Unserved]:
+    """Return the records that not every server serves as desired, each with the reason.
 
     The resolver finds the zones and their servers. Each server is queried directly, because caches
-    would hide recent changes. TTLs are not compared.
+    would hide recent changes. TTLs are not compared, nor what others have in a shared RRset.
     """
     zones: dict[dns.name.Name, list[Record]] = {}
-    reasons: dict[Record, str] = {}
+    found: dict[Record, Unserved] = {}
     for record in records:
         zones.setdefault(_host(record.name), []).append(record)
     for host, some in zones.items():
@@ -48,10 +56,20 @@ def unserved(
                 raise DnsError(f"No name server of zone {to_text(zone)} has an address.")
             for title, addresses in servers.items():
                 server = replace(reachable(title, addresses, port), timeout=TIMEOUT)
-                reasons.update(_missing(server, zone, some))
+                for record, why in _missing(server, zone, some).items():
+                    found[record] = _both(found.get(record), why)
         except DnsError as error:
-            reasons.update({record: str(error) for record in some})
-    return reasons
+            found.update({record: Unserved(str(error), False) for record in some})
+    return found
+
+
+def _both(one: Unserved | None, other: Unserved) -> Unserved:
+    """Return what two servers say of a record: a wrong answer counts more than none."""
+    if one is None or (other.answered and not one.answered):
+        return other
+    if other.answered:
+        return Unserved(f"{one.reason} {other.reason}", True)
+    return one
 
 
 def _host(name: dns.name.Name) -> dns.name.Name:
@@ -73,13 +91,22 @@ def _zone(host: dns.name.Name, resolver: dns.resolver.Resolver | None) -> dns.na
         ) from error
 
 
-def _missing(server: Server, zone: dns.name.Name, records: Sequence[Record]) -> dict[Record, str]:
+def _missing(
+    server: Server, zone: dns.name.Name, records: Sequence[Record]
+) -> dict[Record, Unserved]:
     try:
-        plans = compare(server, {zone: records})
+        [plan] = compare(server, {zone: records})
     except DnsError as error:
-        return {record: str(error) for record in records}
+        return {record: Unserved(str(error), False) for record in records}
     return {
-        record: f"{server} does not serve {record} with this value."
+        record: Unserved(_difference(server, record), True)
         for record in records
-        if not same_data(plans[0].current.get(record.key) or (), record.values)
+        if not record.pending
+        and not same_data(plan.current.get(record.key) or (), plan.desired[record.key] or ())
     }
+
+
+def _difference(server: Server, record: Record) -> str:
+    if record.present:
+        return f"{server} does not serve {record} with this value."
+    return f"{server} still serves {record}, which should be absent."

@@ -15,6 +15,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._dns import served
 from ansible_collections.pillarbox.mail.plugins.module_utils._dns.record import Record
 from ansible_collections.pillarbox.mail.plugins.modules import dns_served_info
 
+from tests.lab import lab
 from tests.lab.dns.bind import Bind
 from tests.lab.dns.services import LOOPBACK
 
@@ -32,7 +33,7 @@ def served_info(
     resolver.nameservers, resolver.port, resolver.lifetime = [LOOPBACK], bind.port, 2
     real = served.unserved
 
-    def unserved(records: list[Record]) -> dict[Record, str]:
+    def unserved(records: list[Record], _none: object) -> dict[Record, served.Unserved]:
         return real(records, resolver, bind.secondary_port)
 
     monkeypatch.setattr(dns_served_info, "unserved", unserved)
@@ -84,6 +85,45 @@ def test_a_zone_that_cannot_be_found_and_a_server_that_does_not_answer_are_repor
     assert served == []
     assert "cannot be reached by TCP" in reasons[name]
     assert reasons["r1._domainkey.example.com"].startswith("The zone of example.com cannot be")
+
+
+def test_all_that_a_run_would_publish_or_remove_is_looked_for(
+    bind: Bind, served_info: ServedInfo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zone = bind.seconded_zone()
+    r1, r2 = publish(bind, zone, OLD, OLD)
+    # Beside an SPF record there may be what others prove with.
+    host = f"mx9.{zone}"
+    bind.nsupdate(zone, *(f'add {host}. 10 TXT "{text}"' for text in ("proof=1", "v=spf1 -all")))
+    bind.notify(zone)
+    lab.eventually("the zone's transfer", lambda: served_info((r2, [OLD]))[0] or None)
+
+    def record(name: str, *values: str, **more: object) -> dict[str, object]:
+        return {"name": name, "type": "TXT", "values": values, **more}
+
+    text = json.dumps(
+        [
+            record(host, "v=spf1 -all"),
+            record(r1, state="absent"),
+            record(f"r3._domainkey.{zone}", state="absent"),
+            record(f"r4._domainkey.{zone}", pending=True),
+        ]
+    )
+    with patch_module_args({"records_text": text, "quiet": True}), pytest.raises(SystemExit):
+        dns_served_info.main()
+    result = json.loads(capsys.readouterr().out)
+    assert sorted(result["served"]) == sorted([host, f"r3._domainkey.{zone}"])
+    [left] = result["unserved"]
+    assert (left["name"], left["type"], left["answered"]) == (r1, "TXT", True)
+    assert f"still serves {r1} TXT" in left["reason"]
+    assert "still serves" not in str(result.get("warnings"))
+
+
+def test_a_resolver_is_given_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = {"records": [], "resolvers": ["dns.example.net"]}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        dns_served_info.main()
+    assert "resolvers must be addresses" in json.loads(capsys.readouterr().out)["msg"]
 
 
 def test_without_records_nothing_is_asked(

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Helpers for tests in the running lab: `lab.on(host, …)`, `lab.message(…)`, `lab.site(…)`."""
 
-from tests.lab.lab.dns import dig, signatures, txt_record
+from tests.lab.lab.dns import dig, publish, signatures, txt_record
 from tests.lab.lab.hosts import (
     ADDRESSES,
     COLLECTIONS,
@@ -100,6 +100,7 @@ __all__ = [
     "on",
     "password",
     "playbook",
+    "publish",
     "reboot",
     "received",
     "received_at_peer",

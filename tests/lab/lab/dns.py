@@ -6,16 +6,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import dkim
 
-from tests.lab.lab.hosts import PRIMARY, on
+from tests.lab.lab.hosts import PRIMARY, STATE, TTL, on
 
 
 def dig(name: str, rdtype: str, server: str = PRIMARY) -> list[str]:
     """Return the values of an RRset on an authoritative server."""
     answer = on("internet", f"dig +short +tries=2 +time=3 @{server} {name} {rdtype}")
     return answer.split("\n")[:-1]
+
+
+def publish(records: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    """Replace RRsets, given by name and type, by hand; one without values is removed."""
+    key = (STATE / "secrets" / "tsig-record-set").read_text().strip()
+    session = [f"server {PRIMARY}", f"key hmac-sha256:record-set {key}"]
+    for (name, rdtype), values in records.items():
+        session.append(f"update delete {name} {rdtype}")
+        session += [f"update add {name} {TTL} {rdtype} {value}" for value in values]
+    on("internet", "nsupdate", "\n".join([*session, "send", ""]))
 
 
 def txt_record(name: bytes, timeout: float = 5) -> bytes:

@@ -21,6 +21,8 @@ from ..settings import SPECS
 MAGIC = {
     "ansible_check_mode",
     "ansible_managed",
+    "ansible_play_hosts",
+    "ansible_playbook_python",
     "groups",
     "hostvars",
     "inventory_dir",

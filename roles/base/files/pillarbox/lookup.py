@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the host's own resolver, which validates DNSSEC."""
+"""Ask a resolver that validates DNSSEC: the host's own, or another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     exists: bool = True
 
 
-def ask(name: dns.name.Name, rdtype: str, patience: float) -> Answer:
+def ask(name: dns.name.Name, rdtype: str, patience: float, resolver: str = RESOLVER) -> Answer:
     """Return the answer of the resolver, which it has validated. Raises Unknown.
 
     Args:
@@ -41,7 +41,7 @@ def ask(name: dns.name.Name, rdtype: str, patience: float) -> Answer:
     """
     query = dns.message.make_query(name, rdtype, want_dnssec=True)
     try:
-        response = dns.query.udp_with_fallback(query, RESOLVER, timeout=patience)[0]
+        response = dns.query.udp_with_fallback(query, resolver, timeout=patience)[0]
         if not isinstance(response, dns.message.QueryMessage) or response.rcode() not in (
             dns.rcode.NOERROR,
             dns.rcode.NXDOMAIN,

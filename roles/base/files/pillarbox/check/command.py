@@ -15,7 +15,7 @@ import time
 from pillarbox import Failure
 from pillarbox.check.memory import Memory
 from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
-from pillarbox.check.run import run
+from pillarbox.check.run import CHECKS, run
 from pillarbox.check.settings import settings_of
 from pillarbox.commands import run as execute
 from pillarbox.manual import Manual
@@ -81,7 +81,7 @@ def check(given: argparse.Namespace) -> int:
         raise Failure(f"{missing} is not set up on this host; run site.yml") from missing
     now, host = time.time(), socket.gethostname()
     memory = Memory()
-    outcome = memory.dated(run(settings, given.patience), now)
+    outcome = memory.dated(run(settings, given.patience, CHECKS), now)
     if given.notify:
         if mail := as_mail(*memory.changes(outcome), host, now):
             execute("/usr/sbin/sendmail", "root", given=mail.encode())

@@ -68,12 +68,12 @@ def outgoing(settings: Settings) -> Iterator[Finding]:
     """Check that mail leaves from an address that SPF and the reverse name are about."""
     for version in settings.versions:
         own = [str(address) for address in settings.addresses if address.version == version]
-        source = postconf(BIND[version]) or _source(*ELSEWHERE[version])
+        source = postconf(BIND[version]) or source_for(*ELSEWHERE[version])
         if source or own:
             yield _outgoing(version, source, own, settings)
 
 
-def _source(family: int, there: str) -> str:
+def source_for(family: int, there: str) -> str:
     """Return the address from which the kernel would send; empty if there is no route."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from pillarbox.check.finding import (
     CRITICAL,
@@ -81,13 +82,17 @@ def _paragraph(finding: Finding, now: float, colours: bool) -> list[str]:
 
 def as_json(findings: list[Finding], host: str, now: float) -> str:
     """Return the findings as a JSON object."""
-    whole = {
+    return json.dumps(as_object(findings, host, now), indent=2, ensure_ascii=False)
+
+
+def as_object(findings: list[Finding], host: str, now: float) -> dict[str, Any]:
+    """Return the findings as they are in JSON."""
+    return {
         "host": host,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "status": worst(findings),
         "findings": [finding._asdict() for finding in findings],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
 def as_metrics(findings: list[Finding]) -> str:

@@ -43,28 +43,36 @@ def _relaying(settings: Settings, address: Address) -> Finding:
         text = "in mail_relay_networks: not tested from here"
         return Finding("open relay", subject, NOTE, text)
     with Session(subject, source=subject) as session:
-        own = f"postmaster@{settings.domains[0]}"
-        code, said = session.recipient(own)
-        if code != 250:
-            # Then a refusal says nothing about relaying.
-            return Finding("open relay", subject, UNKNOWN, f"{own} is refused: {code} {said}")
-        for form in FORMS:
-            recipient = form.format(settings.hostname)
-            code, said = session.recipient(recipient)
-            if code < 300:
-                text = f"accepts {recipient}"
-                return Finding("open relay", subject, CRITICAL, text, "a refusal", CLOSED)
-            if code < 500:
-                return Finding("open relay", subject, UNKNOWN, f"{recipient}: {code} {said}")
-    return Finding("open relay", subject, OK, "refuses to relay")
+        return attempt(session, "open relay", subject, settings.hostname, settings.domains)
+
+
+def attempt(
+    session: Session, check: str, subject: str, hostname: str, domains: list[str]
+) -> Finding:
+    """Try to relay in a session with the host of these domains."""
+    own = f"postmaster@{domains[0]}"
+    code, said = session.recipient(own)
+    if code != 250:
+        # Then a refusal says nothing about relaying.
+        return Finding(check, subject, UNKNOWN, f"{own} is refused: {code} {said}")
+    for form in FORMS:
+        recipient = form.format(hostname)
+        code, said = session.recipient(recipient)
+        if code < 300:
+            return Finding(check, subject, CRITICAL, f"accepts {recipient}", "a refusal", CLOSED)
+        if code < 500:
+            return Finding(check, subject, UNKNOWN, f"{recipient}: {code} {said}")
+    return Finding(check, subject, OK, "refuses to relay")
 
 
 class Session(smtplib.SMTP):
     """A session with Postfix as far as RCPT, with TLS if it is offered."""
 
-    def __init__(self, host: str, source: str = "") -> None:
+    def __init__(
+        self, host: str, source: str = "", name: str = "localhost", patience: float = PATIENCE
+    ) -> None:
         address = (source, 0) if source else None
-        super().__init__(host, 25, "localhost", timeout=PATIENCE, source_address=address)
+        super().__init__(host, 25, name, timeout=patience, source_address=address)
         self.ehlo()
         if self.has_extn("starttls"):
             # What is checked here is not the certificate.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pillarbox.check import (
     clients,
@@ -30,10 +30,11 @@ from pillarbox.check import (
 from pillarbox.check.finding import UNKNOWN, Finding
 from pillarbox.check.settings import Settings
 
-Check = Callable[[Settings], Iterable[Finding]]
+S = TypeVar("S")
+Check = Callable[[S], Iterable[Finding]]
 
 # In the order of the output.
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, Check[Settings]] = {
     "host": local.status,
     "file systems": programs.file_systems,
     "log": log.entries,
@@ -77,15 +78,13 @@ class Outcome(NamedTuple):
         return [finding for found in self.findings.values() for finding in found]
 
 
-def run(settings: Settings, patience: float, checks: Mapping[str, Check] | None = None) -> Outcome:
+def run(settings: S, patience: float, checks: Mapping[str, Check[S]]) -> Outcome:
     """Return what all checks find.
 
     Args:
         patience: seconds after which a check that is not done is "unknown"; what it found so far
             counts.
-        checks: other checks than CHECKS.
     """
-    checks = CHECKS if checks is None else checks
     found: dict[str, list[Finding]] = {name: [] for name in checks}
     failed: dict[str, str] = {}
     unfinished = set(checks)

@@ -63,10 +63,11 @@ def _closed(port: int, address: Address) -> Finding | None:
         return Finding("port", _door(port, address), UNKNOWN, f"no answer in {PATIENCE} s")
     except OSError as error:
         found = error.strerror or str(error)
-        return Finding("port", _door(port, address), CRITICAL, found, "open", _restart(port))
+        return Finding("port", _door(port, address), CRITICAL, found, "open", restart(port))
 
 
-def _restart(port: int) -> str:
+def restart(port: int) -> str:
+    """Return how to start what listens on a port."""
     daemon = DAEMONS.get(port, "dovecot")
     return f"journalctl -eu {daemon} shows why; then systemctl restart {daemon}"
 
@@ -102,7 +103,7 @@ def _certificate(
     except subprocess.TimeoutExpired:
         return finding(UNKNOWN, f"no handshake in {PATIENCE} s")
     if BEGIN not in printed:
-        return finding(CRITICAL, f"no {algorithm} certificate", _restart(port))
+        return finding(CRITICAL, f"no {algorithm} certificate", restart(port))
     served, leaf = _der(printed), leaves[algorithm]
     if served == leaf:
         return Finding("certificate served", subject, OK, _fingerprint(leaf))

@@ -95,9 +95,7 @@ class Settings:
     @property
     def publish(self) -> str:
         """How what is wrong in DNS is put right."""
-        if self.base["dns"] == "zonefile":
-            return "run site.yml, and copy the right records from the zone file that it writes"
-        return "run site.yml, which publishes the right records"
+        return publish_by(self.base["dns"])
 
 
 def settings_of(parts: Parts) -> Settings:
@@ -107,6 +105,13 @@ def settings_of(parts: Parts) -> Settings:
         settings.base[key]
     parts["postfix"]["smarthosts"]
     return settings
+
+
+def publish_by(provider: str) -> str:
+    """Return how records are put right with a provider of mail_dns."""
+    if provider == "zonefile":
+        return "run site.yml, and copy the right records from the zone file that it writes"
+    return "run site.yml, which publishes the right records"
 
 
 def is_here(address: Address) -> bool:
