@@ -19,6 +19,8 @@ import pytest
 from tests.lab import lab
 from tests.lab.checks import Records, check, replaced
 
+# What is unusual about them does not depend on the release.
+pytestmark = pytest.mark.once
 DOMAIN, SHOP, MX = "example.org", "shop.example.org", "mx.example.org"
 PARTS = "/etc/pillarbox/parts"
 # What these tests change by hand, and what others have crashed, is rightly found.
