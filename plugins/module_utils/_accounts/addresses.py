@@ -108,7 +108,7 @@ def forwards(settings: Addressing) -> dict[str, list[str]]:
 
 
 def report_addresses(settings: Addressing, relayed: Container[str] = ()) -> dict[str, str]:
-    """Return by domain the address that takes reports, unless the settings use it otherwise.
+    """Return by domain the address that takes reports, unless the settings say otherwise.
 
     Args:
         relayed: domains whose mail another server gets.
@@ -118,7 +118,8 @@ def report_addresses(settings: Addressing, relayed: Container[str] = ()) -> dict
     for domain, options in settings.domains.items():
         address = f"{settings.reports}@{domain}"
         free = address not in taken and address not in options.get("refuse", ())
-        if settings.reports and free and domain not in relayed:
+        wanted = settings.reports and options.get("reports", True) and domain not in relayed
+        if wanted and free:
             found[domain] = address
     return found
 

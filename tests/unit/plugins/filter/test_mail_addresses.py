@@ -92,6 +92,7 @@ def test_each_domain_has_an_address_for_reports_unless_the_settings_use_it_other
             "club.example": {},
             "guild.example": {"catch_all": CAROL, "refuse": ["log@guild.example"]},
             "relayed.example": {},
+            "off.example": {"reports": False},
         },
         "aliases": {"log@club.example": [ALICE]},
         "relay_domains": {"relayed.example": {}},

@@ -17,7 +17,10 @@ def test_ten_lines_of_settings_give_the_records_of_a_domain():
         ("mx.example.org", "TXT"): ["v=spf1 a -all"],
         ("example.org", "MX"): ["10 mx.example.org."],
         ("example.org", "TXT"): ["v=spf1 mx -all"],
-        ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=reject; sp=reject; np=reject"],
+        ("_dmarc.example.org", "TXT"): [
+            "v=DMARC1; p=reject; sp=reject; np=reject; rua=mailto:mailreports@example.org"
+        ],
+        ("_smtp._tls.example.org", "TXT"): ["v=TLSRPTv1; rua=mailto:mailreports@example.org"],
         ("_imaps._tcp.example.org", "SRV"): ["0 1 993 mx.example.org."],
         ("_submissions._tcp.example.org", "SRV"): ["0 1 465 mx.example.org."],
         ("_submission._tcp.example.org", "SRV"): ["10 1 587 mx.example.org."],
@@ -59,7 +62,7 @@ def test_webmail_is_an_alias_of_the_host(name: str, values: list[str] | None) ->
 
 
 def test_what_is_switched_off_is_absent_and_takes_only_our_values_where_others_may_have_theirs():
-    assert table(mail_records({**SETTINGS, "web": False}), "absent") == {
+    assert table(mail_records({**SETTINGS, "web": False, "reports": ""}), "absent") == {
         ("*._domainkey.example.org", "TXT"): ["v=DKIM1; p="],
         ("mta-sts.example.org", "CNAME"): ["mx.example.org."],
         ("_mta-sts.example.org", "TXT"): [],
@@ -122,6 +125,32 @@ def test_backup_mx_come_after_the_server():
         "20 mx2.example.net.",
         "30 mx3.example.net.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "dmarc", "tls"),
+    [
+        ({}, "mailreports@example.org", "mailreports@example.org"),
+        ({"reports": "log"}, "log@example.org", "log@example.org"),
+        (with_domain(dmarc={"p": "none"}), "mailreports@example.org", "mailreports@example.org"),
+        (with_domain(dmarc={"rua": ["mailto:d@example.org"]}), "d@example.org", "mailreports@exa"),
+        ({"tls_rpt_rua": ["mailto:t@example.org"]}, "mailreports@example.org", "t@example.org"),
+        (with_domain(dmarc={"rua": []}), "", "mailreports@example.org"),
+        (with_domain(reports=False), "", ""),
+        ({"reports": ""}, "", ""),
+        # As the settings of all addresses have it, where somebody else may have this one.
+        ({"report_addresses": {"example.org": "a@example.org"}}, "a@example.org", "a@example.org"),
+        ({"report_addresses": {"example.net": "a@example.net"}}, "", ""),
+    ],
+)
+def test_reports_go_to_the_own_address_of_a_domain_unless_its_settings_say_otherwise(
+    settings, dmarc, tls
+):
+    records = table(mail_records({**SETTINGS, **settings}))
+    [policy] = records["_dmarc.example.org", "TXT"]
+    assert policy.partition("rua=mailto:")[2] == dmarc
+    [asked] = records.get(("_smtp._tls.example.org", "TXT"), [""])
+    assert asked.startswith(f"v=TLSRPTv1; rua=mailto:{tls}") if tls else not asked
 
 
 def test_reports_about_tls_go_where_the_setting_says():
@@ -252,7 +281,8 @@ def test_spf_follows_its_settings(spf, text):
     ],
 )
 def test_dmarc_follows_its_settings_in_the_order_of_the_rfc(dmarc, text):
-    assert table(mail_records(with_domain(dmarc=dmarc)))["_dmarc.example.org", "TXT"] == [text]
+    settings = {**with_domain(dmarc=dmarc), "reports": ""}
+    assert table(mail_records(settings))["_dmarc.example.org", "TXT"] == [text]
 
 
 def test_idn_domains_are_published_as_a_labels():
