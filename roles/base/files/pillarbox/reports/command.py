@@ -37,8 +37,8 @@ Show what other mail servers report about your domains: who sends mail in their 
 it passes DMARC, and whether TLS sessions to your servers succeed.
 
 "receive" reads one message with a report from standard input, as a mail delivery does; "import"
-reads saved messages and reports; "show" is the default. What arrives at the report address of a
-domain (mail_reports) is kept without further ado.
+reads saved messages and reports; "show" is the default. Mail at the address of a domain for reports
+(mail_reports) needs no command.
 """,
     """\
 Use it when mail of yours lands in spam folders or is rejected, before you make the DMARC policy
