@@ -20,8 +20,8 @@ options:
     description:
       - The settings of role C(mail) without their prefix C(mail_). They must have passed the check.
       - C(users), C(domains), C(postmaster) and C(hostname) are required. The others are C(aliases),
-        C(suspended_text), C(quota), C(smarthosts), C(tls_policy), C(relay_domains) and
-        C(master_users), which are empty if omitted.
+        C(suspended_text), C(quota), C(smarthosts), C(tls_policy), C(relay_domains),
+        C(master_users) and C(reports), which are empty if omitted.
       - Parked domains have no addresses.
     type: dict
     required: true
@@ -54,6 +54,7 @@ _value:
     - C(senders) has the accounts that may send as an address.
     - C(refused_recipients) and C(refused_senders) have the SMTP answer for an address or account.
     - C(denied_logins) has, by service, a table of the logins that the service denies.
+    - C(reports) is no table, but a dictionary, with the address of each domain that takes reports.
     - C(expiries) has the day, the table and the line of each entry that applies once an account
       expires.
     - C(logins) is in the format of M(pillarbox.mail.passwd_file). A device has a login of its own;
@@ -87,6 +88,7 @@ _value:
     refused_senders: ""
     denied_logins: {imap: "", submission: ""}
     expiries: ""
+    reports: {}
     logins: '{"alice@example.org": {"password": "correct horse battery staple"}}'
     routes:
       sender_transports: |
@@ -123,6 +125,7 @@ DEFAULTS: dict[str, Any] = {
     "tls_policy": {},
     "relay_domains": {},
     "master_users": {},
+    "reports": "",
 }
 
 
@@ -145,6 +148,7 @@ def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
         settings["postmaster"],
         settings["hostname"],
         settings["suspended_text"],
+        settings["reports"],
     )
     quota = settings["quota"] or "unlimited"
     denied = _addresses.denied_logins(users)
@@ -157,6 +161,7 @@ def mail_addresses(settings: Mapping[str, Any]) -> dict[str, Any]:
         "refused_recipients": _table(_addresses.refused_recipients(addressing).items()),
         "refused_senders": _table(_addresses.refused_senders(addressing).items()),
         "denied_logins": {service: _table(zip(logins)) for service, logins in denied.items()},
+        "reports": _addresses.report_addresses(addressing, settings["relay_domains"]),
         "expiries": _table(_addresses.expiries(users)),
         "logins": json.dumps(_addresses.credentials(users, settings["master_users"])),
         "routes": _route_tables(

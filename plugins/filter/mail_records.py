@@ -27,8 +27,10 @@ options:
       - The settings of role C(mail) without their prefix C(mail_).
       - C(hostname) and C(domains) are required. The others have the defaults of the role, and are
         C(host_addresses), C(backup_mx), C(smarthosts), C(tlsa_ports), C(tlsa_matching_types),
-        C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(managesieve), C(pop3), C(srv_records),
-        C(web), C(webmail), C(dav) and C(dns.ttl).
+        C(dkim_selectors), C(mta_sts), C(tls_rpt_rua), C(reports), C(managesieve), C(pop3),
+        C(srv_records), C(web), C(webmail), C(dav) and C(dns.ttl).
+      - C(report_addresses) is the dictionary C(reports) of P(pillarbox.mail.mail_addresses#filter).
+        Without it, each domain has an address for reports.
       - Without C(acme_ca_domain), such as V(letsencrypt.org), there is no CAA record.
         C(acme_challenge) is the validation method that it allows, V(dns-01) by default; with
         C(web), it allows V(http-01), too.

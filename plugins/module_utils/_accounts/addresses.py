@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It expects validated settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Addressing:
         postmaster: the account that gets mail to role addresses without a recipient of their own.
         hostname: the name of the host, which has addresses of its own.
         suspended_text: the SMTP answer to suspended accounts without a text of their own.
+        reports: the local part of the addresses that take reports; empty if there are none.
     """
 
     users: Accounts
@@ -53,6 +54,7 @@ class Addressing:
     postmaster: str = ""
     hostname: str = ""
     suspended_text: str = ""
+    reports: str = ""
 
 
 def own_addresses(address: str, account: Account) -> list[str]:
@@ -102,6 +104,23 @@ def forwards(settings: Addressing) -> dict[str, list[str]]:
         found.pop(address, None)
         found.update((alias, [address]) for alias in account.get("aliases", ()))
     found.update((address, list(targets)) for address, targets in settings.aliases.items())
+    return found
+
+
+def report_addresses(settings: Addressing, relayed: Container[str] = ()) -> dict[str, str]:
+    """Return by domain the address that takes reports, unless the settings say otherwise.
+
+    Args:
+        relayed: domains whose mail another server gets.
+    """
+    taken = {*settings.users, *forwards(settings)}
+    found = {}
+    for domain, options in settings.domains.items():
+        address = f"{settings.reports}@{domain}"
+        free = address not in taken and address not in options.get("refuse", ())
+        wanted = settings.reports and options.get("reports", True) and domain not in relayed
+        if wanted and free:
+            found[domain] = address
     return found
 
 

@@ -17,6 +17,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._accounts.addresses
     expansion,
     forwards,
     own_addresses,
+    report_addresses,
 )
 
 # Transports in master.cf. An empty next hop is the recipient's own server.
@@ -166,7 +167,7 @@ def sent_on(settings: Addressing, relayed: RelayDomains) -> dict[str, str]:
         for address, account in settings.users.items()
         for name in own_addresses(address, account)
     ]
-    for address in (*here, *ways):
+    for address in (*here, *report_addresses(settings, relayed).values(), *ways):
         if f"@{address.rpartition('@')[2]}" in found:
             found.setdefault(address, "here")
     return found

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from ansible_collections.pillarbox.mail.plugins.module_utils._names import domain_name
@@ -68,12 +68,13 @@ def domain_records(settings: Mapping[str, Any], host: str) -> Iterator[DesiredRe
             yield from _mail(settings, host, name, domain)
         else:
             yield from _no_mail(settings, name)
-        yield from _dmarc(name, domain.get("dmarc") or {}, served)
+        reports = report_uris(settings, name, domain) if here else []
+        yield from _dmarc(name, {"rua": reports, **(domain.get("dmarc") or {})}, served)
         # Not for a domain in use: the wildcard would also answer for selectors of other signers.
         reason = f"DKIM, no key signs mail from {name}"
         revoked = ["v=DKIM1; p="]
         yield record(f"*._domainkey.{name}", "TXT", revoked, "recommended", reason, not here)
-        yield from _tls_reports(settings, name, here)
+        yield from _tls_reports(name, settings["tls_rpt_rua"] or reports, here)
         yield from _clients(settings, host, name, here)
 
 
@@ -101,6 +102,18 @@ def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:
 def spf_lookups(text: str) -> int:
     """Count the DNS lookups of an SPF record's own terms, without those of included records."""
     return sum(bool(_LOOKUP.match(term)) for term in text.split()[1:])
+
+
+def report_uris(settings: Mapping[str, Any], name: str, domain: Mapping[str, Any]) -> list[str]:
+    """Return where reports about a domain go, unless settings say otherwise: to its own address.
+
+    Without those that the filter mail_addresses has found, each domain that wants it has one.
+    """
+    found = settings.get("report_addresses")
+    if found is None:
+        wanted = settings["reports"] and domain.get("reports", True)
+        found = {name: f"{settings['reports']}@{name}"} if wanted else {}
+    return [f"mailto:{found[name]}"] if name in found else []
 
 
 def report_domain(uri: str) -> str:
@@ -154,9 +167,8 @@ def _related(one: str, other: str) -> bool:
     return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")
 
 
-def _tls_reports(settings: Mapping[str, Any], name: str, served: bool) -> Iterator[DesiredRecord]:
+def _tls_reports(name: str, rua: Collection[str], served: bool) -> Iterator[DesiredRecord]:
     """Yield where reports about TLS go (RFC 8460)."""
-    rua = settings["tls_rpt_rua"]
     wanted = served and bool(rua)
     reason = f"TLS-RPT, where reports about TLS to {name} go"
     values = [f"v=TLSRPTv1; rua={_uris(rua)}"] if wanted else []

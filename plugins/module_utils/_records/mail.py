@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "dkim_selectors": {"r1": {"type": "rsa"}, "e1": {"type": "ed25519"}},
     "mta_sts": {},
     "tls_rpt_rua": [],
+    "reports": "mailreports",
     "managesieve": True,
     "pop3": False,
     "srv_records": True,

@@ -208,6 +208,7 @@ ACCOUNT_RULES: dict[str, Rule] = {
     "mail_master_users.password_hash": _password_hash,
     "mail_aliases": keyed_by("address", normal(address), some_of(ANY_ADDRESS)),
     "mail_postmaster": parsed_by(lambda name: name and normal(address)(name)),
+    "mail_reports": empty_or(parsed_by(lambda name: normal(address)(f"{name}@example.org"))),
     "mail_quota": empty_or(_quota),
     "mail_suspended_text": _text,
     "mail_recipient_delimiters": _delimiters,

@@ -58,6 +58,7 @@ class Directory:
         self.postmaster = settings.get("mail_postmaster")
         delimiters = settings.get("mail_recipient_delimiters", "+")
         self.delimiters = delimiters if isinstance(delimiters, str) else ""
+        self.reports = settings.get("mail_reports")
         # Where each alias is set, and its recipients.
         self.set_at: dict[str, str] = {}
         self.forwards: dict[str, list[str]] = {}
@@ -79,6 +80,7 @@ class Directory:
             yield from self._senders(where, account)
             yield from self._expiry(where, account)
             yield from self._delimiter(where, user)
+        yield from self._report_name()
         for name, targets in self.lists.items():
             yield from self._list(name, targets)
         for name, options in self.domains.items():
@@ -143,6 +145,14 @@ class Directory:
                 " there, or make this an alias of an account whose name does not contain it",
             )
 
+    def _report_name(self) -> Iterator[Problem]:
+        name = self.reports if isinstance(self.reports, str) else ""
+        if found := sorted(set(name) & set(self.delimiters)):
+            yield (
+                "mail_reports",
+                f"contains {found[0]!r}, which is one of mail_recipient_delimiters; choose another",
+            )
+
     def _list(self, name: str, targets: list[str]) -> Iterator[Problem]:
         where = member("mail_aliases", name)
         yield from self._domain(where, name)
@@ -180,7 +190,7 @@ class Directory:
     def _exists(self, name: str) -> bool:
         """Whether an address receives mail, if it is one of this server."""
         local, _at, domain = name.rpartition("@")
-        if domain not in self.domains or local in ROLE_NAMES:
+        if domain not in self.domains or local in (*ROLE_NAMES, self.reports):
             return True
         base = re.split(f"[{re.escape(self.delimiters)}]", local)[0] if self.delimiters else local
         known = name in self.forwards or any(

@@ -131,7 +131,12 @@ def _dkim_selectors(where: str, value: Any) -> Iterator[Problem]:
         )
 
 
-_NOT_IF_PARKED = {"spf": "sends", "dkim_selectors": "sends", "mta_sts": "receives"}
+_NOT_IF_PARKED = {
+    "spf": "sends",
+    "dkim_selectors": "sends",
+    "mta_sts": "receives",
+    "reports": "receives",
+}
 
 
 def _domain(where: str, value: Mapping[str, Any]) -> Iterator[Problem]:

@@ -116,7 +116,9 @@ def test_the_records_match_the_settings() -> None:
     assert lab.dig("_465._tcp.mx.example.org", "TLSA") == []
     assert "20 peer.example.net." in lab.dig("example.org", "MX")
     assert "include:_spf.example.net" in str(lab.dig("example.org", "TXT"))
-    assert "p=quarantine" in str(lab.dig("_dmarc.example.org", "TXT"))
+    policy = str(lab.dig("_dmarc.example.org", "TXT"))
+    assert "p=quarantine" in policy and "rua=mailto:dmarc_and_tls@example.org" in policy
+    assert "rua=" not in str(lab.dig("_dmarc.shop.example.org", "TXT"))
     assert lab.dig("_imaps._tcp.example.org", "SRV") == []
     # Without a web server here, only what the settings say that another one serves.
     assert lab.dig("autoconfig.example.org", "CNAME") == []

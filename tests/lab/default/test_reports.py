@@ -17,7 +17,8 @@ import pytest
 
 from tests.lab import lab
 
-DATABASE = "/var/lib/pillarbox/reports.sqlite"
+DATABASE = "/var/lib/pillarbox-reports/reports.sqlite"
+ADDRESS = "mailreports@example.org"
 NOW = int(time.time())
 DMARC = f"""<?xml version="1.0"?>
 <feedback>
@@ -69,13 +70,56 @@ TLS = {
 }
 
 
-def receive(name: str, kind: str, content: bytes) -> str:
-    """Pass a report in a message to the program, as a delivery would."""
-    mail = EmailMessage()
-    mail["From"], mail["To"] = "reports@example.net", "postmaster@example.org"
-    mail["Subject"] = "Report Domain: example.org"
+WHO_IS_CONNECTED = """
+import os, socket, subprocess
+connection = socket.socket(socket.AF_UNIX)
+connection.connect("/var/spool/postfix/private/pillarbox-reports")
+connection.recv(100)
+show = ["systemctl", "show", "--property=MainPID", "--value", "pillarbox-reports@*.service"]
+for pid in subprocess.check_output(show, text=True).split():
+    print(os.stat(f"/proc/{pid}").st_uid)
+"""
+
+
+def attached(name: str, kind: str, content: bytes) -> EmailMessage:
+    """Return a message with a report."""
+    mail = lab.message("reports@example.net", ADDRESS, "This is a report.")
     mail.add_attachment(content, maintype="application", subtype=kind, filename=name)
-    return lab.on("mx", "pillarbox reports receive", mail.as_string())
+    return mail
+
+
+def dmarc(number: int = 4711) -> EmailMessage:
+    """Return a message with a DMARC report of this number."""
+    report = DMARC.replace("4711", str(number)).encode()
+    return attached("example.net!example.org!1!2.xml.gz", "gzip", gzip.compress(report))
+
+
+def receive(name: str, kind: str, content: bytes) -> str:
+    """Pass a report in a message to the program."""
+    return lab.on("mx", "pillarbox reports receive", attached(name, kind, content).as_string())
+
+
+def reported() -> tuple[int, int]:
+    """Return the number of DMARC and of TLS reports about example.org."""
+    domains = json.loads(lab.on("mx", "pillarbox reports --json"))["domains"]
+    found = [each for each in domains if each["domain"] == "example.org"]
+    dmarc, tls = (
+        sum(sum(each[kind]["reporters"].values()) for each in found) for kind in ("dmarc", "tls")
+    )
+    return dmarc, tls
+
+
+def shown(dmarc: int, tls: int = 0) -> None:
+    """Wait until so many reports are shown."""
+    lab.eventually(
+        f"{dmarc} DMARC and {tls} TLS reports", lambda: reported() == (dmarc, tls) or None
+    )
+
+
+def delivery(mail: EmailMessage) -> str:
+    """Wait until a message is delivered, and return the log line."""
+    lines = lab.eventually("a delivery", lambda: lab.log_of("mx", mail, "status=sent") or None)
+    return lines[0]
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +153,45 @@ def test_a_bomb_and_a_report_about_another_domain_are_refused_without_a_bounce()
     assert "about example.com, not of this host" in refused
     # Nothing was kept.
     assert json.loads(lab.on("mx", "pillarbox reports --json"))["domains"] == []
+
+
+def test_reports_that_arrive_by_mail_are_kept_by_a_user_of_their_own() -> None:
+    lab.send_from_peer(dmarc())
+    report = gzip.compress(json.dumps(TLS).encode())
+    lab.send_from_peer(attached("example.net!example.org!1!2.json.gz", "tlsrpt+gzip", report))
+    shown(1, 1)
+    # Root's own reports and the next mail go to the same database.
+    assert "kept: " in lab.on("mx", "pillarbox reports receive", dmarc(2).as_string())
+    lab.send_from_peer(dmarc(3))
+    shown(3, 1)
+    users = lab.on("mx", f"stat -c %u {DATABASE}; python3 -", WHO_IS_CONNECTED).split()
+    assert len(set(users)) == 1 and "0" not in users, users
+
+
+def test_what_is_no_report_or_a_bomb_is_discarded_and_mail_behind_it_arrives() -> None:
+    human = lab.message("bob@example.net", ADDRESS)
+    bomb = attached("report.xml.gz", "gzip", gzip.compress(b" " * 100_000_000))
+    for mail in (human, bomb, dmarc()):
+        lab.send_from_peer(mail)
+    shown(1)
+    for mail, said in ((human, "1 without a report"), (bomb, "1 refused")):
+        assert said in delivery(mail)
+        assert not lab.log_of("mx", mail, "notification")
+
+
+@pytest.mark.parametrize(
+    ("fail", "mend"),
+    [
+        (f"install -d {DATABASE}", f"rmdir {DATABASE}"),
+        ("systemctl stop pillarbox-reports.socket", "systemctl start pillarbox-reports.socket"),
+    ],
+)
+def test_reports_that_cannot_be_kept_wait_in_the_queue(fail: str, mend: str) -> None:
+    lab.on("mx", fail)
+    mail = dmarc()
+    try:
+        lab.send_from_peer(mail)
+        lab.deferral("mx", mail)
+    finally:
+        lab.on("mx", f"{mend}; postqueue -f")
+    shown(1)

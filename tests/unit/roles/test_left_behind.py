@@ -68,6 +68,7 @@ def test_all_that_is_left_of_a_removed_domain_is_listed(tmp_path: Path) -> None:
             f"in the DNS, {domain} MX",
             f"in the DNS, {domain} TXT",
             f"in the DNS, _dmarc.{domain} TXT",
+            f"in the DNS, _smtp._tls.{domain} TXT",
             f"in the DNS, r1._domainkey.{domain} TXT",
             f"in the DNS, mta-sts.{domain} CNAME",
             f"in the DNS, _mta-sts.{domain} TXT",

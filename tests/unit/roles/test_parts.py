@@ -36,6 +36,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_postfix_queue": "/var/spool/postfix",
     "mail_recode_port": 10005,
     "mail_redis": "redis",
+    "mail_reports": "mailreports",
     "mail_relay_networks": [],
     "mail_smarthosts": {},
     "mail_tls_mandatory": True,
@@ -51,7 +52,7 @@ EVERYTHING: dict[str, Any] = {
     "rspamd_dkim_revoked_days": 30,
     "rspamd_learn_after_days": 3,
 }
-UNIT = re.compile(r"[\w@-]+\.(?:service|timer)")
+UNIT = re.compile(r"[\w@-]+\.(?:service|socket|timer)")
 
 
 def to_json(value: Any) -> str:
@@ -131,7 +132,7 @@ def test_status_looks_at_each_unit_and_tree_of_a_role(role: str) -> None:
 
 def test_the_roles_with_daemons_are_known() -> None:
     assert {"dovecot", "fail2ban", "postfix", "resolver", "rspamd", "tls_policy"} <= RUN.keys()
-    assert "pillarbox-dnsbls.timer" in RUN["postfix"]["units"]
+    assert {"pillarbox-dnsbls.timer", "pillarbox-reports.socket"} <= RUN["postfix"]["units"]
     assert "clamav-freshclam.service" in RUN["rspamd"]["units"]
 
 

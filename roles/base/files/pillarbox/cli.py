@@ -29,6 +29,7 @@ SERVICES = {
     "dnsbls": "services.dnsbls",
     "login": "services.login",
     "recode": "services.recode",
+    "reports": "reports.delivery",
     "setup": "setup.service",
 }
 

@@ -112,6 +112,27 @@ def test_mail_waits_while_the_database_cannot_be_written(
     assert capsys.readouterr().err.startswith(f"pillarbox reports: {host.file}: ")
 
 
+def test_its_directory_is_made_for_the_first_report(tmp_path: Path) -> None:
+    file = tmp_path / "pillarbox-reports/reports.sqlite"
+    with store.opened(file) as opened:
+        assert opened.add(report(), NOW, 90)
+    modes = [path.stat().st_mode & 0o777 for path in (file.parent, file)]
+    assert modes == [0o700, 0o600]
+
+
+def test_root_gives_a_database_to_the_owner_of_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _file, user, group: given.append((user, group)))
+    for _time in range(2):
+        with store.opened(tmp_path / "reports.sqlite"):
+            pass
+    owner = tmp_path.stat()
+    assert given == [(owner.st_uid, owner.st_gid)]
+
+
 def test_mail_waits_while_the_domains_are_not_known(host: Host, tmp_path: Path) -> None:
     (tmp_path / "base.json").write_text("{")
     assert host.receive(message(dmarc_xml())) == 75

@@ -84,6 +84,32 @@ def test_maps_addresses_to_their_targets(address: str, targets: str | None) -> N
     assert table(addresses()["forwards"]).get(address) == targets
 
 
+def test_each_domain_has_an_address_for_reports_unless_the_settings_use_it_otherwise() -> None:
+    settings = {
+        **SETTINGS,
+        "domains": {
+            **DOMAINS,
+            "club.example": {},
+            "guild.example": {"catch_all": CAROL, "refuse": ["log@guild.example"]},
+            "relayed.example": {},
+            "off.example": {"reports": False},
+        },
+        "aliases": {"log@club.example": [ALICE]},
+        "relay_domains": {"relayed.example": {}},
+    }
+    domains = ("example.net", "shop.example.org")
+    found = mail_addresses({**settings, "reports": "log"})
+    assert found["reports"] == {domain: f"log@{domain}" for domain in domains}
+    # It is in nobody's tables, but mail for it is not forwarded by the catch-all.
+    assert "log@shop" not in str({**found, "reports": "", "routes": ""})
+    elsewhere = {"domains": {"shop.example.org": {"catch_all": "bob@example.com"}}}
+    sent_on = mail_addresses({**SETTINGS, **elsewhere, "reports": "log"})["routes"]["sent_on"]
+    assert table(sent_on)["log@shop.example.org"] == "here"
+    # The addresses that must reach the postmaster do.
+    assert mail_addresses({**SETTINGS, "reports": "postmaster"})["reports"] == {}
+    assert mail_addresses(settings)["reports"] == {}
+
+
 def test_every_account_has_a_mailbox_and_a_quota() -> None:
     users = {ALICE: {"quota": "5G"}, BOB: {}}
     for default, expected in (("", "unlimited"), ("1G", "1G")):

@@ -37,7 +37,8 @@ Show what other mail servers report about your domains: who sends mail in their 
 it passes DMARC, and whether TLS sessions to your servers succeed.
 
 "receive" reads one message with a report from standard input, as a mail delivery does; "import"
-reads saved messages and reports; "show" is the default.
+reads saved messages and reports; "show" is the default. Mail at the address of a domain for reports
+(mail_reports) needs no command.
 """,
     """\
 Use it when mail of yours lands in spam folders or is rejected, before you make the DMARC policy
@@ -51,7 +52,7 @@ Examples
   pillarbox reports --days 7 --json example.org       # of one domain, for programs
   pillarbox reports import /root/reports.mbox         # mbox files, Maildirs, .eml
   pillarbox reports import google.com!example.org!1795651200!1795737599.zip
-  pillarbox reports receive <message.eml              # what a delivery runs
+  pillarbox reports receive <message.eml              # one message
 
 Exit status
    0  success. For "receive" that includes a report that was refused, as its sender may be forged
@@ -60,7 +61,7 @@ Exit status
   75  "receive" could not store the report, and the mail should wait (EX_TEMPFAIL)
 
 Files
-  /var/lib/pillarbox/reports.sqlite   what was reported in the last 90 days
+  /var/lib/pillarbox-reports/reports.sqlite   what was reported in the last 90 days
   /etc/pillarbox/parts/base.json      the domains whose reports are kept, and the host's addresses
 """,
 )
@@ -145,21 +146,26 @@ def _kept(store: Store, report: Report) -> str:
     return outcome
 
 
-def receive(stream: BinaryIO, served: list[str]) -> int:
-    """Keep the reports of one message, and return the exit status for its delivery."""
-    message = stream.read(MOST_BYTES + 1)
-    # To the end, so that the delivery does not fail at a closed pipe.
-    while stream.read(PIECE):
-        pass
+def take(message: bytes, served: list[str]) -> Counter[str]:
+    """Keep the reports of one message, and count the outcomes. Raises Failure if it must wait."""
     found: list[Document | Refused] = []
     try:
         with _no_bounces():
             found = [*from_message(message)]
     except Refused as refused:
         found = [refused]
+    with opened(FILE, WAIT) as store:
+        return keep(store, found, domains_of(served))
+
+
+def receive(stream: BinaryIO, served: list[str]) -> int:
+    """Keep the reports of one message, and return the exit status for its delivery."""
+    message = stream.read(MOST_BYTES + 1)
+    # To the end, so that the delivery does not fail at a closed pipe.
+    while stream.read(PIECE):
+        pass
     try:
-        with opened(FILE, WAIT) as store:
-            outcomes = keep(store, found, domains_of(served))
+        outcomes = take(message, served)
     except Failure as failure:
         print(f"pillarbox reports: {failure}", file=sys.stderr)
         return os.EX_TEMPFAIL
@@ -190,6 +196,12 @@ def show(days: int, name: str, for_programs: bool) -> None:
     print(as_json(found, days, now) if for_programs else screen(found, days))
 
 
+def accept_any_name() -> None:
+    """Print the names of reporters in any locale, as a daemon may have chosen one without them."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _days(text: str) -> int:
     if not 1 <= int(text) <= KEEP_DAYS:
         raise ArgumentTypeError(f"reports are kept for 1 to {KEEP_DAYS} days")
@@ -197,9 +209,7 @@ def _days(text: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    # A daemon may have chosen any locale, for which a reporter's name must not be an error.
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    accept_any_name()
     parser = MANUAL.parser()
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command, what in (

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ from pillarbox import Failure
 from pillarbox.reports import dmarc, tlsrpt
 from pillarbox.reports.foreign import Refused
 
-FILE = Path("/var/lib/pillarbox/reports.sqlite")
+# The directory belongs to the user of pillarbox-reports@.service.
+FILE = Path("/var/lib/pillarbox-reports/reports.sqlite")
 # Days that reports are kept.
 KEEP_DAYS = 90
 DAY = 86400
@@ -206,16 +207,43 @@ _ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ?"
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
 
 
+def _make(file: Path) -> None:
+    """Create the database, if it is not there, for the owner of its directory. Raises OSError.
+
+    Root may come before the first mail, and later must not be misled by a link, as the directory
+    belongs to a process that reads mail of strangers.
+    """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    # systemd gives it to that process (systemd.exec(5), StateDirectory=).
+    with suppress(FileExistsError):
+        file.parent.mkdir(0o700)
+    try:
+        # SQLite gives its journal the same owner and mode.
+        created = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        os.close(os.open(file, flags))
+        return
+    try:
+        directory = file.parent.stat()
+        if os.geteuid() == 0:
+            os.fchown(created, directory.st_uid, directory.st_gid)
+    finally:
+        os.close(created)
+
+
 @contextmanager
 def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
     """Open the database, or create it. Raises Failure if it cannot be read or written."""
     try:
-        # SQLite gives its journal the same mode.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _make(file)
     except OSError as error:
         raise Failure(f"{file}: {error.strerror}") from error
     try:
-        with closing(sqlite3.connect(file, timeout=wait, isolation_level=None)) as database:
+        # Opened, never created, wherever its name leads by now.
+        name = f"{file.absolute().as_uri()}?mode=rw"
+        with closing(
+            sqlite3.connect(name, timeout=wait, isolation_level=None, uri=True)
+        ) as database:
             database.execute("PRAGMA foreign_keys = ON")
             [version] = database.execute("PRAGMA user_version").fetchone()
             if version == 0:

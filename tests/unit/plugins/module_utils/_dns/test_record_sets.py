@@ -28,6 +28,7 @@ BASE: dict[str, Any] = {
     "srv_records": False,
     "web": False,
     "dav": False,
+    "reports": "",
     "acme_ca_domain": "ca.example.net",
 }
 # The settings that enable each feature. In BASE all are disabled.
@@ -37,6 +38,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "dav": {"srv_records": True, "dav": True},
     "mta_sts": {"mta_sts": {"mode": "enforce"}},
     "tls_rpt_rua": {"tls_rpt_rua": ["mailto:tls@example.org", "https://example.net/tls"]},
+    "reports": {"reports": "mailreports"},
     "parked": {"domains": {"example.org": {"parked": True}}},
     "backup_mx": {"backup_mx": {"mx2.example.net": 20}},
     "tlsa_ports": {"tlsa_ports": [25]},

@@ -66,6 +66,9 @@ def lists(**targets: list[str]) -> dict[str, Any]:
         shop(catch_all="someone@example.com"),
         {"mail_quota": "1T", "mail_recipient_delimiters": "+-.", "mail_suspended_text": "No."},
         {"mail_quota": "", "mail_recipient_delimiters": ""},
+        {"mail_reports": ""},
+        # An alias may lead to it.
+        {"mail_reports": "reports", **lists(dmarc=["reports@example.org", "alice@example.org"])},
     ],
 )  # fmt: skip
 def test_accepts_good_settings(settings: dict[str, Any]) -> None:
@@ -235,6 +238,12 @@ def test_accepts_good_settings(settings: dict[str, Any]) -> None:
             "mail_users['bob.b@example.org']: contains '.', which is one of"
             " mail_recipient_delimiters;",
         ),
+        (
+            {"mail_reports": "dmarc-reports", "mail_recipient_delimiters": "-"},
+            "mail_reports: contains '-', which is one of mail_recipient_delimiters; choose",
+        ),
+        ({"mail_reports": "a b"}, "mail_reports: 'a b@example.org' cannot be an address of this"),
+        ({"mail_reports": 5}, "mail_reports: must be a string"),
         ({"mail_quota": "5 gigs"}, "mail_quota: must be a whole number with a unit (K, M, G or T)"),
         # Who must always be answered
         (
