@@ -53,7 +53,7 @@ RECORDS = {
     (DOMAIN, "MX"): ["10 peer.example.net."],
     (f"_dmarc.{DOMAIN}", "TXT"): [],
     (f"autoconfig.{DOMAIN}", "CNAME"): ["peer.example.net."],
-    (f"_smtp._tls.{DOMAIN}", "TXT"): ['"v=TLSRPTv1; rua=mailto:nobody@example.net"'],
+    (f"_caldavs._tcp.{DOMAIN}", "SRV"): ["0 1 443 peer.example.net."],
 }
 PUBLISH = "run site.yml"
 Run = subprocess.CompletedProcess[str]
@@ -117,7 +117,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, dict
         (f"record, {DOMAIN} MX", "critical", "ns1.example.org (198.18.0.53)", PUBLISH),
         (f"record, _dmarc.{DOMAIN} TXT", "critical", "ns1.example.org", PUBLISH),
         (f"record, autoconfig.{DOMAIN} CNAME", "note", "does not serve", PUBLISH),
-        (f"record, _smtp._tls.{DOMAIN} TXT", "note", "still serves", PUBLISH),
+        (f"record, _caldavs._tcp.{DOMAIN} SRV", "note", "still serves", PUBLISH),
         (f"record, {MX} AAAA", "critical", "does not serve", PUBLISH),
         (f"resolver elsewhere, {DOMAIN} MX at {LIAR}", "warning", "10 peer.example.net.", "TTL"),
         (f"resolver elsewhere, {PLAIN}", "note", "not validated", ""),
