@@ -53,7 +53,7 @@ RECORDS = {
     (DOMAIN, "MX"): ["10 peer.example.net."],
     (f"_dmarc.{DOMAIN}", "TXT"): [],
     (f"autoconfig.{DOMAIN}", "CNAME"): ["peer.example.net."],
-    (f"_caldavs._tcp.{DOMAIN}", "SRV"): ["0 1 443 peer.example.net."],
+    (f"_caldavs._tcp.{DOMAIN}", "SRV"): [f"0 1 443 {MX}."],
 }
 PUBLISH = "run site.yml"
 Run = subprocess.CompletedProcess[str]
