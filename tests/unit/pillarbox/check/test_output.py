@@ -9,6 +9,7 @@ import pytest
 
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
+from pillarbox.check.page import as_page
 
 FINE = Finding("MX", "example.org", OK, "mx.example.org")
 WARNS = Finding("DMARC", "example.org", WARNING, "no record", "v=DMARC1; …", "run site.yml")
@@ -43,6 +44,15 @@ def test_what_others_say_cannot_control_the_terminal() -> None:
     shown = as_text([hostile], "mx", 0, False, False)
     assert all(c.isprintable() or c == "\n" for c in shown)
     assert json.loads(as_json([hostile], "mx", 0))["findings"][0]["found"] == hostile.found
+
+
+def test_a_page_has_all_findings_and_nothing_of_others_acts_in_it() -> None:
+    hostile = URGENT._replace(found='<script>alert("x")</script>\a', remedy="a & b")
+    page = as_page([FINE, hostile], "mx", 0)
+    assert "<script" not in page and "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;�" in page
+    assert "→ a &amp; b" in page and "wanted: pass" in page
+    assert page.index("critical</td>") < page.index("<summary>1 ok") < page.index("mx.example.org")
+    assert "Nothing needs attention" in as_page([FINE], "mx", 0)
 
 
 def test_what_began_on_another_day_has_its_date() -> None:

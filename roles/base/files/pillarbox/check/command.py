@@ -15,6 +15,7 @@ import time
 from pillarbox import Failure
 from pillarbox.check.memory import Memory
 from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
+from pillarbox.check.page import as_page
 from pillarbox.check.run import CHECKS, run
 from pillarbox.check.settings import settings_of
 from pillarbox.commands import run as execute
@@ -39,6 +40,7 @@ Examples
   pillarbox check               # what is not fine, and what to do
   pillarbox check --all         # everything
   pillarbox check --json        # for programs; --metrics for Prometheus
+  pillarbox check --html >check.html    # for web browsers
   pillarbox check --notify      # mail root what changed since the last such run
 
 Exit status, as of a Nagios plugin
@@ -60,6 +62,7 @@ def main(arguments: list[str]) -> int:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--all", action="store_true", help="print the findings that are fine, too")
     form.add_argument("--json", action="store_true", help="print all findings as a JSON object")
+    form.add_argument("--html", action="store_true", help="print all findings as a web page")
     form.add_argument("--metrics", action="store_true", help="print their numbers for Prometheus")
     form.add_argument("--notify", action="store_true", help="mail root what has changed")
     parser.add_argument(
@@ -93,6 +96,8 @@ def check(given: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")
     if given.json:
         print(as_json(findings, host, now))
+    elif given.html:
+        print(as_page(findings, host, now))
     elif given.metrics:
         print(as_metrics(findings))
     else:

@@ -48,13 +48,18 @@ def as_text(findings: list[Finding], host: str, now: float, everything: bool, co
         lines += _paragraph(finding, now, colours)
     if shown:
         lines.append("")
+    return "\n".join([*lines, summary(findings)])
+
+
+def summary(findings: list[Finding]) -> str:
+    """Return how many findings there are of each status."""
     counts = Counter(finding.status for finding in findings)
-    summary = ", ".join(
+    numbers = ", ".join(
         counted(counts[status], status, "" if status in (NOTE, WARNING) else status)
         for status in reversed(STATUSES)
         if counts[status]
     )
-    return "\n".join([*lines, f"{counted(len(findings), 'finding')}: {summary}"])
+    return f"{counted(len(findings), 'finding')}: {numbers}"
 
 
 def _paragraph(finding: Finding, now: float, colours: bool) -> list[str]:
