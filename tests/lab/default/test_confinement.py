@@ -24,3 +24,9 @@ def test_no_job_is_exposed() -> None:
     jobs = lab.on("mx", files).split()
     assert {"pillarbox-certificates", "pillarbox-junk"} <= set(jobs)
     assert exposed(*jobs) == {}
+
+
+def test_a_program_that_reads_what_strangers_send_opens_no_socket_itself() -> None:
+    # The drop-in for all programs is wider, and must not come last.
+    show = "systemctl show --value --property=RestrictAddressFamilies pillarbox-setup"
+    assert lab.on("mx", show).strip() == "none"
