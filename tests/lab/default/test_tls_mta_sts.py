@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.bogus import check_that_only_bogus_answers_keep_mail_waiting
+from tests.lab.encryption import AES_256_GCM, counted, eventually
 from tests.lab.exposure import exposed
 
 ALICE = "alice@example.org"
@@ -45,6 +46,7 @@ def test_a_domain_with_tlsa_records_goes_by_dane_whatever_its_policy_says() -> N
 
 
 def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_when_it_is() -> None:
+    before, _ = counted()
     # Peer's own certificate, which is verified only by DANE.
     mail = lab.message(ALICE, BY_POLICY)
     lab.submit(mail)
@@ -54,6 +56,7 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
         lab.on("mx", "postqueue -f")
         lab.received_at_peer(mail)
     assert lab.connection_of("mx", mail).startswith("Verified TLS connection")
+    eventually(before, ("policy.example.net", "sent", "mta-sts", "TLSv1.3", AES_256_GCM))
 
 
 def test_neither_daemon_is_exposed() -> None:

@@ -5,48 +5,18 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from typing import Any
+import shlex
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.lab import lab
+from tests.lab.encryption import AES_256_GCM, added, counted, eventually, table
 from tests.lab.wire import wire
 
 ALICE, BOB = "alice@example.org", "bob@example.net"
 HELLO = "EHLO client.example.net\r\n"
-# Partner, direction, quality, TLS version, and the number of the cipher.
-Row = tuple[str, str, str, str | None, str | None]
-AES_256_GCM = "0x13,0x02"
-
-
-def table() -> dict[str, Any]:
-    """Return the whole answer."""
-    # Without standard error: it also says that the journal has begun anew, as it has after a reboot
-    # of the lab's hosts, or that another run has to end first.
-    answer: dict[str, Any] = json.loads(lab.on("mx", "pillarbox tls --json 2>/dev/null"))
-    return answer
-
-
-def counted() -> tuple[Counter[Row], Counter[str]]:
-    """Return the messages, and the connections without mail."""
-    answer = table()
-    rows: Counter[Row] = Counter()
-    for partner in answer["partners"]:
-        for way in partner["ways"]:
-            row = (way["direction"], way["quality"], way["version"], way["number"])
-            rows[partner["partner"], *row] += way["messages"]
-    return rows, Counter(answer["without_mail"])
-
-
-def added(before: Counter[Row]) -> Counter[Row]:
-    """Return the messages that were counted since then."""
-    return counted()[0] - before
-
-
-def eventually(before: Counter[Row], expected: Row) -> None:
-    """Wait until such a message was counted. Mail of other tests may still be on its way."""
-    lab.eventually(f"{expected}", lambda: added(before)[expected] or None)
+CLIENT = lab.ROOT / "tests/lab/tls_client.py"
 
 
 def test_a_destination_with_tlsa_records_is_verified_by_dane() -> None:
@@ -83,6 +53,34 @@ def test_a_sender_without_tls_sends_clear_text() -> None:
     (replies,) = wire((*dialogue, f"{text}\r\n.\r\n", "QUIT\r\n"))
     assert "queued as" in replies[5], replies
     eventually(before, ("example.net", "received", "clear", None, None))
+
+
+@pytest.mark.parametrize(
+    ("cipher", "number"),
+    [("ECDHE-RSA-AES256-GCM-SHA384", "0xC0,0x30"), ("ECDHE-ECDSA-AES128-GCM-SHA256", "0xC0,0x2B")],
+)
+def test_an_older_sender_is_counted_with_its_version_and_cipher(cipher: str, number: str) -> None:
+    before, _ = counted()
+    mail = lab.message(BOB, ALICE)
+    program = shlex.quote(CLIENT.read_text())
+    lab.on("peer", f"python3 -c {program} {lab.MX} {cipher} {BOB} {ALICE}", mail.as_string())
+    lab.received(ALICE, mail)
+    eventually(before, ("example.net", "received", "encrypted", "TLSv1.2", number))
+
+
+def test_a_sender_whose_tls_fails_is_counted_apart() -> None:
+    _, without_mail = counted()
+    old = f"-connect {lab.MX}:25 -starttls smtp -tls1_1 -cipher ALL:@SECLEVEL=0"
+    lab.on("peer", f"openssl s_client {old} </dev/null", check=False)
+    lab.eventually("it", lambda: (counted()[1] - without_mail)["silent"] or None)
+
+
+def test_a_server_that_is_not_verified_is_only_encrypted() -> None:
+    before, _ = counted()
+    mail = lab.message(ALICE, "bob@relay.example.net")
+    lab.submit(mail)
+    lab.received_at_peer(mail)
+    eventually(before, ("relay.example.net", "sent", "encrypted", "TLSv1.3", AES_256_GCM))
 
 
 def test_a_connection_without_mail_is_counted_apart() -> None:
