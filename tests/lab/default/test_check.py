@@ -56,6 +56,7 @@ chmod o+r /etc/postfix/smarthost_passwords
 postfix reload
 # A message that is held, and an almost full mailbox.
 printf 'Subject: hold me\\n\\n' | sendmail -f {ALICE} {ALICE}
+doveadm expunge -u {SMALL} mailbox INBOX all
 head -c 98000 /dev/zero | tr '\\0' x | fold -w 72 | doveadm save -u {SMALL}
 # A daemon that is stopped, one that crashed, a job that failed, a timer that is off.
 systemctl stop postsrsd.service

@@ -86,8 +86,8 @@ def flood(before: dict[int, float]) -> Iterator[None]:
             lab.on("mx", f"ip {version} route add {network} via {peer}")
             lab.on("peer", f"ip {version} route add local {network} dev lo")
             command = f"python3 /run/flood.py {server} {network} {EACH} {' '.join(map(str, PORTS))}"
-            # At most two minutes, and with low priority.
-            limits = "-p LimitNOFILE=20000 -p RuntimeMaxSec=120 -p Nice=10"
+            # At most three minutes, and with low priority.
+            limits = "-p LimitNOFILE=20000 -p RuntimeMaxSec=180 -p Nice=10"
             lab.on(
                 "peer",
                 f"systemd-run --collect -p Type=notify {limits} --unit flood{version} {command}",
@@ -101,10 +101,22 @@ def flood(before: dict[int, float]) -> Iterator[None]:
         lab.on("peer", "sysctl -q net.ipv6.ip_nonlocal_bind=0")
 
 
+def in_time(measure: Callable[[int], float], most: dict[int, float]) -> None:
+    """Measure until all ports are fast: the processors are also those of other lanes.
+
+    A server whose places are taken stays slow, by five seconds and more.
+    """
+
+    def fast() -> bool | None:
+        now = usual(measure, most)
+        return True if all(now[port] <= most[port] for port in most) else None
+
+    lab.eventually(f"{most} seconds", fast, patience=45)
+
+
 @pytest.mark.usefixtures("flood")
 def test_everybody_else_is_greeted_within_a_second() -> None:
-    late = {port: taken for port, taken in usual(greeting, PORTS).items() if taken > 1.0}
-    assert not late
+    in_time(greeting, dict.fromkeys(PORTS, 1.0))
 
 
 @pytest.mark.usefixtures("flood")
@@ -123,9 +135,7 @@ def test_a_network_has_a_small_part_of_the_web_server_for_itself(port: int) -> N
 
 @pytest.mark.usefixtures("flood")
 def test_everybody_else_logs_in_as_fast_as_before(before: dict[int, float]) -> None:
-    now = usual(login, LOGIN_PORTS)
-    # With a margin for other load on this machine; a full server takes five seconds and more.
-    assert all(now[port] < before[port] + 1.0 for port in LOGIN_PORTS), (before, now)
+    in_time(login, {port: taken + 1.0 for port, taken in before.items()})
 
 
 @pytest.mark.usefixtures("flood")
