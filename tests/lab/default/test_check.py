@@ -106,6 +106,7 @@ chown valkey:valkey /var/lib/valkey || chown redis:redis /var/lib/redis
 systemctl daemon-reload
 systemctl reset-failed
 systemctl restart fail2ban
+timeout 30 sh -c 'until fail2ban-client status pillarbox >/dev/null 2>&1; do sleep 0.2; done'
 systemctl start postsrsd pillarbox-tls.timer
 valkey-cli -s /run/valkey/valkey.sock BGSAVE || redis-cli -s /run/redis/redis.sock BGSAVE
 ip -6 route del default via 2001:2::1
