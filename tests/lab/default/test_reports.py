@@ -73,7 +73,7 @@ TLS = {
 WHO_IS_CONNECTED = """
 import os, socket, subprocess
 connection = socket.socket(socket.AF_UNIX)
-connection.connect("/var/spool/postfix/private/pillarbox-reports")
+connection.connect("/var/spool/postfix/pillarbox/reports")
 connection.recv(100)
 show = ["systemctl", "show", "--property=MainPID", "--value", "pillarbox-reports@*.service"]
 for pid in subprocess.check_output(show, text=True).split():
