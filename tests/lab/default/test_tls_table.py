@@ -77,10 +77,10 @@ def test_a_sender_whose_tls_fails_is_counted_apart() -> None:
 
 def test_a_server_that_is_not_verified_is_only_encrypted() -> None:
     before, _ = counted()
-    mail = lab.message(ALICE, "bob@relay.example.net")
+    mail = lab.message(ALICE, "bob@policy.example.net")
     lab.submit(mail)
     lab.received_at_peer(mail)
-    eventually(before, ("relay.example.net", "sent", "encrypted", "TLSv1.3", AES_256_GCM))
+    eventually(before, ("policy.example.net", "sent", "encrypted", "TLSv1.3", AES_256_GCM))
 
 
 def test_a_connection_without_mail_is_counted_apart() -> None:
