@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import smtplib
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.lab import lab
 from tests.lab.certificates import certificate, in_a_mail_program, send
+from tests.lab.checks import check
 from tests.lab.runs import runs
 from tests.lab.wire import wire
 
@@ -129,7 +129,7 @@ def test_the_records_match_the_settings() -> None:
 
 @pytest.mark.first
 def test_a_check_finds_only_that_the_other_web_server_does_not_exist() -> None:
-    found = json.loads(lab.on("mx", "pillarbox check --json", check=False))["findings"]
+    found = check()["findings"]
     faults = [finding for finding in found if finding["status"] not in ("ok", "note")]
     assert {finding["check"] for finding in faults} == {"MTA-STS"}, faults
     assert all("web server that answers" in finding["remedy"] for finding in faults)

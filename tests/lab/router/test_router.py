@@ -9,7 +9,6 @@ lab/router.yml.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from email.message import EmailMessage
 import pytest
 
 from tests.lab import lab
+from tests.lab.checks import check
 from tests.lab.runs import runs
 
 # The address family of the host's address decides which address peer uses.
@@ -129,5 +129,5 @@ def test_a_network_that_is_the_internet_is_refused() -> None:
 
 @pytest.mark.first
 def test_a_check_finds_nothing_wrong_with_a_host_without_mailboxes() -> None:
-    found = json.loads(lab.on("mx", "pillarbox check --json", check=False))["findings"]
+    found = check()["findings"]
     assert [finding for finding in found if finding["status"] not in ("ok", "note")] == []

@@ -15,7 +15,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from pillarbox.check.each import each
+from pillarbox.check.each import each_zone
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.settings import PATIENCE, Settings
 from pillarbox.lookup import RESOLVER
@@ -30,13 +30,7 @@ TYPES = ("SOA", "DNSKEY")
 
 def zones(settings: Settings) -> Iterator[Finding]:
     """Check that resolvers accept the signatures of each zone, and for how long."""
-    names = dict.fromkeys([settings.hostname, *settings.domains])
-    seen = set()
-    for finding in each("DNSSEC", names, _zone):
-        # Several names may be in one zone.
-        if finding.subject not in seen:
-            seen.add(finding.subject)
-            yield finding
+    return each_zone("DNSSEC", settings, _zone)
 
 
 def _ask(name: str, rdtype: str, flags: int = 0) -> dns.message.Message:

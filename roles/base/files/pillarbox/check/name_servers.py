@@ -13,7 +13,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-from pillarbox.check.each import each
+from pillarbox.check.each import each_zone
 from pillarbox.check.finding import NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.settings import Settings, ask
 
@@ -23,13 +23,7 @@ PATIENCE = 5.0
 
 def servers(settings: Settings) -> Iterator[Finding]:
     """Check that each name server of a domain answers for it, and with the same zone."""
-    names = dict.fromkeys([settings.hostname, *settings.domains])
-    seen = set()
-    for finding in each("name servers", names, _zone):
-        # Several names may be in one zone.
-        if finding.subject not in seen:
-            seen.add(finding.subject)
-            yield finding
+    return each_zone("name servers", settings, _zone)
 
 
 def _zone(name: str) -> Finding | None:

@@ -48,10 +48,13 @@ def as_page(findings: list[Finding], host: str, now: float) -> str:
         f"<h1>{_text(host)}</h1>",
         f"<p>{_text(summary(findings))}, {_text(at)}</p>",
         *(_table(bad) if bad else ["<p>Nothing needs attention.</p>"]),
-        *(["<details>", f"<summary>{len(fine)} ok</summary>", *_table(fine)] if fine else []),
-        *(["</details>"] if fine else []),
+        *(_folded(fine) if fine else []),
         "</html>",
     ])  # fmt: skip
+
+
+def _folded(fine: list[Finding]) -> list[str]:
+    return ["<details>", f"<summary>{len(fine)} ok</summary>", *_table(fine), "</details>"]
 
 
 def _table(findings: Iterable[Finding]) -> Iterator[str]:
