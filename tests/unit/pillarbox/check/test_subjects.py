@@ -21,11 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pillarbox.check import domains, keys, lists, mta_sts, names, served
 from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING
-from pillarbox.check.settings import Settings, tags
+from pillarbox.check.settings import tags
 from pillarbox.lookup import Answer
 from pillarbox.services.dnsbls import is_listing
 
-SETTINGS = Settings({"base": {"hostname": "mx.example.org"}, "postfix": {"smarthosts": []}})
 CURRENT, NEXT, STRANGE = b"current", b"next", b"strange"
 FORMER = b"former"
 RING = {
@@ -54,7 +53,7 @@ RING = {
 def test_mail_should_leave_from_an_address_of_the_host(
     source: str, own: list[str], status: str
 ) -> None:
-    assert names._outgoing(4, source, own, SETTINGS).status == status
+    assert names.leaving("mx.example.org", 4, source, own, True).status == status
 
 
 def records(*values: tuple[bytes, int]) -> list[dns.rdata.Rdata]:

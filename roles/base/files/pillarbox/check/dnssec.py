@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dns.flags
 import dns.message
@@ -30,21 +30,26 @@ TYPES = ("SOA", "DNSKEY")
 
 def zones(settings: Settings) -> Iterator[Finding]:
     """Check that resolvers accept the signatures of each zone, and for how long."""
-    return each_zone("DNSSEC", settings, _zone)
+    return zones_of(settings.names, RESOLVER)
 
 
-def _ask(name: str, rdtype: str, flags: int = 0) -> dns.message.Message:
+def zones_of(names: Iterable[str], resolver: str) -> Iterator[Finding]:
+    """Check the zones of these names as a resolver sees them."""
+    return each_zone("DNSSEC", names, lambda name: _zone(name, resolver))
+
+
+def _ask(name: str, rdtype: str, resolver: str, flags: int = 0) -> dns.message.Message:
     """Return the resolver's answer with its signatures, validated unless the flags have CD."""
     query = dns.message.make_query(name, rdtype, want_dnssec=True)
     query.flags |= flags
-    return dns.query.udp_with_fallback(query, RESOLVER, timeout=PATIENCE)[0]
+    return dns.query.udp_with_fallback(query, resolver, timeout=PATIENCE)[0]
 
 
-def _zone(name: str) -> Finding:
-    answer = _ask(name, "SOA")
+def _zone(name: str, resolver: str) -> Finding:
+    answer = _ask(name, "SOA", resolver)
     if answer.rcode() == dns.rcode.SERVFAIL:
         # With CD, the resolver does not validate (RFC 4035 section 3.2.2).
-        if _ask(name, "SOA", dns.flags.CD).rcode() == dns.rcode.SERVFAIL:
+        if _ask(name, "SOA", resolver, dns.flags.CD).rcode() == dns.rcode.SERVFAIL:
             return Finding("DNSSEC", name, UNKNOWN, "its name servers do not answer")
         remedy = (
             "compare the DS records at the registrar with the DNSKEY records of the zone, and have"
@@ -63,15 +68,16 @@ def _zone(name: str) -> Finding:
     if not answer.flags & dns.flags.AD:
         found = "not signed, or without a DS record at the parent, so no DANE"
         return Finding("DNSSEC", zone, NOTE, found, "signed")
-    return min((_signature(zone, rdtype) for rdtype in TYPES), key=lambda one: one[0])[1]
+    signed = (_signature(zone, rdtype, resolver) for rdtype in TYPES)
+    return min(signed, key=lambda one: one[0])[1]
 
 
-def _signature(zone: str, rdtype: str) -> tuple[float, Finding]:
+def _signature(zone: str, rdtype: str, resolver: str) -> tuple[float, Finding]:
     """Return the share that is left of the life of a signature, and the finding about it."""
     wanted = dns.rdatatype.from_text(rdtype)
     signatures = [
         signature
-        for rrset in _ask(zone, rdtype).answer
+        for rrset in _ask(zone, rdtype, resolver).answer
         if rrset.rdtype == dns.rdatatype.RRSIG
         for signature in rrset
         if signature.type_covered == wanted

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pillarbox.check.finding import UNKNOWN, Finding
-from pillarbox.check.settings import Settings
 
 # Most of the time is waiting for others, some of whom do not answer at all.
 AT_A_TIME = 16
@@ -42,12 +41,11 @@ def each(
 
 
 def each_zone(
-    check: str, settings: Settings, find: Callable[[str], Finding | None]
+    check: str, names: Iterable[str], find: Callable[[str], Finding | None]
 ) -> Iterator[Finding]:
-    """Yield a finding for the zone of each name of the host; several names may be in one."""
-    names = dict.fromkeys([settings.hostname, *settings.domains])
+    """Yield a finding for the zone of each name; several names may be in one."""
     seen = set()
-    for finding in each(check, names, find):
+    for finding in each(check, dict.fromkeys(names), find):
         if finding.subject not in seen:
             seen.add(finding.subject)
             yield finding

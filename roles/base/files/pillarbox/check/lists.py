@@ -14,7 +14,7 @@ import dns.reversename
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, Finding
 from pillarbox.check.names import postconf
-from pillarbox.check.settings import Address, Settings, ask
+from pillarbox.check.settings import Address, Ask, Settings, ask
 from pillarbox.services.dnsbls import is_listing
 
 SITE = re.compile(r"([^=*]+)(?:=([^*]*))?(?:\*(-?\d+))?")
@@ -25,7 +25,7 @@ def addresses(settings: Settings) -> Iterator[Finding]:
     sites = blocking(postconf("postscreen_dnsbl_sites"))
     # A list of IPv4 addresses has no IPv6 address, and answers that there is none.
     asked = product(settings.addresses, sites.items())
-    return each("DNS list", asked, lambda one: _listed(one[0], *one[1]))
+    return each("DNS list", asked, lambda one: listed(one[0], *one[1], ask))
 
 
 def blocking(sites: str) -> dict[str, list[str]]:
@@ -59,7 +59,8 @@ def _is_one_of(octet: int, part: str) -> bool:
     return False
 
 
-def _listed(address: Address, dnsbl: str, filters: list[str]) -> Finding:
+def listed(address: Address, dnsbl: str, filters: list[str], ask: Ask) -> Finding:
+    """Return whether a list has an address, by the answers that count."""
     pointer = str(dns.reversename.from_address(str(address)))
     name = pointer.replace("in-addr.arpa", dnsbl).replace("ip6.arpa", dnsbl)
     subject = f"{address} at {dnsbl}"

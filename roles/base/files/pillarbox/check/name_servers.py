@@ -15,7 +15,7 @@ import dns.rdatatype
 
 from pillarbox.check.each import each_zone
 from pillarbox.check.finding import NOTE, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.settings import Settings, ask
+from pillarbox.check.settings import Ask, Settings, ask
 
 # Seconds for each server.
 PATIENCE = 5.0
@@ -23,11 +23,11 @@ PATIENCE = 5.0
 
 def servers(settings: Settings) -> Iterator[Finding]:
     """Check that each name server of a domain answers for it, and with the same zone."""
-    return each_zone("name servers", settings, _zone)
+    return each_zone("name servers", settings.names, _zone)
 
 
 def _zone(name: str) -> Finding | None:
-    zone, hosts = _delegation(name)
+    zone, hosts = delegation(name, ask)
     if not hosts:
         # "MX" and "DNSSEC" say why.
         return None
@@ -52,7 +52,7 @@ def _zone(name: str) -> Finding | None:
     return Finding("name servers", zone, OK, ", ".join(hosts))
 
 
-def _delegation(name: str) -> tuple[str, list[str]]:
+def delegation(name: str, ask: Ask) -> tuple[str, list[str]]:
     """Return the zone of a name, and its name servers. Raises lookup.Unknown."""
     labels = name.split(".")
     # The zone of a name is one of those above it, or its own.

@@ -13,7 +13,7 @@ import dns.reversename
 
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.settings import Address, Settings, ask, is_in
+from pillarbox.check.settings import Address, Ask, Settings, ask, is_in
 from pillarbox.status.ask import output_of
 
 # Addresses of a root name server (a.root-servers.net). Nothing is sent there: the kernel only says
@@ -41,24 +41,34 @@ def reverse(settings: Settings) -> Iterator[Finding]:
 
 def _reverse(settings: Settings, address: Address) -> Finding:
     hostname = settings.hostname
+    finding = pointer(hostname, address, settings.sends, ask)
+    kind = "A" if address.version == 4 else "AAAA"
+    if finding.status in (OK, WARNING) and address not in [
+        ip_address(record.address) for record in ask(hostname, kind).records
+    ]:
+        found = f"{hostname} has no {kind} record with this address"
+        remedy = "run site.yml, which publishes mail_host_addresses, or publish it yourself"
+        return finding._replace(
+            status=CRITICAL, found=found, wanted=f"{hostname} alone", remedy=remedy
+        )
+    return finding
+
+
+def pointer(hostname: str, address: Address, sends: bool, ask: Ask) -> Finding:
+    """Return whether an address has the host's name alone, by its PTR records."""
     pointer = dns.reversename.from_address(str(address))
     names = sorted(str(record.target).rstrip(".") for record in ask(pointer, "PTR").records)
     # Nobody looks at the name of a host that sends all mail by another.
-    severe = CRITICAL if settings.sends else NOTE
+    severe = CRITICAL if sends else NOTE
     provider = f"have the provider of {address} set its reverse name (PTR) to {hostname}"
 
-    def finding(status: str, found: str, remedy: str = provider) -> Finding:
-        return Finding("reverse name", str(address), status, found, f"{hostname} alone", remedy)
+    def finding(status: str, found: str) -> Finding:
+        return Finding("reverse name", str(address), status, found, f"{hostname} alone", provider)
 
     if not names:
         return finding(severe, "no PTR record")
     if hostname not in [name.lower() for name in names]:
         return finding(severe, ", ".join(names))
-    kind = "A" if address.version == 4 else "AAAA"
-    if address not in [ip_address(record.address) for record in ask(hostname, kind).records]:
-        found = f"{hostname} has no {kind} record with this address"
-        remedy = "run site.yml, which publishes mail_host_addresses, or publish it yourself"
-        return finding(CRITICAL, found, remedy)
     if len(names) > 1:
         return finding(WARNING, f"{len(names)} PTR records: {', '.join(names)}")
     return Finding("reverse name", str(address), OK, hostname)
@@ -70,7 +80,7 @@ def outgoing(settings: Settings) -> Iterator[Finding]:
         own = [str(address) for address in settings.addresses if address.version == version]
         source = postconf(BIND[version]) or source_for(*ELSEWHERE[version])
         if source or own:
-            yield _outgoing(version, source, own, settings)
+            yield leaving(settings.hostname, version, source, own, settings.sends)
 
 
 def source_for(family: int, there: str) -> str:
@@ -84,7 +94,8 @@ def source_for(family: int, there: str) -> str:
         return name
 
 
-def _outgoing(version: int, source: str, own: list[str], settings: Settings) -> Finding:
+def leaving(hostname: str, version: int, source: str, own: list[str], sends: bool) -> Finding:
+    """Return whether the address from which the kernel sends is one of the host's own."""
     subject, wanted = f"IPv{version}", " or ".join(own) or f"no IPv{version}"
 
     def finding(status: str, found: str, remedy: str = "") -> Finding:
@@ -96,10 +107,10 @@ def _outgoing(version: int, source: str, own: list[str], settings: Settings) -> 
         return finding(NOTE, f"no route to the Internet by IPv{version}")
     if own and is_in(ip_address(source), TRANSLATED if version == 4 else ()):
         return finding(NOTE, f"{source}, which a router translates (NAT)")
-    if not settings.sends:
+    if not sends:
         return finding(NOTE, source)
     remedies = [f"set {BIND[version]} to {own[0]} in postfix_settings"] if own else []
-    add = f"add {source} to mail_host_addresses and give it the reverse name {settings.hostname}"
+    add = f"add {source} to mail_host_addresses and give it the reverse name {hostname}"
     return finding(CRITICAL, source, " or ".join([*remedies, add]))
 
 

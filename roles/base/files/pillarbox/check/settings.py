@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,8 @@ from pillarbox.status.parts import Parts
 PATIENCE = 8.0
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Asks a resolver for the records of a name and a type. Raises lookup.Unknown.
+Ask = Callable[[str | dns.name.Name, str], lookup.Answer]
 LOOPBACK = {4: ipaddress.ip_address("127.0.0.1"), 6: ipaddress.ip_address("::1")}
 
 
@@ -45,6 +47,11 @@ class Settings:
         """The domains that exchange mail here, without parked ones."""
         domains: list[str] = self.base["domains"]
         return domains
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the host and of its domains."""
+        return [self.hostname, *self.domains]
 
     @cached_property
     def addresses(self) -> list[Address]:
@@ -130,10 +137,10 @@ def is_in(address: Address, networks: Iterable[str]) -> bool:
     return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
-def ask(name: str | dns.name.Name, kind: str) -> lookup.Answer:
-    """Ask the resolver. Raises lookup.Unknown."""
+def ask(name: str | dns.name.Name, kind: str, resolver: str = lookup.RESOLVER) -> lookup.Answer:
+    """Ask a resolver. Raises lookup.Unknown."""
     asked = dns.name.from_text(name) if isinstance(name, str) else name
-    return lookup.ask(asked, kind, PATIENCE)
+    return lookup.ask(asked, kind, PATIENCE, resolver)
 
 
 def texts(name: str, prefix: str = "") -> list[str]:
