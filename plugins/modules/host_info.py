@@ -174,6 +174,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils import _packages
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
+from ansible_collections.pillarbox.mail.plugins.module_utils._listeners import listeners, sockets
 from ansible_collections.pillarbox.mail.plugins.module_utils._tls.acme import (
     BACKUP,
     HOME,
@@ -217,23 +218,6 @@ def variables(text: str) -> dict[str, str]:
     """Return what a text in the format of os-release(5) assigns."""
     found = re.findall(r"^(\w+)=([\"']?)(.*)\2\s*$", text, re.MULTILINE)
     return {name: value for name, _quote, value in found}
-
-
-def listeners(sockets: str, own: str) -> list[dict[str, Any]]:
-    """Return the ports and programs in the output of ss.
-
-    Args:
-        sockets: the output of ss -Hltnp.
-        own: the process whose sockets do not count.
-    """
-    others = [line for line in sockets.splitlines() if f"pid={own}," not in line]
-    # Without "users": a socket of the kernel, or of a program that is not visible here.
-    expression = r'^LISTEN.*?:(80|443) +\S+ *(?:users:\(\("([^"]+)")?'
-    found = re.findall(expression, "\n".join(others), re.MULTILINE)
-    return [
-        {"port": int(port), "program": program or "another program"}
-        for port, program in dict.fromkeys(found)
-    ]
 
 
 def nginx_files(module: AnsibleModule) -> list[str]:
@@ -335,13 +319,13 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     web = "web" not in without
     # An nginx that others configure is not ours to stop.
     known = [unit for unit in units(without) if unit != NGINX or ours]
-    sockets = run(module, "ss", "-Hltnp", "sport = :80 or sport = :443") if web else ""
-    found = states(module, [*known, *([NGINX] if sockets else [])])
+    listening = sockets(module, (80, 443)) if web else ""
+    found = states(module, [*known, *([NGINX] if listening else [])])
     return {
         "system": {key: system.get(key.upper(), "") for key in ("id", "version_id", "pretty_name")},
         "hostname": hostname(),
         "former_hostnames": hostnames.split(),
-        "listeners": listeners(sockets, found.get(NGINX, {}).get("MainPID", "")),
+        "listeners": listeners(listening, f"pid={found.get(NGINX, {}).get('MainPID', '')},"),
         "nginx_files": nginx_files(module) if web and not ours else [],
         "nginx_errors": nginx_errors(module) if web and ours else [],
         "units_left": [unit for unit in known if in_service(found.get(unit, {}))],

@@ -19,6 +19,8 @@ PREFIX = "ansible_collections.pillarbox.mail.plugins."
 MAY_IMPORT: dict[str, set[str]] = {
     "_names": set(),
     "_files": set(),
+    "_listeners": set(),
+    "_preflight": set(),
     "_packages": set(),
     "_unit": set(),
     "_times": set(),
