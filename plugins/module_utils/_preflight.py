@@ -21,19 +21,25 @@ FAMILIES = {4: (socket.AF_INET, "198.41.0.4"), 6: (socket.AF_INET6, "2001:503:ba
 PATIENCE = 5.0
 
 
+def versions(protocols: str) -> list[int]:
+    """Return the versions of IP in a value of Postfix's inet_protocols."""
+    return [one for one in FAMILIES if "all" in protocols or f"ipv{one}" in protocols]
+
+
 def source_of(version: int, preferred: list[str]) -> str:
     """Return the address from which the host would send; empty if there is no route."""
     for address in preferred:
         if ip_address(address).version == version:
             return address
     family, there = FAMILIES[version]
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((there, 53))
-        except OSError:
-            return ""
-        source: str = probe.getsockname()[0]
-        return source
+            source: str = probe.getsockname()[0]
+            return source
+    # Also if the kernel has no IPv6.
+    except OSError:
+        return ""
 
 
 def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[str, str]:
@@ -47,7 +53,8 @@ def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[st
     try:
         with socket.socket(family, socket.SOCK_STREAM) as connection:
             connection.settimeout(PATIENCE)
-            connection.bind((source, 0))
+            if source:
+                connection.bind((source, 0))
             connection.connect(found[0][4])
             line = connection.makefile("rb").readline(512).decode(errors="replace").strip()
             connection.sendall(b"QUIT\r\n")
@@ -62,7 +69,7 @@ def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[st
 def greetings(servers: list[str], version: int, source: str) -> list[dict[str, str]]:
     """Return what happens at port 25 of each server, up to the first that greets."""
     seen = []
-    for server in servers if source else []:
+    for server in servers:
         state, text = greeting(server, version, source)
         seen.append({"server": server, "state": state, "text": text})
         if state == "greets":

@@ -38,6 +38,10 @@ options:
     type: list
     elements: str
     default: []
+  inet_protocols:
+    description: The versions of IP that it will use, as in Postfix's parameter of this name.
+    type: str
+    default: all
   ports:
     description: The TCP ports on which it will listen.
     type: list
@@ -149,13 +153,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pillarbox.mail.plugins.module_utils._files import FilesError, read_file
 from ansible_collections.pillarbox.mail.plugins.module_utils._listeners import listeners, sockets
 from ansible_collections.pillarbox.mail.plugins.module_utils._preflight import (
-    FAMILIES,
     free,
     global_addresses,
     greetings,
     loopback,
     memory,
     source_of,
+    versions,
 )
 
 ROOT = Path("/")
@@ -199,7 +203,10 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     offset = time.time() - asked["now"]
     ip = module.get_bin_path("ip")
     printed = module.run_command([ip, "-json", "address", "show"])[1] if ip else ""
-    sources = {version: source_of(version, asked["source_addresses"]) for version in FAMILIES}
+    sources = {
+        version: source_of(version, asked["source_addresses"])
+        for version in versions(asked["inet_protocols"])
+    }
     servers = [] if asked["smarthost"] else asked["smtp_servers"]
     with ThreadPoolExecutor() as pool:
         smtp = {
@@ -228,6 +235,7 @@ def main() -> None:
             "domains": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "source_addresses": {"type": "list", "elements": "str", "default": []},
+            "inet_protocols": {"type": "str", "default": "all"},
             "ports": {"type": "list", "elements": "int", "default": PORTS},
             "mail_dir": {"type": "path", "default": "/var/vmail"},
             "smarthost": {"type": "bool", "default": False},

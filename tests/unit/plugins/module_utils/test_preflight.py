@@ -64,11 +64,16 @@ def test_the_first_server_that_greets_is_enough(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_preflight, "greeting", lambda server, version, source: seen[server])
     tried = _preflight.greetings(["a", "b", "c"], 4, "192.0.2.25")
     assert [one["server"] for one in tried] == ["a", "b"]
-    assert _preflight.greetings(["a", "b", "c"], 6, "") == []
 
 
 def test_a_source_address_in_the_settings_comes_first() -> None:
     assert _preflight.source_of(6, ["192.0.2.25", "2001:db8::25"]) == "2001:db8::25"
+
+
+def test_only_the_versions_of_ip_that_postfix_uses_count() -> None:
+    assert _preflight.versions("all") == [4, 6]
+    assert _preflight.versions("ipv6") == [6]
+    assert _preflight.versions("ipv4, ipv6") == [4, 6]
 
 
 def test_addresses_that_others_may_use_are_those_of_global_scope_that_stay() -> None:

@@ -11,6 +11,7 @@ from itertools import product
 
 import dns.reversename
 
+from pillarbox import lookup
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, Finding
 from pillarbox.check.names import postconf
@@ -64,7 +65,10 @@ def listed(address: Address, dnsbl: str, filters: list[str], ask: Ask) -> Findin
     pointer = str(dns.reversename.from_address(str(address)))
     name = pointer.replace("in-addr.arpa", dnsbl).replace("ip6.arpa", dnsbl)
     subject = f"{address} at {dnsbl}"
-    answers = [record.address for record in ask(name, "A").records]
+    try:
+        answers = [record.address for record in ask(name, "A").records]
+    except lookup.Unknown as unknown:
+        return Finding("DNS list", subject, UNKNOWN, str(unknown))
     text = ", ".join(answers)
     if not answers:
         return Finding("DNS list", subject, OK, "not listed")

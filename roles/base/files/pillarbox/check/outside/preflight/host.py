@@ -13,6 +13,8 @@ from pillarbox.check.outside.preflight.plan import Plan
 
 # Packages with a mail server that the run replaces by Postfix, by the name of the process.
 REPLACED = ("exim4", "sendmail-mta")
+# What happens at a port that is open, best first.
+REACHED = ("greets", "answers")
 # Seconds by which a clock may be wrong: TSIG allows five minutes, one-time passwords one.
 TOLERANCE = 60
 MB, GB = 10**6, 10**9
@@ -26,7 +28,13 @@ def outgoing_port(plan: Plan) -> Iterator[Finding]:
     if plan.smarthost:
         yield Finding("outgoing port 25", "", OK, "not needed: all mail leaves by a smarthost")
         return
-    seen = {version: _reached(tries) for version, tries in plan.host["smtp"].items() if tries}
+    tried = {version: _reached(tries) for version, tries in plan.host["smtp"].items()}
+    # A host without IPv6 needs no IPv6.
+    seen = {
+        version: (state, text)
+        for version, (state, text) in tried.items()
+        if plan.host["sources"][version] or state in REACHED
+    }
     if not seen:
         yield Finding("outgoing port 25", "", UNKNOWN, "no route to the Internet")
     elsewhere = any(state == "greets" for state, _text in seen.values())
@@ -36,7 +44,7 @@ def outgoing_port(plan: Plan) -> Iterator[Finding]:
 
 def _reached(tries: list[dict[str, str]]) -> tuple[str, str]:
     """Return the best of what happened at several servers, and the words for it."""
-    for state in ("greets", "answers"):
+    for state in REACHED:
         for one in tries:
             if one["state"] == state:
                 return state, f"{one['server']}: {one['text']}"

@@ -17,7 +17,6 @@ from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING, Finding
 from pillarbox.check.name_servers import delegation
 from pillarbox.check.outside.preflight.plan import Plan
-from pillarbox.check.outside.resolvers import KINDS
 from pillarbox.check.settings import Address, Ask, ask
 
 
@@ -46,11 +45,10 @@ def _address(plan: Plan, address: Address) -> Finding:
 
 def leaving(plan: Plan) -> Iterator[Finding]:
     """Check that mail would leave from one of the addresses; "address" says if there are none."""
-    for version in KINDS if plan.addresses else ():
-        own = [str(address) for address in plan.addresses if address.version == version]
-        source = plan.host["sources"][str(version)]
+    for version, source in plan.host["sources"].items() if plan.addresses else ():
+        own = [str(address) for address in plan.addresses if str(address.version) == version]
         if source or own:
-            yield names.leaving(plan.hostname, version, source, own, not plan.smarthost)
+            yield names.leaving(plan.hostname, int(version), source, own, not plan.smarthost)
 
 
 def reverse(plan: Plan) -> Iterator[Finding]:
@@ -85,10 +83,10 @@ def _servers_of(dnsbl: str, resolve: Ask) -> Ask:
 
     Many lists refuse queries of public resolvers, which others share.
     """
-    _zone, hosts = delegation(dnsbl, resolve)
-    servers = [record.address for host in hosts for record in resolve(host, "A").records]
 
     def asked(name: str | dns.name.Name, kind: str) -> lookup.Answer:
+        _zone, hosts = delegation(dnsbl, resolve)
+        servers = [record.address for host in hosts for record in resolve(host, "A").records]
         failure = lookup.Unknown(f"{dnsbl} has no name server")
         for server in servers[:3]:
             try:
