@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,8 @@ from pathlib import Path
 
 # For each version of IP, an address of a root name server, to which nothing is sent.
 FAMILIES = {4: (socket.AF_INET, "198.41.0.4"), 6: (socket.AF_INET6, "2001:503:ba3e::2:30")}
+# The host does not have this version of IP, or only within its network.
+NO_ROUTE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH)
 # Seconds to connect, and to greet.
 PATIENCE = 5.0
 
@@ -43,8 +46,11 @@ def source_of(version: int, preferred: list[str]) -> str:
 
 
 def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[str, str]:
-    """Return whether port 25 of a server "greets", "answers" something else, is "closed", or cannot
-    be known, and the words for it."""
+    """Return what happens at port 25 of a server, and the words for it.
+
+    It "greets" or "answers" something else, it is "closed", or there is "no route"; it is "unknown"
+    if the server cannot be looked up.
+    """
     family = FAMILIES[version][0]
     try:
         found = socket.getaddrinfo(server, port, family, socket.SOCK_STREAM)
@@ -58,11 +64,11 @@ def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[st
             connection.connect(found[0][4])
             line = connection.makefile("rb").readline(512).decode(errors="replace").strip()
             connection.sendall(b"QUIT\r\n")
-    # socket.timeout is another class before Python 3.10.
-    except (TimeoutError, socket.timeout):  # noqa: UP041
+    except TimeoutError:
         return "closed", f"no answer in {PATIENCE:.0f} s"
     except OSError as error:
-        return "closed", error.strerror or str(error)
+        state = "no route" if error.errno in NO_ROUTE else "closed"
+        return state, error.strerror or str(error)
     return ("greets" if line.startswith("220") else "answers"), line or "closes the connection"
 
 

@@ -25,6 +25,7 @@ V4, V6 = "192.0.2.25", "2001:db8::25"
 GREETS = {"server": "a", "state": "greets", "text": "220 a"}
 ANSWERS = {"server": "b", "state": "answers", "text": "554 no"}
 CLOSED = {"server": "c", "state": "closed", "text": "no answer in 5 s"}
+NO_ROUTE = {"server": "e", "state": "no route", "text": "Network is unreachable"}
 UNKNOWN_NAME = {"server": "d", "state": "unknown", "text": "no such name"}
 GIVEN: dict[str, Any] = {
     "name": "mx",
@@ -82,21 +83,21 @@ def test_the_checks_have_the_names_by_which_the_module_accepts_them() -> None:
     ("v4", "v6", "expected"),
     [
         ([GREETS], [GREETS], [OK, OK]),
-        ([CLOSED, GREETS], [], [OK]),
-        ([CLOSED, ANSWERS, UNKNOWN_NAME], [], [WARNING]),
+        ([CLOSED, GREETS], [NO_ROUTE, UNKNOWN_NAME], [OK]),
+        ([CLOSED, ANSWERS, UNKNOWN_NAME], [CLOSED], [WARNING, WARNING]),
         ([CLOSED, UNKNOWN_NAME], [CLOSED], [CRITICAL, CRITICAL]),
         # Mail leaves all the same.
         ([GREETS], [CLOSED], [OK, WARNING]),
         # A server that cannot be looked up says nothing about the port.
-        ([UNKNOWN_NAME], [], [UNKNOWN]),
-        ([], [], [UNKNOWN]),
+        ([UNKNOWN_NAME], [NO_ROUTE], [UNKNOWN]),
+        ([NO_ROUTE], [NO_ROUTE], [UNKNOWN]),
+        ([], [NO_ROUTE], [UNKNOWN]),
     ],
 )
 def test_port_25_must_be_open_to_the_outside(
     v4: list[dict[str, str]], v6: list[dict[str, str]], expected: list[str]
 ) -> None:
-    sources = {"4": V4 if v4 else "", "6": V6 if v6 else ""}
-    found = list(host.outgoing_port(planned(smtp={"4": v4, "6": v6 or [CLOSED]}, sources=sources)))
+    found = list(host.outgoing_port(planned(smtp={"4": v4, "6": v6})))
     assert [one.status for one in found] == expected
     assert all(one.remedy for one in found if one.status == CRITICAL)
 

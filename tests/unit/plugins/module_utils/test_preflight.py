@@ -55,6 +55,10 @@ def test_a_port_is_closed_if_it_refuses_or_says_nothing(monkeypatch: pytest.Monk
     )
 
 
+def test_a_host_without_this_version_of_ip_has_no_route() -> None:
+    assert _preflight.greeting("2001:db8::1", 6, "2001:db8::25")[0] == "no route"
+
+
 def test_a_server_without_an_address_of_this_version_says_nothing() -> None:
     assert _preflight.greeting("127.0.0.1", 6, "::1")[0] == "unknown"
 

@@ -29,15 +29,11 @@ def outgoing_port(plan: Plan) -> Iterator[Finding]:
         yield Finding("outgoing port 25", "", OK, "not needed: all mail leaves by a smarthost")
         return
     tried = {version: _reached(tries) for version, tries in plan.host["smtp"].items()}
-    # A host without IPv6 needs no IPv6.
-    seen = {
-        version: (state, text)
-        for version, (state, text) in tried.items()
-        if plan.host["sources"][version] or state in REACHED
-    }
+    # A host without IPv6 needs none.
+    seen = {version: one for version, one in tried.items() if one[0] != "no route"}
     if not seen:
         yield Finding("outgoing port 25", "", UNKNOWN, "no route to the Internet")
-    elsewhere = any(state == "greets" for state, _text in seen.values())
+    elsewhere = any(state in REACHED for state, _text in seen.values())
     for version, (state, text) in seen.items():
         yield _outgoing_port(version, state, text, elsewhere)
 
@@ -49,9 +45,10 @@ def _reached(tries: list[dict[str, str]]) -> tuple[str, str]:
             if one["state"] == state:
                 return state, f"{one['server']}: {one['text']}"
     # A server that cannot be looked up, such as one without IPv6, says nothing about the port.
-    tried = [one for one in tries if one["state"] == "closed"]
-    texts = [f"{one['server']}: {one['text']}" for one in tried or tries]
-    return "closed" if tried else "unknown", ", ".join(texts)
+    for state in ("closed", "no route", "unknown"):
+        if texts := [f"{one['server']}: {one['text']}" for one in tries if one["state"] == state]:
+            return state, ", ".join(texts)
+    return "unknown", "no mail server to try"
 
 
 def _outgoing_port(version: str, state: str, text: str, elsewhere: bool) -> Finding:
