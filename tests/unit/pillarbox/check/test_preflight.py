@@ -188,7 +188,9 @@ def test_a_reverse_name_is_needed_if_mail_leaves_directly(
 def test_mail_leaves_from_an_address_of_the_name(zone: dict[tuple[str, str], list[str]]) -> None:
     found = world.leaving(planned(sources={"4": "192.0.2.7", "6": V6}))
     assert statuses(found) == {"IPv4": CRITICAL, "IPv6": OK}
-    # Postfix does not use IPv6.
+    # Nothing leaves by IPv6, or Postfix does not use it.
+    local = planned({"addresses": [V4]}, sources={"4": V4, "6": "fd00::5"})
+    assert statuses(world.leaving(local)) == {"IPv4": OK}
     assert statuses(world.leaving(planned(sources={"4": V4}))) == {"IPv4": OK}
 
 

@@ -29,11 +29,11 @@ def run(directory: Path, **options: Any) -> subprocess.CompletedProcess[str]:
             "ansible.builtin.copy": {
                 "content": "{{ found | to_json }}",
                 "dest": str(directory / "found.json"),
-            }
+            },
+            "check_mode": False,
         },
     ]
     whole = [{"hosts": "mx", "gather_facts": False, "check_mode": True, "tasks": tasks}]
-    tasks[1]["check_mode"] = False
     (directory / "play.yml").write_text(json.dumps(whole))
     inventory = "mx ansible_connection=local ansible_python_interpreter={{ansible_playbook_python}}"
     (directory / "inventory").write_text(f"{inventory}\n")

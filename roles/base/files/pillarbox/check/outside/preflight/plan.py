@@ -19,8 +19,9 @@ from pillarbox.check.settings import Address, ask, is_in
 
 # Seconds for a resolver to show that it answers.
 PATIENCE = 2.0
-# With the unique local addresses of IPv6 (RFC 4193).
-PRIVATE = (*TRANSLATED, "fc00::/7")
+# The unique local addresses of IPv6 (RFC 4193), with which nobody reaches the Internet.
+UNIQUE_LOCAL = ("fc00::/7",)
+PRIVATE = (*TRANSLATED, *UNIQUE_LOCAL)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Plan:
                 continue
             return resolver
         tried = ", ".join(self.resolvers)
-        raise lookup.Unknown(f"{tried}: no answer; set check_resolvers to others")
+        raise lookup.Unknown(f"no resolver answers ({tried}); set check_resolvers to others")
 
     def ask(self, name: str | dns.name.Name, kind: str) -> lookup.Answer:
         """Ask the resolver. Raises lookup.Unknown."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from itertools import product
 
 import dns.name
@@ -16,8 +17,8 @@ from pillarbox.check.dnssec import zones_of
 from pillarbox.check.each import each
 from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING, Finding
 from pillarbox.check.name_servers import delegation
-from pillarbox.check.outside.preflight.plan import Plan
-from pillarbox.check.settings import Address, Ask, ask
+from pillarbox.check.outside.preflight.plan import UNIQUE_LOCAL, Plan
+from pillarbox.check.settings import Address, Ask, ask, is_in
 
 
 def addresses(plan: Plan) -> Iterator[Finding]:
@@ -47,7 +48,7 @@ def leaving(plan: Plan) -> Iterator[Finding]:
     """Check that mail would leave from one of the addresses; "address" says if there are none."""
     for version, source in plan.host["sources"].items() if plan.addresses else ():
         own = [str(address) for address in plan.addresses if str(address.version) == version]
-        if source or own:
+        if own or source and not is_in(ip_address(source), UNIQUE_LOCAL):
             yield names.leaving(plan.hostname, int(version), source, own, not plan.smarthost)
 
 
