@@ -45,7 +45,7 @@ def sender_policies(settings: Settings) -> Iterator[Finding]:
 
     A bounce has no sender, so receivers check the host's name (RFC 7208 section 2.4).
     """
-    names = dict.fromkeys([settings.hostname, *settings.domains])
+    names = dict.fromkeys(settings.names)
     sending = [name for name in names if settings.sends and name not in settings.smarthosts]
     return each("SPF", sending, lambda domain: _spf(settings, domain))
 
