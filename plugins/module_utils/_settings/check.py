@@ -46,6 +46,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.routes im
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.rspamd import (
     RSPAMD_RULES,
     rspamd_contradictions,
+    web_password,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.specs import (
     Also,
@@ -137,7 +138,7 @@ def _web_path(where: str, value: Any) -> Iterator[Problem]:
             f"must be a path of one part, made of lower-case letters, digits, '_' and '-', without"
             f" '/', such as setup, not {value!r}",
         )
-    elif value in ("dav", "rspamd"):
+    elif value in ("dav", "rspamd", "status"):
         yield where, f"is {value}, where the web server has something else; use another path"
 
 
@@ -170,6 +171,7 @@ RULES: Rules = {
     **RSPAMD_RULES,
     "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
+    "web_status_password": empty_or(web_password),
 }
 
 

@@ -50,7 +50,7 @@ def failures() -> int:
 
 def test_requests_without_a_password_are_no_guesses() -> None:
     before = failures()
-    for path in ("dav/", "rspamd/stat", "rspamd/", ".well-known/mta-sts.txt", "nothing"):
+    for path in ("dav/", "rspamd/stat", "rspamd/", "status/", ".well-known/mta-sts.txt", "nothing"):
         lab.on("peer", f"{request(f'https://{MX}/{path}', 12)}; wait")
     # fail2ban reads the log in order, so it has seen these when it counts what came later.
     lab.on("peer", f"{request(f'-H Password:guess https://{MX}/rspamd/stat', 1)}; wait")
@@ -61,7 +61,11 @@ def test_requests_without_a_password_are_no_guesses() -> None:
 
 @pytest.mark.parametrize(
     "guess",
-    [f"-u {CAROL}:guess$n https://{MX}/dav/", f"-H Password:guess$n https://{MX}/rspamd/stat"],
+    [
+        f"-u {CAROL}:guess$n https://{MX}/dav/",
+        f"-H Password:guess$n https://{MX}/rspamd/stat",
+        f"-u status:guess$n https://{MX}/status/",
+    ],
 )
 def test_a_client_that_guesses_passwords_is_banned_from_logging_in_anywhere(guess: str) -> None:
     lab.ban_after(3)

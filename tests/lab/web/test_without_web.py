@@ -24,8 +24,8 @@ NAMES = (
 )
 
 UNITS = (
-    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'radicale.*'"
-    " 'roundcube-*.timer'"
+    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-page.*' 'pillarbox-setup.*'"
+    " 'radicale.*' 'roundcube-*.timer'"
 )
 
 
@@ -43,7 +43,7 @@ def published() -> list[str]:
     return [name for name, kind in NAMES if lab.dig(name, kind)]
 
 
-def test_without_webmail_and_calendars_the_rest_goes_on() -> None:
+def test_without_webmail_calendars_and_the_status_page_the_rest_goes_on() -> None:
     assert "radicale.service" in in_service() and "php" in in_service()
 
     predicted = lab.changed(lab.site("--check"))
@@ -52,8 +52,8 @@ def test_without_webmail_and_calendars_the_rest_goes_on() -> None:
 
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         lab.https(NAME, "/")
-    assert lab.https(MX, "/dav/").status == 404
-    assert not re.search("php|roundcube|radicale|login", in_service())
+    assert lab.https(MX, "/dav/").status == lab.https(MX, "/status/").status == 404
+    assert not re.search("php|roundcube|radicale|login|page", in_service())
     assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
     lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db")
     assert "Nothing needs attention." in lab.on("mx", "pillarbox status")
@@ -92,6 +92,6 @@ def test_switched_on_again_it_serves_what_it_served() -> None:
 
     assert lab.https("mta-sts.example.org", "/.well-known/mta-sts.txt").status == 200
     assert lab.https(MX, "/nothing").status == 404
-    assert lab.https(MX, "/dav/").status == 401
+    assert lab.https(MX, "/dav/").status == lab.https(MX, "/status/").status == 401
     assert "Webmail" in lab.https(NAME, "/").text
     assert published() == [name for name, _ in NAMES]

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "mail_dav",
     "rspamd_web_password",
     "rspamd_web_enable_password",
+    "web_status_password",
     # default, as ClamAV needs a gigabyte
     "rspamd_antivirus",
     # without it, forwarded mail would not pass SPF, which is tested

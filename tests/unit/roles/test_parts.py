@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_reports": "mailreports",
     "mail_relay_networks": [],
     "mail_smarthosts": {},
+    "mail_status_page_enabled": True,
     "mail_tls_mandatory": True,
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},

@@ -28,6 +28,7 @@ SERVICES = {
     "dane-policy": "services.dane_policy",
     "dnsbls": "services.dnsbls",
     "login": "services.login",
+    "page": "page.service",
     "recode": "services.recode",
     "reports": "reports.delivery",
     "setup": "setup.service",

@@ -17,6 +17,7 @@ from pillarbox.check.memory import Memory
 from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
 from pillarbox.check.page import as_page
 from pillarbox.check.run import CHECKS, run
+from pillarbox.check.saved import save
 from pillarbox.check.settings import settings_of
 from pillarbox.commands import run as execute
 from pillarbox.manual import Manual
@@ -50,9 +51,10 @@ Exit status, as of a Nagios plugin
   3  unknown
 
 Files
-  /etc/pillarbox/parts/            what each role runs on this host
-  /var/lib/pillarbox/check.json    since when each finding exists
-  pillarbox-check.timer            its schedule; log: journalctl -u pillarbox-check
+  /etc/pillarbox/parts/               what each role runs on this host
+  /var/lib/pillarbox/check.json       since when each finding exists
+  /var/lib/pillarbox/findings.json    what the timer's last run found, for the status page
+  pillarbox-check.timer               its schedule; log: journalctl -u pillarbox-check
 """,
 )
 
@@ -86,6 +88,7 @@ def check(given: argparse.Namespace) -> int:
     memory = Memory()
     outcome = memory.dated(run(settings, given.patience, CHECKS), now)
     if given.notify:
+        save(outcome, now)
         if mail := as_mail(*memory.changes(outcome), host, now):
             execute("/usr/sbin/sendmail", "root", given=mail.encode())
         memory.remember(outcome)

@@ -9,7 +9,7 @@ import csv
 import platform
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -33,8 +33,13 @@ INSTALLED = re.compile(r"^Inst (\S+) .*?\(\S+ ([^)]*)\)", re.MULTILINE)
 
 def status(settings: Settings) -> Iterator[Finding]:
     """Report what "pillarbox status" does."""
+    return by_urgency(look(settings.parts, time.time()))
+
+
+def by_urgency(findings: Iterable[states.Finding]) -> Iterator[Finding]:
+    """Yield findings of "pillarbox status" as those of a check."""
     in_container = Path("/run/systemd/container").exists()
-    for found in look(settings.parts, time.time()):
+    for found in findings:
         urgency = STATUSES[found.state]
         if urgency == WARNING and found.part in URGENT:
             urgency = CRITICAL

@@ -21,6 +21,7 @@ from pillarbox.check.finding import (
     WARNING,
     Finding,
 )
+from pillarbox.page.frame import plain
 from pillarbox.status.finding import counted
 
 WIDTH = 80
@@ -33,11 +34,6 @@ EXIT = {OK: 0, NOTE: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3}
 def worst(findings: Iterable[Finding]) -> str:
     """Return the most urgent status; one that is unknown hides no warning."""
     return max((finding.status for finding in findings), key=STATUSES.index, default=OK)
-
-
-def plain(text: str) -> str:
-    """Return foreign text without characters that a terminal would obey."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def as_text(findings: list[Finding], host: str, now: float, everything: bool, colours: bool) -> str:

@@ -30,45 +30,70 @@ def screen(summaries: Iterable[Summary], days: int) -> str:
 
 
 def _domain(summary: Summary, days: int) -> list[str]:
+    lines = [heading(summary, days), ""]
+    for kind in kinds(summary):
+        lines += [_row(label, said) for label, said in facts(summary, kind)]
+        for label, found in groups(summary, kind):
+            lines += _rows(label, found)
+    if not summary.advice:
+        return [*lines, "", "Nothing needs attention."]
+    return [*lines, "", "Needs attention:", *(_wrapped("  ", a, 6) for a in summary.advice)]
+
+
+def heading(summary: Summary, days: int) -> str:
+    """Return how many reports there are about a domain."""
     reports = " and ".join(
         f"{reporters.total():,} {kind}"
         for kind, reporters in summary.reporters.items()
         if reporters
     )
     count = sum(reporters.total() for reporters in summary.reporters.values())
-    lines = [
+    return (
         f"{summary.domain}: {reports} report{'' if count == 1 else 's'}"
-        f" about the last {counted(days, 'day')}",
-        "",
+        f" about the last {counted(days, 'day')}"
+    )
+
+
+def kinds(summary: Summary) -> list[str]:
+    """Return the kinds of reports that there are."""
+    return [kind for kind, reporters in summary.reporters.items() if reporters]
+
+
+def facts(summary: Summary, kind: str) -> list[tuple[str, str]]:
+    """Return what the reports of a kind say in all: a label and a text each."""
+    return _dmarc(summary) if kind == "DMARC" else _tls(summary)
+
+
+def groups(summary: Summary, kind: str) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Return the most frequent of each group, with their numbers, by label."""
+    if kind == "TLS":
+        failures = [(_failure(failure), number) for failure, number in summary.failures]
+        return [("failures", _most(failures))]
+    return [
+        (
+            group,
+            _most(
+                (_source(each.row), each.messages)
+                for each in summary.sources
+                if each.group == group
+            ),
+        )
+        for group in (OURS, OTHERS, FAILING)
     ]
-    if summary.reporters["DMARC"]:
-        lines += _dmarc(summary)
-    if summary.reporters["TLS"]:
-        lines += _tls(summary)
-    if not summary.advice:
-        return [*lines, "", "Nothing needs attention."]
-    return [*lines, "", "Needs attention:", *(_wrapped("  ", a, 6) for a in summary.advice)]
 
 
-def _dmarc(summary: Summary) -> list[str]:
+def _dmarc(summary: Summary) -> list[tuple[str, str]]:
     messages, passing = summary.messages.total(), summary.passing()
     aligned = [
         f"{name} {sum(count for passes, count in summary.messages.items() if passes[place]):,}"
         for place, name in enumerate(("DKIM", "SPF"))
     ]
     policy = f"; policy {summary.policy}" if summary.policy else ""
-    said = f"{counted(messages, 'message')}, {_share(passing, messages)} pass{policy}"
-    lines = [
-        _row("DMARC", said),
-        _row("aligned by", ", ".join(aligned)),
-        _row("reported by", _names(summary.reporters["DMARC"])),
+    return [
+        ("DMARC", f"{counted(messages, 'message')}, {_share(passing, messages)} pass{policy}"),
+        ("aligned by", ", ".join(aligned)),
+        ("reported by", _names(summary.reporters["DMARC"])),
     ]
-    for group in (OURS, OTHERS, FAILING):
-        found = [
-            (_source(each.row), each.messages) for each in summary.sources if each.group == group
-        ]
-        lines += _rows(group, found)
-    return lines
 
 
 def _source(row: Row) -> str:
@@ -90,21 +115,20 @@ def _result(passes: bool) -> str:
     return "pass" if passes else "fail"
 
 
-def _tls(summary: Summary) -> list[str]:
+def _tls(summary: Summary) -> list[tuple[str, str]]:
     sessions = summary.sessions()
     share = _share(sessions.failed, sum(sessions))
-    lines = [
-        _row("TLS", f"{counted(sum(sessions), 'session')}, {share} failed"),
-        _row("reported by", _names(summary.reporters["TLS"])),
+    return [
+        ("TLS", f"{counted(sum(sessions), 'session')}, {share} failed"),
+        ("reported by", _names(summary.reporters["TLS"])),
+        *(
+            (
+                policy.type,
+                f"{each.successful:,} succeeded, {each.failed:,} failed{_mode(policy.mode)}",
+            )
+            for policy, each in summary.policies.items()
+        ),
     ]
-    lines += [
-        _row(
-            policy.type,
-            f"{each.successful:,} succeeded, {each.failed:,} failed{_mode(policy.mode)}",
-        )
-        for policy, each in summary.policies.items()
-    ]
-    return lines + _rows("failures", [(_failure(failure), n) for failure, n in summary.failures])
 
 
 def _mode(mode: str) -> str:
@@ -121,19 +145,23 @@ def _failure(failure: Failure) -> str:
     return f"{failure.policy}: {' '.join(filter(None, facts))}"
 
 
-def _rows(label: str, found: list[tuple[str, int]]) -> list[str]:
-    """Return a line for each of the most frequent, and one for the number of others."""
+def _most(found: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the most frequent, and the number of others."""
     # Some differ only in what is not shown, as reporters have two names for no action.
     alike: Counter[str] = Counter()
-    for text, count in found:
-        alike[text] += count
+    for said, count in found:
+        alike[said] += count
     sums = alike.most_common()
     shown = sums[:MOST_LINES]
     if others := sums[MOST_LINES:]:
         shown.append((f"in {len(others):,} more", sum(count for _source, count in others)))
+    return shown
+
+
+def _rows(label: str, found: Iterable[tuple[str, int]]) -> list[str]:
     return [
-        _wrapped(f"{'' if place else label:{LABEL}}{count:>8,}  ", text)
-        for place, (text, count) in enumerate(shown)
+        _wrapped(f"{'' if place else label:{LABEL}}{count:>8,}  ", said)
+        for place, (said, count) in enumerate(found)
     ]
 
 

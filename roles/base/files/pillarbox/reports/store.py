@@ -238,21 +238,40 @@ def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
         _make(file)
     except OSError as error:
         raise Failure(f"{file}: {error.strerror}") from error
+    # Opened, never created, wherever its name leads by now.
+    with _connected(file, "rw", wait) as database:
+        database.execute("PRAGMA foreign_keys = ON")
+        if _version(database) == 0:
+            # Whoever comes second finds the tables.
+            database.executescript(
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
+            )
+        elif _version(database) != VERSION:
+            raise Failure(f"{file} is of another version of this program")
+        yield Store(database)
+
+
+@contextmanager
+def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
+    """Open the database without a right to write. Raises Failure if that cannot be done."""
+    with _connected(file, "ro", wait) as database:
+        if _version(database) != VERSION:
+            raise Failure(f"{file} is of another version of this program")
+        yield Store(database)
+
+
+@contextmanager
+def _connected(file: Path, mode: str, wait: float) -> Iterator[sqlite3.Connection]:
+    name = f"{file.absolute().as_uri()}?mode={mode}"
     try:
-        # Opened, never created, wherever its name leads by now.
-        name = f"{file.absolute().as_uri()}?mode=rw"
         with closing(
             sqlite3.connect(name, timeout=wait, isolation_level=None, uri=True)
         ) as database:
-            database.execute("PRAGMA foreign_keys = ON")
-            [version] = database.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                # Whoever comes second finds the tables.
-                database.executescript(
-                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
-                )
-            elif version != VERSION:
-                raise Failure(f"{file} is of another version of this program")
-            yield Store(database)
+            yield database
     except sqlite3.Error as error:
         raise Failure(f"{file}: {error}") from error
+
+
+def _version(database: sqlite3.Connection) -> int:
+    [version] = database.execute("PRAGMA user_version").fetchone()
+    return int(version)

@@ -36,7 +36,9 @@ class Tally:
         self.queues: Counter[str] = Counter()
         # The arrival time of the oldest message in each queue.
         self.oldest: dict[str, float] = {}
+        # Of held mail, the senders; of all mail, their domains.
         self.senders: Counter[str] = Counter()
+        self.domains: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         # For each kind of reason, the first one in full.
         self.samples: dict[str, str] = {}
@@ -50,6 +52,7 @@ class Tally:
         queue, arrived = message["queue_name"], message["arrival_time"]
         self.queues[queue] += 1
         self.oldest[queue] = min(arrived, self.oldest.get(queue, arrived))
+        self.domains[message["sender"].rpartition("@")[2]] += 1
         if queue == "hold":
             self.senders[message["sender"]] += 1
         if queue == "deferred":
@@ -75,8 +78,11 @@ class Tally:
 
 def look(parts: Parts, now: float) -> list[Finding]:
     """Check the queues of Postfix."""
-    if "postfix" not in parts:
-        return []
+    return report(read(), now) if "postfix" in parts else []
+
+
+def read() -> Tally:
+    """Count the messages in the queues of Postfix."""
     tally = Tally()
     try:
         for line in lines_of("postqueue", "-j", patience=PATIENCE):
@@ -85,6 +91,11 @@ def look(parts: Parts, now: float) -> list[Finding]:
         if not tally.queues:
             raise
         tally.cut = True
+    return tally
+
+
+def report(tally: Tally, now: float) -> list[Finding]:
+    """Report queued and held mail."""
     return [*waiting(tally, now), held(tally, now)]
 
 

@@ -52,13 +52,13 @@ def screen(findings: list[Finding], host: str, now: float, colours: bool) -> str
     """Return the findings as text: a line for each, then the remedies."""
     lines = [f"{host}, {time.strftime('%Y-%m-%d %H:%M %Z', time.localtime(now))}", ""]
     former = ""
-    for finding in sorted(findings, key=_place):
+    for finding in sorted(findings, key=place):
         lines += _row(finding, "" if finding.part == former else finding.part, colours)
         former = finding.part
     return "\n".join([*lines, "", *_remedies(needing(findings))])
 
 
-def _place(finding: Finding) -> tuple[int, bool]:
+def place(finding: Finding) -> tuple[int, bool]:
     """Return the sort key: parts in their order, and in each first what needs attention."""
     known = finding.part in ORDER
     return ORDER.index(finding.part) if known else len(ORDER), finding.state == OK
@@ -82,7 +82,7 @@ def _remedies(findings: list[Finding]) -> list[str]:
     if not findings:
         return ["Nothing needs attention."]
     lines = ["Needs attention:"]
-    remedies = [(finding.part, finding.remedy) for finding in sorted(findings, key=_place)]
+    remedies = [(finding.part, finding.remedy) for finding in sorted(findings, key=place)]
     for part, remedy in dict.fromkeys(remedies):
         lines += textwrap.wrap(
             f"{part}: {remedy}",

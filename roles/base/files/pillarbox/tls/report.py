@@ -95,14 +95,12 @@ def ordered(partner: Partner) -> list[tuple[bool, Way, int]]:
     )
 
 
-def partners(found: Summary, most: int) -> list[str]:
-    """Return the table of partners."""
+def rows(found: Summary, most: int) -> list[list[str]]:
+    """Return the table of partners, with its head."""
     rows = [["partner", "", "messages", "protection", "TLS", "cipher", "key exchange"]]
-    shown = 0
-    for domain, partner in found.partners.items():
-        if shown and len(rows) > most:
+    for place, (domain, partner) in enumerate(found.partners.items()):
+        if place and len(rows) > most:
             break
-        shown += 1
         # The table does not tell signatures apart.
         merged = Partner()
         for (sent, way), number in partner.ways.items():
@@ -111,10 +109,22 @@ def partners(found: Summary, most: int) -> list[str]:
             name = "" if line else domain
             cells = (WORDS[way.quality], way.version, way.cipher, way.exchange)
             rows.append([name, direction(sent), f"{number:,}", *(cell or "-" for cell in cells)])
-    lines = table(rows, numbers=[2])
-    if more := len(found.partners) - shown:
-        lines.append(f"and {counted(more, 'partner')} with fewer messages; --all shows them")
+    return rows
+
+
+def partners(found: Summary, most: int) -> list[str]:
+    """Return the table of partners as text."""
+    shown = rows(found, most)
+    lines = table(shown, numbers=[2])
+    if left := others(found, shown):
+        lines.append(f"{left}; --all shows them")
     return lines
+
+
+def others(found: Summary, shown: list[list[str]]) -> str:
+    """Return how many partners are not in a table; empty if all are."""
+    left = len(found.partners) - sum(1 for row in shown[1:] if row[0])
+    return f"and {counted(left, 'partner')} with fewer messages" if left else ""
 
 
 def idle(found: Summary) -> str:
@@ -131,13 +141,17 @@ def idle(found: Summary) -> str:
     )
 
 
+def heading(found: Summary) -> str:
+    """Return the number of messages."""
+    return (
+        f"From {found.since} to {found.until}: {counted(found.total(True), 'message')} sent,"
+        f" {found.total(False):,} received."
+    )
+
+
 def text(found: Summary, most: int) -> str:
     """Return the table of partners, those in clear text, and what brought no mail."""
-    lines = [
-        f"From {found.since} to {found.until}: {counted(found.total(True), 'message')} sent,"
-        f" {found.total(False):,} received.",
-        "",
-    ]
+    lines = [heading(found), ""]
     if found.partners:
         lines += [*partners(found, most), ""]
     clear = found.clear()

@@ -64,12 +64,16 @@ class Count(NamedTuple):
 
 
 class Store:
-    """The database, which is created if it does not exist."""
+    """The database, which is created if it does not exist, or only read."""
 
-    def __init__(self, file: Path) -> None:
-        # SQLite would let others read it.
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-        self.database = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
+    def __init__(self, file: Path, read_only: bool = False) -> None:
+        if not read_only:
+            # SQLite would let others read it.
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        name = f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        self.database = sqlite3.connect(name, timeout=PATIENCE, isolation_level=None, uri=True)
+        if read_only:
+            return
         with self.transaction():
             if self.database.execute("PRAGMA user_version").fetchone() == (0,):
                 # executescript() would commit.

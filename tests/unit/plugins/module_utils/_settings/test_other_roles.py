@@ -76,6 +76,14 @@ def test_accepts_good_options_of_other_roles(settings: dict[str, Any]) -> None:
             ["web_setup_path: is dav, where the web server has something else; use another path"],
         ),
         (
+            {"web_setup_path": "status", "web_status_password": "hunter2"},
+            [
+                "web_setup_path: is status, where the web server has something else; use another"
+                " path",
+                "web_status_password: must have 12 to 64 characters",
+            ],
+        ),
+        (
             {"acme_sh_renew_days": 0},
             ["acme_sh_renew_days: must be a whole number from 1 to 365, not 0"],
         ),

@@ -64,6 +64,7 @@ def test_a_name_that_is_wanted_twice_is_told(changes: dict[str, Any], expected: 
         {"mail_webmail": "webmail.example.org"},
         {"mail_dav": True},
         {"rspamd_web_password": "correct horse"},
+        {"web_status_password": "correct horse"},
     ],
 )
 def test_a_service_without_the_web_server_is_told(service: dict[str, Any]) -> None:
