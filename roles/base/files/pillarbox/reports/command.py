@@ -12,6 +12,7 @@ from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from io import TextIOWrapper
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,6 +40,9 @@ it passes DMARC, and whether TLS sessions to your servers succeed.
 "receive" reads one message with a report from standard input, as a mail delivery does; "import"
 reads saved messages and reports; "show" is the default. Mail at the address of a domain for reports
 (mail_reports) needs no command.
+
+If this host sends reports to others (mail_send_reports), "sent" shows what became of its TLS
+reports, and "send" sends all that are due, as timers do every night.
 """,
     """\
 Use it when mail of yours lands in spam folders or is rejected, before you make the DMARC policy
@@ -53,6 +57,8 @@ Examples
   pillarbox reports import /root/reports.mbox         # mbox files, Maildirs, .eml
   pillarbox reports import google.com!example.org!1795651200!1795737599.zip
   pillarbox reports receive <message.eml              # one message
+  pillarbox reports sent                              # reports that this host has sent
+  pillarbox reports send --now                        # also those about today
 
 Exit status
    0  success. For "receive" that includes a report that was refused, as its sender may be forged
@@ -62,6 +68,7 @@ Exit status
 
 Files
   /var/lib/pillarbox-reports/reports.sqlite   what was reported in the last 90 days
+  /var/lib/pillarbox-tlsrpt/tlsrpt.sqlite     the TLS sessions of today, and the reports sent
   /etc/pillarbox/parts/base.json      the domains whose reports are kept, and the host's addresses
 """,
 )
@@ -74,7 +81,9 @@ Report = dmarc.Report | tlsrpt.Report
 def domains_of(given: list[str]) -> frozenset[str]:
     """Return the domains whose reports are kept: as given, or those of this host."""
     base = switched_on("base") or {}
-    domains = given or [*base.get("domains", []), *base.get("parked", [])]
+    # TLS reports about TLSA records are about the name of the host (RFC 8460, section 1.1).
+    own = [base["hostname"]] if "hostname" in base else []
+    domains = given or [*base.get("domains", []), *base.get("parked", []), *own]
     if not domains:
         raise Failure("no domains are configured; run site.yml, or name them with --served")
     return frozenset(domain.lower() for domain in domains)
@@ -211,13 +220,15 @@ def _days(text: str) -> int:
 def main(arguments: list[str]) -> int:
     accept_any_name()
     parser = MANUAL.parser()
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command, what in (
         ("show", "show what the reports say"),
         ("receive", "keep the report in a message from standard input"),
         ("import", "keep the reports in files"),
+        ("sent", "show the TLS reports that this host has sent to others"),
+        ("send", "send the reports to others that are due"),
     ):
-        subparser = commands.add_parser(command, help=what, description=what.capitalize() + ".")
+        subparser = subparsers.add_parser(command, help=what, description=what.capitalize() + ".")
         if command == "show":
             subparser.add_argument("name", nargs="?", default="", metavar="DOMAIN")
             subparser.add_argument("--json", action="store_true", help="for programs")
@@ -228,6 +239,9 @@ def main(arguments: list[str]) -> int:
                 metavar="N",
                 help=f"how far back, up to {KEEP_DAYS} (default: {SHOW_DAYS})",
             )
+        if command == "send":
+            subparser.add_argument("--now", action="store_true", help="also about today, until now")
+        if command not in ("receive", "import"):
             continue
         subparser.add_argument(
             "--served",
@@ -238,13 +252,17 @@ def main(arguments: list[str]) -> int:
         )
         if command == "import":
             subparser.add_argument("paths", nargs="+", type=Path, metavar="FILE")
-    if not {"-h", "--help", "show", "receive", "import"} & {*arguments[:1]}:
+    if not {"-h", "--help", *subparsers.choices} & {*arguments[:1]}:
         arguments = ["show", *arguments]
     given = parser.parse_args(arguments)
     if given.command == "show":
         show(given.days, given.name, given.json)
     elif given.command == "import":
         import_all(given.paths, domains_of(given.served))
+    elif given.command in ("sent", "send"):
+        # Only here, as the process for each message with a report does without it.
+        sending = import_module("pillarbox.reports.sending.command")
+        sending.main(given)
     else:
         return receive(sys.stdin.buffer, given.served)
     return 0

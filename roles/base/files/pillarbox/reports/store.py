@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pillarbox import Failure
-from pillarbox.reports import dmarc, tlsrpt
+from pillarbox.reports import database, dmarc, tlsrpt
 from pillarbox.reports.foreign import Refused
 
 # The directory belongs to the user of pillarbox-reports@.service.
@@ -92,10 +90,10 @@ class Kept(NamedTuple):
 class Store:
     """An open database."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        self._run = database.execute
-        self._run_many = database.executemany
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._run = connection.execute
+        self._run_many = connection.executemany
 
     def add(self, report: dmarc.Report | tlsrpt.Report, now: float, keep_days: int) -> bool:
         """Store a report, unless it is there, and remove those that are too old.
@@ -110,7 +108,7 @@ class Store:
         if not report.end - 32 * DAY <= report.begin <= report.end:
             raise Refused("it is about more than a month, or ends before it begins")
         kind = "DMARC" if isinstance(report, dmarc.Report) else "TLS"
-        with self._transaction():
+        with database.transaction(self._connection):
             self._run("DELETE FROM report WHERE end_time < ?", (oldest,))
             key = (kind, report.domain, report.reporter, report.report_id)
             where = "kind = ? AND domain = ? AND reporter = ? AND report_id = ?"
@@ -155,18 +153,6 @@ class Store:
             [(number, *failure, count) for failure, count in failures.items()],
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._run("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            # SQLite itself does so when the disk is full.
-            if self._database.in_transaction:
-                self._run("ROLLBACK")
-            raise
-        self._run("COMMIT")
-
     def reports(self, since: float) -> list[Kept]:
         """Return the reports about the time since then, the latest first."""
         query = "SELECT kind, reporter, domain, end_time, policy FROM report WHERE end_time >= ?"
@@ -207,52 +193,8 @@ _ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ?"
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
 
 
-def _make(file: Path) -> None:
-    """Create the database, if it is not there, for the owner of its directory. Raises OSError.
-
-    Root may come before the first mail, and later must not be misled by a link, as the directory
-    belongs to a process that reads mail of strangers.
-    """
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    # systemd gives it to that process (systemd.exec(5), StateDirectory=).
-    with suppress(FileExistsError):
-        file.parent.mkdir(0o700)
-    try:
-        # SQLite gives its journal the same owner and mode.
-        created = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        os.close(os.open(file, flags))
-        return
-    try:
-        directory = file.parent.stat()
-        if os.geteuid() == 0:
-            os.fchown(created, directory.st_uid, directory.st_gid)
-    finally:
-        os.close(created)
-
-
 @contextmanager
 def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
     """Open the database, or create it. Raises Failure if it cannot be read or written."""
-    try:
-        _make(file)
-    except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from error
-    try:
-        # Opened, never created, wherever its name leads by now.
-        name = f"{file.absolute().as_uri()}?mode=rw"
-        with closing(
-            sqlite3.connect(name, timeout=wait, isolation_level=None, uri=True)
-        ) as database:
-            database.execute("PRAGMA foreign_keys = ON")
-            [version] = database.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                # Whoever comes second finds the tables.
-                database.executescript(
-                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
-                )
-            elif version != VERSION:
-                raise Failure(f"{file} is of another version of this program")
-            yield Store(database)
-    except sqlite3.Error as error:
-        raise Failure(f"{file}: {error}") from error
+    with database.opened(file, SCHEMA, VERSION, wait) as connection:
+        yield Store(connection)
