@@ -48,8 +48,8 @@ reports, and "send" sends all that are due, as timers do every night.
 Use it when mail of yours lands in spam folders or is rejected, before you make the DMARC policy
 stricter, and after a change of certificates or MX records.
 
-Anybody can send a report in any name. A forged one can only add wrong numbers about a domain of
-this host, which is why the reporters are named.
+Anybody can send a report in any name. One that came by mail counts only if Rspamd has authenticated
+the domain of its sender; others are listed as "not counted". Reports that root reads count.
 
 Examples
   pillarbox reports                                   # the last 30 days, of all domains
@@ -96,15 +96,24 @@ def addresses() -> frozenset[str]:
     return frozenset(ip_address(address).compressed for address in [*public, *local])
 
 
-def keep(store: Store, found: Iterable[Document | Refused], served: frozenset[str]) -> Counter[str]:
-    """Store the reports of a message, print why others are refused, and count the outcomes."""
+def keep(
+    store: Store,
+    found: Iterable[Document | Refused],
+    served: frozenset[str],
+    sender: str | None = None,
+) -> Counter[str]:
+    """Store the reports of a message, print why others are refused, and count the outcomes.
+
+    Args:
+        sender: the domain that has sent it; empty if that is not proven.
+    """
     outcomes: Counter[str] = Counter()
     for each in found:
         others = []
         try:
             for report in _parsed(each):
                 if report.domain in served:
-                    outcomes[_kept(store, report)] += 1
+                    outcomes[_kept(store, report, sender)] += 1
                 else:
                     others.append(report)
             if others:
@@ -142,21 +151,25 @@ def _named(report: Report) -> str:
     return f"{kind} report {quoted(report.report_id)} of {quoted(report.reporter)}"
 
 
-def _kept(store: Store, report: Report) -> str:
+def _kept(store: Store, report: Report, sender: str | None) -> str:
     """Store a report, print what it is, and return the outcome."""
     named = f"{_named(report)} about {report.domain}"
     if not (report.report_id and report.reporter):
         raise Refused(f"{named} lacks its name or that of the reporter")
     try:
-        outcome = "kept" if store.add(report, time.time(), KEEP_DAYS) else "known before"
+        outcome = "kept" if store.add(report, time.time(), KEEP_DAYS, sender) else "known before"
     except Refused as refused:
         raise Refused(f"{named}: {refused}") from None
-    print(f"{outcome}: {named}")
+    print(f"{outcome}: {named}{', whose sender is not proven' if sender == '' else ''}")
     return outcome
 
 
-def take(message: bytes, served: list[str]) -> Counter[str]:
-    """Keep the reports of one message, and count the outcomes. Raises Failure if it must wait."""
+def take(message: bytes, served: list[str], sender: str | None = None) -> Counter[str]:
+    """Keep the reports of one message, and count the outcomes. Raises Failure if it must wait.
+
+    Args:
+        sender: the domain that has sent it; empty if that is not proven.
+    """
     found: list[Document | Refused] = []
     try:
         with _no_bounces():
@@ -164,7 +177,7 @@ def take(message: bytes, served: list[str]) -> Counter[str]:
     except Refused as refused:
         found = [refused]
     with opened(FILE, WAIT) as store:
-        return keep(store, found, domains_of(served))
+        return keep(store, found, domains_of(served), sender)
 
 
 def receive(stream: BinaryIO, served: list[str]) -> int:

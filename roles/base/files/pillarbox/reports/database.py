@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from pillarbox import Failure
 
 
 @contextmanager
-def opened(file: Path, schema: str, version: int, wait: float) -> Iterator[sqlite3.Connection]:
+def opened(file: Path, steps: Sequence[str], wait: float) -> Iterator[sqlite3.Connection]:
     """Open a database, or create it. Raises Failure if it cannot be read or written.
 
     Args:
+        steps: the statements that make each version of it the next one, from an empty database on;
+            each ends with a line.
         wait: seconds to wait while another process writes.
     """
     try:
@@ -32,17 +34,29 @@ def opened(file: Path, schema: str, version: int, wait: float) -> Iterator[sqlit
             sqlite3.connect(name, timeout=wait, isolation_level=None, uri=True)
         ) as database:
             database.execute("PRAGMA foreign_keys = ON")
-            [found] = database.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                # Whoever comes second finds the tables.
-                database.executescript(
-                    f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {version}; COMMIT"
-                )
-            elif found != version:
-                raise Failure(f"{file} is of another version of this program")
+            if _version(database) != len(steps):
+                with transaction(database):
+                    # Whoever comes second finds it done.
+                    _renew(database, file, steps)
             yield database
     except sqlite3.Error as error:
         raise Failure(f"{file}: {error}") from error
+
+
+def _version(database: sqlite3.Connection) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _renew(database: sqlite3.Connection, file: Path, steps: Sequence[str]) -> None:
+    found = _version(database)
+    if found > len(steps):
+        raise Failure(f"{file} is of another version of this program")
+    for step in steps[found:]:
+        # executescript() would commit.
+        for statement in step.split(";\n"):
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {len(steps)}")
 
 
 @contextmanager

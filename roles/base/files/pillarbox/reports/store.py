@@ -28,8 +28,7 @@ MOST_REPORTS_A_DAY = 500
 # Seconds to wait while another process writes.
 WAIT = 20.0
 
-VERSION = 1
-SCHEMA = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS report (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -75,6 +74,10 @@ CREATE TABLE IF NOT EXISTS failure (
 );
 CREATE INDEX IF NOT EXISTS failure_report ON failure (report);
 """
+# The domain that has sent a report; empty if that is not proven, and none if root has read it.
+WITH_SENDER = """
+ALTER TABLE report ADD COLUMN sent_by TEXT;
+"""
 
 
 class Kept(NamedTuple):
@@ -85,6 +88,11 @@ class Kept(NamedTuple):
     domain: str
     end: int
     policy: str
+    sender: str | None
+
+    def counts(self) -> bool:
+        """Whether what it says is counted: anybody can send a report in any name."""
+        return self.sender != ""
 
 
 class Store:
@@ -95,8 +103,17 @@ class Store:
         self._run = connection.execute
         self._run_many = connection.executemany
 
-    def add(self, report: dmarc.Report | tlsrpt.Report, now: float, keep_days: int) -> bool:
+    def add(
+        self,
+        report: dmarc.Report | tlsrpt.Report,
+        now: float,
+        keep_days: int,
+        sender: str | None = None,
+    ) -> bool:
         """Store a report, unless it is there, and remove those that are too old.
+
+        Args:
+            sender: the domain that has sent it; empty if that is not proven.
 
         Raises:
             Refused: it is not about these days, or there are too many about its domain and day.
@@ -112,9 +129,12 @@ class Store:
             self._run("DELETE FROM report WHERE end_time < ?", (oldest,))
             key = (kind, report.domain, report.reporter, report.report_id)
             where = "kind = ? AND domain = ? AND reporter = ? AND report_id = ?"
-            if self._number(f"FROM report WHERE {where}", *key):
+            # One that is not proven does not keep the true one out.
+            proven = "" if sender == "" else "AND sent_by IS NOT ''"
+            if self._number(f"FROM report WHERE {where} {proven}", *key):
                 return False
-            self._insert(report, kind, self._room(report, kind))
+            self._run(f"DELETE FROM report WHERE {where}", key)
+            self._insert(report, kind, self._room(report, kind), sender)
         return True
 
     def _room(self, report: dmarc.Report | tlsrpt.Report, kind: str) -> int:
@@ -132,17 +152,19 @@ class Store:
         number: int = self._run(f"SELECT count(*) {query}", values).fetchone()[0]
         return number
 
-    def _insert(self, report: dmarc.Report | tlsrpt.Report, kind: str, most: int) -> None:
+    def _insert(
+        self, report: dmarc.Report | tlsrpt.Report, kind: str, most: int, sender: str | None
+    ) -> None:
         common = (kind, *report[:6])
-        into = "INSERT INTO report VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+        into = "INSERT INTO report VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         if isinstance(report, dmarc.Report):
-            number = self._run(into, (*common, report.policy)).lastrowid
+            number = self._run(into, (*common, report.policy, sender)).lastrowid
             self._run_many(
                 "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(number, *row, count) for row, count in dmarc.folded(report.rows, most).items()],
             )
             return
-        number = self._run(into, (*common, "")).lastrowid
+        number = self._run(into, (*common, "", sender)).lastrowid
         self._run_many(
             "INSERT INTO policy VALUES (?, ?, ?, ?, ?)",
             [(number, *policy, *sessions) for policy, sessions in report.policies.items()],
@@ -155,8 +177,8 @@ class Store:
 
     def reports(self, since: float) -> list[Kept]:
         """Return the reports about the time since then, the latest first."""
-        query = "SELECT kind, reporter, domain, end_time, policy FROM report WHERE end_time >= ?"
-        return [Kept(*row) for row in self._run(f"{query} ORDER BY end_time DESC", (since,))]
+        query = f"SELECT {', '.join(_KEPT)} FROM report WHERE end_time >= ? ORDER BY end_time DESC"
+        return [Kept(*row) for row in self._run(query, (since,))]
 
     def messages(self, about: str, since: float) -> Counter[tuple[bool, bool]]:
         """Return the number of messages by whether DKIM and SPF pass, aligned."""
@@ -188,7 +210,9 @@ class Store:
         return [(tlsrpt.Failure(*row[:-1]), row[-1]) for row in rows]
 
 
-_ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ?"
+_KEPT = ("kind", "reporter", "domain", "end_time", "policy", "sent_by")
+# As Kept.counts() has it.
+_ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ? AND sent_by IS NOT ''"
 # More than anybody reads; the numbers of messages and sessions are those of all.
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
 
@@ -196,5 +220,5 @@ _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
 @contextmanager
 def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
     """Open the database, or create it. Raises Failure if it cannot be read or written."""
-    with database.opened(file, SCHEMA, VERSION, wait) as connection:
+    with database.opened(file, [TABLES, WITH_SENDER], wait) as connection:
         yield Store(connection)

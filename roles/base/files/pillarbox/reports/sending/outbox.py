@@ -30,8 +30,7 @@ MOST_DOMAINS, MOST_POLICIES, MOST_FAILURES = 5000, 20, 100
 WAIT = 20.0
 DUE, SENDING, SENT, GIVEN_UP = "due", "sending", "sent", "given up"
 
-VERSION = 1
-SCHEMA = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS session (
     day INTEGER NOT NULL,
     domain TEXT NOT NULL,
@@ -211,5 +210,5 @@ def _only(text: str, *names: str) -> str:
 @contextmanager
 def opened(file: Path = FILE) -> Iterator[Outbox]:
     """Open the database, or create it. Raises Failure if it cannot be read or written."""
-    with database.opened(file, SCHEMA, VERSION, WAIT) as connection:
+    with database.opened(file, [TABLES], WAIT) as connection:
         yield Outbox(connection)
