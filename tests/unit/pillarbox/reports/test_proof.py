@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from pillarbox import Failure
 from pillarbox.reports import delivery, store
 from pillarbox.reports.proof import sender_of
 
@@ -119,5 +120,5 @@ def test_a_database_of_the_first_version_is_kept_and_its_reports_count(host: Hos
     with closing(sqlite3.connect(host.file)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (2,)
         database.execute("PRAGMA user_version = 3")
-    with pytest.raises(store.database.Failure, match="another version"), store.opened(host.file):
+    with pytest.raises(Failure, match="another version"), store.opened(host.file):
         pass
