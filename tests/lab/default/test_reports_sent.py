@@ -83,10 +83,11 @@ def test_a_wrong_tlsa_record_is_reported_to_its_domain(reports: dict[str, bytes]
     [about] = read(reports["mismatch"], "mx.mismatch.example.net").values()
     [policy] = about["tls"]["policies"]
     assert (policy["type"], policy["successful"], policy["failed"]) == ("tlsa", 0, 1)
+    # What Postfix calls a key that no TLSA record has.
     [failure] = about["tls"]["failures"]
     assert failure["mx"] == "mx.mismatch.example.net"
     assert failure["sender"] in ("198.18.0.10", "2001:2:0:10::10")
-    assert (failure["result"], failure["count"]) == ("validation-failure", 1)
+    assert (failure["result"], failure["count"]) == ("certificate-not-trusted", 1)
 
 
 @pytest.mark.once
@@ -148,5 +149,5 @@ def test_what_came_in_the_name_of_a_domain_is_reported_to_it() -> None:
     [about] = read(report, "example.net").values()
     # Not the third, which claims to be a report: two servers would report to each other for ever.
     assert about["dmarc"]["messages"] == 2
-    [source] = about["dmarc"]["sources"]
-    assert source["source"] in ("198.18.0.20", "2001:2:0:20::20")
+    sources = {source["source"] for source in about["dmarc"]["sources"]}
+    assert sources <= {"198.18.0.20", "2001:2:0:20::20"}
