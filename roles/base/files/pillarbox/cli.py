@@ -17,7 +17,7 @@ VERBS = {
     "check": ("check.command", "check whether others can exchange mail with this host"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),
     "junk": ("filter.junk", "train the spam filter"),
-    "reports": ("reports.command", "read DMARC and TLS reports from others"),
+    "reports": ("reports.command", "read DMARC and TLS reports from others, and send ours"),
     "srs": ("srs", "rotate the secret that signs forwarded senders"),
     "status": ("status.command", "show the state of this mail host, and what needs attention"),
     "tls": ("tls.command", "show how mail is encrypted, by partner"),
@@ -31,6 +31,8 @@ SERVICES = {
     "recode": "services.recode",
     "reports": "reports.delivery",
     "setup": "setup.service",
+    "tls-reports": "reports.sending.sender",
+    "tls-sessions": "reports.sending.collector",
 }
 
 

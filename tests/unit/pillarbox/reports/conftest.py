@@ -40,8 +40,15 @@ def host(
     monkeypatch.setattr(command, "run", lambda *_command: b"10.0.0.5 2001:DB8:0::25 \n")
     monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
     (tmp_path / "base.json").write_text(
-        json.dumps({"addresses": ["192.0.2.25"], "domains": ["example.org", "example.com"]})
+        json.dumps(
+            {
+                "addresses": ["192.0.2.25"],
+                "domains": ["example.org", "example.com"],
+                "hostname": "mx.example.org",
+            }
+        )
     )
+    (tmp_path / "postfix.json").write_text(json.dumps({"relay_networks": ["192.0.2.128/25"]}))
 
     def receive(mail: bytes) -> int:
         with monkeypatch.context() as patch:

@@ -37,7 +37,7 @@ def _domain(summary: Summary, days: int) -> list[str]:
     )
     count = sum(reporters.total() for reporters in summary.reporters.values())
     lines = [
-        f"{summary.domain}: {reports} report{'' if count == 1 else 's'}"
+        f"{summary.domain}: {reports or 'no'} report{'' if count == 1 else 's'}"
         f" about the last {counted(days, 'day')}",
         "",
     ]
@@ -45,6 +45,10 @@ def _domain(summary: Summary, days: int) -> list[str]:
         lines += _dmarc(summary)
     if summary.reporters["TLS"]:
         lines += _tls(summary)
+    for kind, unproven in summary.unproven.items():
+        if unproven:
+            said = f"{kind} reports of unproven senders: {_names(unproven)}"
+            lines += _wrapped(f"{'not counted':{LABEL}}", said).split("\n")
     if not summary.advice:
         return [*lines, "", "Nothing needs attention."]
     return [*lines, "", "Needs attention:", *(_wrapped("  ", a, 6) for a in summary.advice)]
@@ -179,6 +183,7 @@ def _domain_json(summary: Summary) -> dict[str, object]:
         "domain": summary.domain,
         "dmarc": {
             "reporters": dict(summary.reporters["DMARC"]),
+            "unproven": dict(summary.unproven["DMARC"]),
             "policy": summary.policy,
             "messages": summary.messages.total(),
             "passing": summary.passing(),
@@ -191,6 +196,7 @@ def _domain_json(summary: Summary) -> dict[str, object]:
         },
         "tls": {
             "reporters": dict(summary.reporters["TLS"]),
+            "unproven": dict(summary.unproven["TLS"]),
             "successful": sessions.successful,
             "failed": sessions.failed,
             "policies": [

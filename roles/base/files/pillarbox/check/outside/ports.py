@@ -41,6 +41,7 @@ INTERNAL = {
     10002: "SRS",
     10004: "the DANE policies",
     10005: "the milter",
+    10006: "reports to others",
     11332: "Rspamd",
     11333: "Rspamd",
     11334: "Rspamd's web interface",
