@@ -99,9 +99,8 @@ def outlooks(
 
 def _urgent(file: Path) -> list[str] | None:
     """Return the keys of findings that need attention, None if there was no check yet."""
-    content = read(file)
     try:
-        found = json.loads(content) if content else None
+        found = json.loads(read(file) or b"null")
     except ValueError:
         return None
     if found is None:
@@ -114,12 +113,12 @@ def hindrance(
 ) -> str:
     """Return why a policy must not become stricter now, empty if it may."""
     dmarc = policies["dmarc"]
-    # Receivers may reject mail for SPF before they look at DMARC (RFC 7489 section 10.1), and then
-    # nobody reports it.
+    # Receivers may reject mail for "-all" before they look at DMARC, and then nobody reports it
+    # (RFC 9989, "Issues Specific to SPF").
     if ladder == "spf" and (dmarc.stage == "none" or dmarc.free and dmarc.stage != "reject"):
         return "DMARC comes first"
     if urgent is None:
         return "pillarbox check has not run yet"
-    pattern = re.compile(CHECKS[ladder].format(re.escape(domain)))
-    found = next((key for key in urgent if pattern.fullmatch(key)), "")
+    pattern = CHECKS[ladder].format(re.escape(domain))
+    found = next((key for key in urgent if re.fullmatch(pattern, key)), "")
     return f"pillarbox check has found something else to repair ({found})" if found else ""
