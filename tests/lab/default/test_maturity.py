@@ -29,7 +29,11 @@ DATABASE = "/var/lib/pillarbox-reports/reports.sqlite"
 POLICIES, FINDINGS = "/var/lib/pillarbox/maturity.json", "/var/lib/pillarbox/check.json"
 DAY = 86400
 TODAY = int(time.time()) // DAY * DAY
-REPORTERS = ("Example Mail", "Another Mail")
+# With their addresses at peer, which can prove that it may send for both domains.
+REPORTERS = {
+    "Example Mail": "reports@example.net",
+    "Another Mail": "reports@peer.example.net",
+}
 Run = Callable[..., Any]
 
 
@@ -73,8 +77,8 @@ def tls(reporter: str, begin: int, passed: int, failed: int) -> str:
 
 def report(days: tuple[int, ...], passed: int, failed: int) -> None:
     """Have each reporter send what it saw, so many days ago, in one message."""
-    for reporter in REPORTERS:
-        mail = lab.message("reports@example.net", f"mailreports@{SHOP}", "These are reports.")
+    for reporter, sender in REPORTERS.items():
+        mail = lab.message(sender, f"mailreports@{SHOP}", "These are reports.")
         for ago in days:
             about = (reporter, TODAY - ago * DAY, passed, failed)
             archive = io.BytesIO()

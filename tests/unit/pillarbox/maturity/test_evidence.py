@@ -124,13 +124,16 @@ def test_of_tls_the_sessions_by_policy_count_and_policies_that_cannot_be_fetched
     assert [tally[2:] for tally in tallies] == [(318, 2), (0, 3)]
 
 
-def test_only_reports_of_authenticated_senders_count_if_that_is_known(file: Path) -> None:
-    gathered(file, dmarc_report(reporter="A"), dmarc_report(reporter="B"))
+def test_reports_count_by_the_authenticated_domain_of_their_sender(file: Path) -> None:
+    gathered(file, *(dmarc_report(reporter=who) for who in "ABCD"))
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute("ALTER TABLE report ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0")
-        database.execute("UPDATE report SET authenticated = 1 WHERE reporter = 'B'")
-    found = evidence.gathered(0, OWN, file)
-    assert [tally.reporter for tally in found["example.org"]["dmarc"]] == ["B"]
+        if "sent_by" not in {row[1] for row in database.execute("PRAGMA table_info(report)")}:
+            database.execute("ALTER TABLE report ADD COLUMN sent_by TEXT")
+        for who, domain in (("A", "example.net"), ("B", "example.net"), ("C", "")):
+            update = "UPDATE report SET sent_by = ? WHERE reporter = ?"
+            database.execute(update, (domain, who))
+    tallies = evidence.gathered(0, OWN, file)["example.org"]["dmarc"]
+    assert sorted(tallies) == [Tally(DAY, "D", 1, 0), Tally(DAY, "example.net", 2, 0)]
 
 
 def test_without_reports_nothing_is_known_and_a_damaged_database_is_named(file: Path) -> None:

@@ -29,18 +29,18 @@ from pillarbox.reports.store import FILE, WAIT
 Evidence = dict[str, dict[str, list[Tally]]]
 
 _DMARC = """
-SELECT domain, begin_time / 86400, reporter, source, dkim, spf, spf_domain = domain, sum(count)
+SELECT domain, begin_time / 86400, {reporter}, source, dkim, spf, spf_domain = domain, sum(count)
 FROM report JOIN source ON source.report = id
 WHERE {counting} GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY domain
 """
 _SESSIONS = """
-SELECT domain, begin_time / 86400, reporter, sum(successful), sum(failed)
+SELECT domain, begin_time / 86400, {reporter}, sum(successful), sum(failed)
 FROM report JOIN policy ON policy.report = id
 WHERE {counting} AND type = 'sts' GROUP BY 1, 2, 3
 """
 # Some reporters count a policy that cannot be fetched where no policy was found.
 _POLICY_FAILURES = """
-SELECT domain, begin_time / 86400, reporter, 0, sum(count)
+SELECT domain, begin_time / 86400, {reporter}, 0, sum(count)
 FROM report JOIN failure ON failure.report = id
 WHERE {counting} AND failure.policy != 'sts' AND result LIKE 'sts-%' GROUP BY 1, 2, 3
 """
@@ -88,14 +88,11 @@ def gathered(since: float, own: Set[str], file: Path = FILE) -> Evidence:
 
 
 def _run(database: sqlite3.Connection, query: str, since: float) -> Iterator[Any]:
-    return database.execute(query.format(counting=_counting(database)), (since,))
-
-
-def _counting(database: sqlite3.Connection) -> str:
-    """Return the SQL condition of reports that count."""
-    columns = {row[1] for row in database.execute("PRAGMA table_info(report)")}
-    genuine = " AND authenticated" if "authenticated" in columns else ""
-    return f"begin_time >= ?{genuine}"
+    reporter, counting = "reporter", "begin_time >= ?"
+    if "sent_by" in {row[1] for row in database.execute("PRAGMA table_info(report)")}:
+        # The authenticated domain of the sender: empty if there is none, NULL if root has read it.
+        reporter, counting = "coalesce(sent_by, reporter)", f"{counting} AND sent_by IS NOT ''"
+    return database.execute(query.format(reporter=reporter, counting=counting), (since,))
 
 
 def of_mail(sent: Collection[Sent], own: Set[str]) -> dict[str, list[Tally]]:
