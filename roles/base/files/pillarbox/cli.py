@@ -17,6 +17,7 @@ VERBS = {
     "check": ("check.command", "check whether others can exchange mail with this host"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),
     "junk": ("filter.junk", "train the spam filter"),
+    "maturity": ("maturity.command", "show how strict the policies of the domains are"),
     "reports": ("reports.command", "read DMARC and TLS reports from others, and send ours"),
     "srs": ("srs", "rotate the secret that signs forwarded senders"),
     "status": ("status.command", "show the state of this mail host, and what needs attention"),
