@@ -1,0 +1,309 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics, alert rules and the webhook: silent on a healthy host, and each heard on a broken one.
+
+The real Prometheus reads the host. No number is made up: what an alert waits for is broken.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from tests.lab import lab
+from tests.lab.checks import replaced
+from tests.lab.default.test_reports import DMARC, TLS
+from tests.lab.lab import MX
+from tests.lab.web.prometheus import PARTS, RULES, Prometheus
+
+PASSWORD, TOKEN = (
+    (lab.STATE / "secrets" / name).read_text().strip() for name in ("metrics", "token")
+)
+ALERTS = [rule["alert"] for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]]
+DOMAIN, SHOP, ALICE, SMALL = (
+    "example.org",
+    "shop.example.org",
+    "alice@example.org",
+    "erin@example.org",
+)
+PART = "/etc/pillarbox/parts/base.json"
+JUNK = "/run/systemd/system/pillarbox-junk.service.d"
+# What takes many events, or hours.
+SHORTER = {
+    "MetricsStale": "> 600 => > 4",
+    "QueueOld": "> 21600 => > 3",
+    "BouncesSurge": "> 50 => > 1",
+    "RejectionsSurge": "> 1000 => > 1",
+    "LoginFailuresSurge": "> 200 => > 1",
+}
+# All at once, while the daemons run. Then the daily check looks at it.
+FAULTS = f"""set -e
+cp -a {PART} /root/metrics-base.json
+cp -a /etc/postfix/main.cf /root/metrics-main.cf
+cp -a /etc/postfix/header_checks /root/metrics-header_checks
+cp -a /etc/pillarbox/tls/rsa.pem /root/metrics-rsa.pem
+cp -a /etc/pillarbox/tls/ring.json /root/metrics-ring.json
+# Certificates, and a renewal that fails, as the CA is down.
+pillarbox certificates renew --force mail || true
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN={MX} -days 9 -keyout /dev/null \\
+    -out /etc/pillarbox/tls/rsa.pem 2>/dev/null
+# File systems.
+mkdir -p /mnt/readonly /mnt/full /mnt/many
+mount -t tmpfs -o ro tmpfs /mnt/readonly
+mount -t tmpfs -o size=1m tmpfs /mnt/full
+mount -t tmpfs -o nr_inodes=20 tmpfs /mnt/many
+head -c 1000000 /dev/zero >/mnt/full/zeros
+touch $(seq -f /mnt/many/%.0f 19)
+# A daemon that is stopped, a job that fails, and configuration that is not loaded.
+systemctl stop postsrsd.service
+mkdir -p {JUNK}
+printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{JUNK}/fault.conf
+systemctl daemon-reload
+echo '["/etc/rspamd/by-hand"]' >/var/lib/pillarbox/config_tree/rspamd.pending
+touch /run/reboot-required
+# Mail that is held, in clear text, and refused; an almost full mailbox.
+echo '/^Subject: hold me/ HOLD' >>/etc/postfix/header_checks
+postconf -e smtp_tls_security_level=none
+postfix reload
+printf 'Subject: hold me\\n\\n' | sendmail -f {ALICE} {ALICE}
+printf 'Subject: for all to read\\n\\n' | sendmail -f {ALICE} bob@unsigned.example.net
+for name in nobody no-one none; do
+    printf 'Subject: unwanted\\n\\n' | sendmail -f {ALICE} $name@unsigned.example.net
+done
+doveadm expunge -u {SMALL} mailbox INBOX all || true
+head -c 98000 /dev/zero | tr '\\0' x | fold -w 72 | doveadm save -u {SMALL}
+for n in 1 2 3; do doveadm auth test {ALICE} wrong & done
+wait
+"""
+# Then these, which would hide others.
+MORE_FAULTS = """set -e
+cp -a /var/lib/pillarbox/dkim.json /root/metrics-dkim.json
+echo '{' >/var/lib/pillarbox/dkim.json
+touch -d '3 days ago' /var/lib/pillarbox/check.prom
+printf 'server:\\n    module-config: "iterator"\\n' >/etc/unbound/unbound.conf.d/zz-fault.conf
+systemctl restart unbound
+systemctl stop postfix
+for n in $(seq 101); do
+    printf 'Subject: waits\\n\\n' | sendmail -f alice@example.org bob@example.net
+done
+systemctl start pillarbox-junk || true
+"""
+REPAIRS = f"""
+rm -f /etc/unbound/unbound.conf.d/zz-fault.conf
+systemctl restart unbound
+test ! -e /root/metrics-dkim.json || mv /root/metrics-dkim.json /var/lib/pillarbox/dkim.json
+cp -a /root/metrics-base.json {PART}
+cp -a /root/metrics-main.cf /etc/postfix/main.cf
+cp -a /root/metrics-header_checks /etc/postfix/header_checks
+cp -a /root/metrics-rsa.pem /etc/pillarbox/tls/rsa.pem
+cp -a /root/metrics-ring.json /etc/pillarbox/tls/ring.json
+umount /mnt/readonly /mnt/full /mnt/many
+rm -rf /root/metrics-* {JUNK} /run/reboot-required /var/lib/pillarbox/config_tree/rspamd.pending \\
+    /var/spool/postfix/maildrop/* /var/lib/pillarbox-reports/reports.sqlite* \\
+    /var/lib/pillarbox/check.json /var/lib/pillarbox/check.prom
+systemctl daemon-reload
+systemctl reset-failed
+systemctl restart postsrsd nginx rspamd dovecot postfix
+postsuper -d ALL
+doveadm expunge -u {SMALL} mailbox INBOX all || true
+"""
+# The records of these names are replaced: of TLSA, MX and DKIM.
+RECORDS = {
+    (f"_25._tcp.{MX}", "TLSA"): [f"3 1 1 {'00' * 32}", f"3 1 2 {'00' * 64}"],
+    (SHOP, "MX"): ["10 peer.example.net."],
+    (f"e1._domainkey.{DOMAIN}", "TXT"): [],
+    (f"_dmarc.{DOMAIN}", "TXT"): ['"v=DMARC1; p=sometimes"'],
+}
+RECEIVER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        with open("/run/lab-webhook", "a") as heard:
+            print(self.command, self.path, text, file=heard)
+        self.send_response(200)
+        self.end_headers()
+    do_GET = do_POST
+class Server(http.server.HTTPServer):
+    address_family = __import__("socket").AF_INET6
+Server(("::", 8025), Handler).serve_forever()
+"""
+
+
+def get(part: str, password: str = PASSWORD, user: str = "prometheus") -> lab.Answer:
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}"} if password else {}
+    return lab.https(MX, f"/metrics/{part}", headers=headers)
+
+
+def read_again() -> None:
+    """Have the host write its metrics, as the timer does once a minute."""
+    lab.on("mx", "systemctl start pillarbox-metrics")
+
+
+def heard() -> list[str]:
+    """Return what the webhook and the watcher were sent."""
+    return lab.on("peer", "cat /run/lab-webhook", check=False).splitlines()
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[None]:
+    """Run a webhook on the other host."""
+    lab.on("peer", "rm -f /run/lab-webhook; cat >/run/lab-webhook.py", RECEIVER)
+    lab.on("peer", "systemd-run -q --unit lab-webhook python3 /run/lab-webhook.py")
+    yield
+    lab.on("peer", "systemctl stop lab-webhook; rm -f /run/lab-webhook*")
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    running = Prometheus(tmp_path_factory.mktemp("prometheus"))
+    yield running
+    running.stop()
+
+
+@pytest.mark.first
+def test_the_metrics_need_the_password_and_are_nowhere_else() -> None:
+    for part in PARTS:
+        assert get(part, "").status == get(part, "wrong").status == 401
+        assert get(part, user="admin").status == 401
+        assert get(part).status == 200
+    assert get("").status == get("other").status == 404
+    assert lab.https(f"autoconfig.{DOMAIN}", "/metrics/host").status == 404
+    for port in (9900, 11334):
+        lab.on("peer", f"! nc -z -w 2 {MX} {port} 2>/dev/null")
+    assert lab.on("mx", "stat -c '%a %U %G' /etc/nginx/pillarbox/metrics.users") == (
+        "640 root www-data\n"
+    )
+    lab.on("mx", f"! grep -rqF {PASSWORD} /etc /var/lib/pillarbox")
+
+
+@pytest.mark.first
+def test_the_text_is_as_prometheus_wants_it() -> None:
+    text = get("host").text
+    check = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
+    )
+    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
+    assert 'pillarbox_unit_ok{unit="dovecot.service"} 1' in text
+    assert "pillarbox_certificate_expiry_timestamp_seconds" in text
+    assert 'pillarbox_collector_success{collector="reports"} 1' in text
+    assert re.search(r"^dovecot_auth_successes_total \d+$", get("dovecot").text, re.MULTILINE)
+    assert re.search(r"^rspamd_scanned_total \d+$", get("rspamd").text, re.MULTILINE)
+    # No user is named, and the log has neither each minute nor each scrape.
+    everything = "".join(get(part).text for part in PARTS)
+    assert f"@{DOMAIN}" not in everything
+    log = lab.on("mx", "journalctl -u pillarbox-metrics.service -u nginx -o cat --since -2min")
+    assert "Finished" not in log and "/metrics/" not in log
+
+
+@pytest.mark.first
+def test_the_rules_are_valid_and_each_names_its_remedy() -> None:
+    subprocess.run(["promtool", "check", "rules", str(RULES)], check=True)
+    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]:
+        assert {"summary", "remedy"} == rule["annotations"].keys(), rule
+        assert rule["labels"]["severity"] in ("critical", "warning")
+
+
+@pytest.mark.first
+def test_no_alert_fires_on_a_healthy_host(prometheus: Prometheus, receiver: None) -> None:
+    lab.on("mx", "systemctl start pillarbox-check")
+    assert [line for line in heard() if f"GET /ping/{TOKEN}" in line]
+    read_again()
+    up = "up == 1 and on (part) up offset 2s"
+    lab.eventually("scrapes", lambda: len(prometheus.query(up)) == len(PARTS) or None)
+    since_check = "time() - pillarbox_check_timestamp_seconds < 300"
+    lab.eventually("the check", lambda: prometheus.query(since_check) or None)
+    lab.eventually("rules", lambda: not prometheus.unhealthy() or None)
+    # What other tests crash is in the log for a day.
+    assert {alert for alert in prometheus.firing() if alert[1] != "log"} == set()
+
+
+@pytest.fixture(scope="module")
+def fired(prometheus: Prometheus, receiver: None) -> Iterator[set[str]]:
+    """Break many things in turns, and return the alerts that fired."""
+    part = json.loads(lab.on("mx", f"cat {PART}"))
+    part["domains"].append("expired.example.net")
+    # The first is right; the next has no reverse name, and is on a DNS list.
+    part["addresses"] = ["198.18.0.10", "198.18.0.66"]
+    part["directories"] = {"a": "/mnt/readonly", "b": "/mnt/full", "c": "/mnt/many"}
+    prometheus.shorten(SHORTER)
+    lab.on("internet", "lab-ca refuse")
+    with replaced(RECORDS):
+        try:
+            lab.on("mx", FAULTS)
+            lab.on("internet", "lab-ca off")
+            lab.on("mx", f"cat >{PART}", json.dumps(part))
+            for _time in range(3):
+                assert lab.answer_to(f"nobody@{DOMAIN}").startswith("550")
+            report_failures()
+            lab.on("mx", "pillarbox tls update; systemctl start pillarbox-check")
+            wait_for(prometheus, "TlsaMismatch", "ClearTextPartnersGrow", "BouncesSurge")
+            lab.on("mx", MORE_FAULTS)
+            wait_for(prometheus, "QueueLarge", "QueueOld", "MetricsIncomplete", "MailCheckMissing")
+            lab.on("mx", "systemctl stop pillarbox-metrics.timer dovecot rspamd")
+            wait_for(prometheus, "DovecotUnreachable", "RspamdUnreachable", "MetricsStale")
+            lab.on("mx", "systemctl stop nginx")
+            wait_for(prometheus, "MailHostUnreachable")
+            yield {alert for alert, _check in prometheus.firing()}
+        finally:
+            lab.on("internet", "lab-ca off")
+            lab.on("mx", REPAIRS)
+
+
+def report_failures() -> None:
+    """Have others report that the host's own mail fails DMARC, and that TLS fails."""
+    dmarc = DMARC.replace("198.18.0.66", "198.18.0.10").replace("4711", "4713")
+    policy = {
+        "policy": {"policy-type": "tlsa", "policy-domain": DOMAIN},
+        "summary": {"total-successful-session-count": 80, "total-failure-session-count": 20},
+    }
+    reports = {"d.xml": dmarc, "t.json": json.dumps({**TLS, "policies": [policy]})}
+    for name, report in reports.items():
+        lab.on(
+            "mx",
+            f"cat >/root/metrics-{name} && pillarbox reports import /root/metrics-{name}",
+            report,
+        )
+
+
+def wait_for(prometheus: Prometheus, *alerts: str) -> None:
+    """Wait until alerts fire; the fixture goes on without those that do not."""
+    if "MetricsStale" not in alerts and "MailHostUnreachable" not in alerts:
+        read_again()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if {*alerts} <= {alert for alert, _check in prometheus.firing()}:
+            return
+        time.sleep(0.5)
+
+
+@pytest.mark.first
+@pytest.mark.parametrize("alert", ALERTS)
+def test_each_alert_fires_when_what_it_is_about_breaks(fired: set[str], alert: str) -> None:
+    assert alert in fired
+
+
+@pytest.mark.first
+def test_the_webhook_hears_of_it_while_mail_is_broken(fired: set[str]) -> None:
+    about = [line for line in heard() if line.startswith(f"POST /alerts/{TOKEN} mx: ")]
+    assert [line for line in about if "critical: " in line and "more critical findings" in line]
+    # Postfix was stopped then.
+    assert [line for line in about if "pillarbox-junk failed" in line]
+
+
+@pytest.mark.first
+def test_the_token_of_the_webhook_is_in_no_log_and_only_root_can_read_it(fired: set[str]) -> None:
+    lab.on("mx", f"! journalctl -o cat --since -10min | grep -F {TOKEN}")
+    assert lab.on("mx", f"grep -rlF {TOKEN} /etc /usr/local /run/systemd 2>/dev/null") == (
+        "/etc/pillarbox/alerts.json\n"
+    )
+    assert lab.on("mx", "stat -c '%a %U' /etc/pillarbox/alerts.json") == "600 root\n"
