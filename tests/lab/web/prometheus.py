@@ -116,6 +116,10 @@ class Prometheus:
         found = self.query('count_over_time(ALERTS{alertstate="firing"}[10m])')
         return {(labels["alertname"], labels.get("check", "")) for labels in found}
 
+    def names(self) -> set[str]:
+        """Return the names of all metrics that the host has had."""
+        return set(json.loads(self._ask("/api/v1/label/__name__/values"))["data"])
+
     def unhealthy(self) -> list[str]:
         """Return the rules that were not evaluated yet, or could not be."""
         groups = json.loads(self._ask("/api/v1/rules"))["data"]["groups"]

@@ -10,18 +10,20 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 from pillarbox.certificates.web_report import failed
 from pillarbox.metrics.text import Family, Sample, gauge, plain
-from pillarbox.reports.command import addresses
-from pillarbox.reports.store import FILE as REPORTS
 from pillarbox.status import certificates, dkim, web_names
+from pillarbox.status.ask import output_of
+from pillarbox.status.finding import day
 from pillarbox.status.parts import Parts
-from pillarbox.tls.command import DATABASE as TLS
 from pillarbox.tls.traffic import CLEAR, QUALITIES
-from pillarbox.tls.update import first_day
 
+# The databases of "pillarbox tls" and "pillarbox reports", whose code takes long to load.
+TLS = Path("/var/lib/pillarbox/tls.sqlite")
+REPORTS = Path("/var/lib/pillarbox-reports/reports.sqlite")
 # What is summed up of TLS and of reports.
 DAYS = 7
 DAY = 86400
@@ -109,7 +111,7 @@ def encryption(parts: Parts, now: float) -> list[Family]:
     """Report how mail was encrypted, as "pillarbox tls" has counted it."""
     if not parts.get("postfix", {}).get("tls_days") or not TLS.exists():
         return []
-    since = first_day(DAYS)
+    since = day(now - (DAYS - 1) * DAY)
     with reading(TLS) as database:
         sums = database.execute(
             "SELECT sent, quality, SUM(number) FROM messages JOIN ways ON ways.id = way"
@@ -142,12 +144,19 @@ def encryption(parts: Parts, now: float) -> list[Family]:
     ]
 
 
+def own_addresses(parts: Parts) -> frozenset[str]:
+    """Return the addresses of this host: those that others see, and those of its interfaces."""
+    local = output_of("hostname", "--all-ip-addresses").split()
+    found = [*parts["base"]["addresses"], *local]
+    return frozenset(ip_address(address).compressed for address in found)
+
+
 def foreign_reports(parts: Parts, now: float) -> list[Family]:
     """Report what other servers say of the mail of this host, as "pillarbox reports" keeps it."""
     if not REPORTS.exists():
         return []
     since = now - DAYS * DAY
-    own = addresses()
+    own = own_addresses(parts)
     messages: Counter[tuple[str, str, str]] = Counter()
     with reading(REPORTS) as database:
         rows = database.execute(
