@@ -121,11 +121,8 @@ def test_the_text_is_as_prometheus_wants_it() -> None:
 
 
 @pytest.mark.first
-def test_the_rules_are_valid_and_each_names_its_remedy() -> None:
+def test_the_rules_are_valid() -> None:
     subprocess.run(["promtool", "check", "rules", str(RULES)], check=True)
-    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]:
-        assert {"summary", "remedy"} == rule["annotations"].keys(), rule
-        assert rule["labels"]["severity"] in ("critical", "warning")
 
 
 @pytest.mark.first
