@@ -81,6 +81,9 @@ systemctl reset-failed
 systemctl restart postsrsd nginx rspamd dovecot postfix
 postsuper -d ALL
 doveadm expunge -u {SMALL} mailbox INBOX all || true
+python3 -c 'import sqlite3; c = sqlite3.connect("/var/lib/pillarbox/tls.sqlite"); \\
+    c.execute("DELETE FROM messages WHERE domain = ?", ["unsigned.example.net"]); c.commit()'
+systemctl start pillarbox-metrics
 """
 # The records of these names are replaced: of TLSA, MX and DKIM.
 RECORDS = {

@@ -33,14 +33,7 @@ def scrape_configs() -> list[dict[str, Any]]:
     [config] = yaml.safe_load(block)["scrape_configs"]
     config["scrape_interval"] = "1s"
     config["basic_auth"]["password_file"] = str(lab.STATE / "secrets/metrics")
-    config["tls_config"] = {
-        "ca_file": str(lab.STATE / "tls/pebble-root.pem"),
-        "server_name": lab.MX,
-    }
-    # The controller does not use the lab's DNS.
-    for target in config["static_configs"]:
-        assert target["targets"] == [lab.MX]
-        target["targets"] = [f"{lab.ADDRESSES[lab.MX]}:{lab.HTTPS}"]
+    config["tls_config"] = {"ca_file": str(lab.STATE / "tls/pebble-root.pem")}
     return [config]
 
 
@@ -76,6 +69,7 @@ class Prometheus:
         self.log = (directory / "log").open("w")
         self.process = subprocess.Popen(
             [
+                *lab.by_the_labs_resolver(directory),
                 "prometheus",
                 f"--config.file={config}",
                 f"--storage.tsdb.path={directory / 'data'}",

@@ -61,7 +61,8 @@ def get(part: str, password: str = PASSWORD, user: str = "prometheus") -> lab.An
 
 def read_again() -> None:
     """Have the host write its metrics, as the timer does once a minute."""
-    lab.on("mx", "systemctl start pillarbox-metrics")
+    # The first time, it may be running already.
+    lab.on("mx", "systemctl start pillarbox-metrics && systemctl start pillarbox-metrics")
 
 
 def heard() -> list[str]:
@@ -103,6 +104,7 @@ def test_the_metrics_need_the_password_and_are_nowhere_else() -> None:
 
 @pytest.mark.first
 def test_the_text_is_as_prometheus_wants_it() -> None:
+    read_again()
     text = get("host").text
     check = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
@@ -117,7 +119,7 @@ def test_the_text_is_as_prometheus_wants_it() -> None:
     everything = "".join(get(part).text for part in PARTS)
     assert f"@{DOMAIN}" not in everything
     log = lab.on("mx", "journalctl -u pillarbox-metrics.service -u nginx -o cat --since -2min")
-    assert "Finished" not in log and "/metrics/" not in log
+    assert not re.search(r'Finished|/metrics/\w+" 200', log)
 
 
 @pytest.mark.first

@@ -13,6 +13,7 @@ from pathlib import Path
 from pillarbox.metrics.text import Family, Sample, gauge, plain
 from pillarbox.status import mail_queue, units
 from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding
+from pillarbox.status.host import read_only
 from pillarbox.status.looks import LOOKS, look
 from pillarbox.status.parts import Parts
 
@@ -84,7 +85,7 @@ def file_systems(parts: Parts, now: float) -> list[Family]:
     free: list[Sample] = []
     inodes: list[Sample] = []
     free_inodes: list[Sample] = []
-    read_only: list[Sample] = []
+    closed: list[Sample] = []
     for part in parts.values():
         for name, directory in part.get("directories", {}).items():
             labels = {"directory": name, "path": directory}
@@ -100,14 +101,14 @@ def file_systems(parts: Parts, now: float) -> list[Family]:
             if found.f_files:
                 inodes.append((labels, found.f_files))
                 free_inodes.append((labels, found.f_favail))
-            read_only.append((labels, bool(found.f_flag & os.ST_RDONLY)))
+            closed.append((labels, read_only(directory)))
     where = "the file system that has a directory of the mail server."
     return [
         gauge("pillarbox_filesystem_size_bytes", f"Size of {where}", *size),
         gauge("pillarbox_filesystem_avail_bytes", f"Space left on {where}", *free),
         gauge("pillarbox_filesystem_files", f"Inodes of {where}", *inodes),
         gauge("pillarbox_filesystem_files_free", f"Inodes left on {where}", *free_inodes),
-        gauge("pillarbox_filesystem_readonly", f"Whether nothing can write to {where}", *read_only),
+        gauge("pillarbox_filesystem_readonly", f"Whether nothing can write to {where}", *closed),
     ]
 
 
