@@ -47,8 +47,11 @@ from typing import Any
 # Of crypt(3): the digits of base 64, of which the lowest comes first.
 DIGITS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # 2^10 rounds with 1 MB of memory (RFC 7914).
-LOG2_N, R, P = 10, 8, 1
-SALT_SIZE, KEY_SIZE = 16, 32
+LOG2_N = 10
+R = 8
+P = 1
+SALT_SIZE = 16
+KEY_SIZE = 32
 
 
 def nginx_password(password: str, salt: str) -> str:
