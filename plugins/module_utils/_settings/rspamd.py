@@ -67,7 +67,7 @@ _MOST = 10**9
 _LIMIT = Range(0, _MOST)
 
 
-def _web_password(where: str, value: Any) -> Iterator[Problem]:
+def web_password(where: str, value: Any) -> Iterator[Problem]:
     # Nobody delays guesses where fail2ban is off. Rspamd's hash takes 64 bytes.
     fault = password_fault(value)
     if fault:
@@ -91,8 +91,8 @@ RSPAMD_RULES: dict[str, Rule] = {
     "rspamd_dkim_revoked_days": Range(1, 3650),
     "rspamd_dkim_max_age_days": _max_age,
     "rspamd_learn_after_days": Range(0, 30),
-    "rspamd_web_password": empty_or(_web_password),
-    "rspamd_web_enable_password": empty_or(_web_password),
+    "rspamd_web_password": empty_or(web_password),
+    "rspamd_web_enable_password": empty_or(web_password),
 }
 
 

@@ -24,8 +24,8 @@ NAMES = (
 )
 
 UNITS = (
-    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'radicale.*'"
-    " 'roundcube-*.timer'"
+    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-setup.*' 'pillarbox-metrics.*'"
+    " 'radicale.*' 'roundcube-*.timer'"
 )
 
 
@@ -53,7 +53,9 @@ def test_without_webmail_and_calendars_the_rest_goes_on() -> None:
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         lab.https(NAME, "/")
     assert lab.https(MX, "/dav/").status == 404
-    assert not re.search("php|roundcube|radicale|login", in_service())
+    assert lab.https(MX, "/metrics/host").status == 404
+    assert not re.search("php|roundcube|radicale|login|metrics", in_service())
+    assert ":9900 " not in lab.on("mx", "ss -tln")
     assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
     lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db")
     assert "Nothing needs attention." in lab.on("mx", "pillarbox status")

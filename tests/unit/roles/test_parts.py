@@ -32,6 +32,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_dane_port": 10004,
     "mail_dkim_key_dir": "/var/lib/rspamd/dkim",
     "mail_mailboxes": True,
+    "mail_metrics_enabled": True,
     "mail_mta_sts_outbound": True,
     "mail_postfix_queue": "/var/spool/postfix",
     "mail_recode_port": 10005,

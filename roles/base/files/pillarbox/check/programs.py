@@ -13,6 +13,7 @@ from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING, Finding
 from pillarbox.check.settings import Settings
 from pillarbox.status.ask import Unanswered, lines_of, output_of
 from pillarbox.status.finding import counted
+from pillarbox.status.host import read_only
 
 # Seconds.
 PATIENCE = 20.0
@@ -64,7 +65,7 @@ def file_systems(settings: Settings) -> Iterator[Finding]:
     for part in settings.parts.values():
         for name, directory in part.get("directories", {}).items():
             # "disk" reports one that is missing.
-            if os.path.exists(directory) and os.statvfs(directory).f_flag & os.ST_RDONLY:
+            if os.path.exists(directory) and read_only(directory):
                 text = f"{directory} is mounted read-only"
                 remedy = "see journalctl -k -p err for why; then mount -o remount,rw"
                 yield Finding("disk", f"{name} writable", CRITICAL, text, "writable", remedy)

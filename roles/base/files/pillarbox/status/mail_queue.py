@@ -77,6 +77,12 @@ def look(parts: Parts, now: float) -> list[Finding]:
     """Check the queues of Postfix."""
     if "postfix" not in parts:
         return []
+    tally = read()
+    return [*waiting(tally, now), held(tally, now)]
+
+
+def read() -> Tally:
+    """Count what is queued; of a very long queue only a part. Raises Unanswered."""
     tally = Tally()
     try:
         for line in lines_of("postqueue", "-j", patience=PATIENCE):
@@ -85,7 +91,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
         if not tally.queues:
             raise
         tally.cut = True
-    return [*waiting(tally, now), held(tally, now)]
+    return tally
 
 
 def waiting(tally: Tally, now: float) -> list[Finding]:

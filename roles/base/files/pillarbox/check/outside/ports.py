@@ -37,6 +37,7 @@ INTERNAL = {
     3310: "ClamAV",
     6379: "Valkey or Redis",
     8461: "the MTA-STS policies",
+    9900: "Dovecot's metrics",
     10001: "SRS",
     10002: "SRS",
     10004: "the DANE policies",
