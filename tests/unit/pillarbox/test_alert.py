@@ -104,6 +104,17 @@ def test_without_an_address_nothing_is_done(receiver: Receiver) -> None:
     assert receiver.heard == []
 
 
+def test_a_damaged_file_fails_the_verb_but_nothing_else(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alert.FILE.write_text('{"alert": "s3cret')
+    alert.alert("one")
+    said = capsys.readouterr().err
+    assert "run site.yml" in said and "s3cret" not in said
+    with pytest.raises(Failure, match="is damaged"):
+        alert.main([])
+
+
 def test_the_verb_tells_whether_it_worked(receiver: Receiver) -> None:
     assert alert.main(["the disk is noisy"]) == 0
     assert receiver.heard[0][2].endswith(": the disk is noisy")

@@ -68,14 +68,21 @@ def main(arguments: list[str]) -> int:
 
 def alert(text: str) -> None:
     """Send a line to the webhook, if there is one; a failure is only logged."""
-    if url := configured("alert"):
-        sent(url, text, WHEN_CHECKED)
+    beside("alert", text)
 
 
 def heartbeat() -> None:
     """Tell the watcher, if there is one, that the host is alive and was checked."""
-    if url := configured("heartbeat"):
-        sent(url, "", WHEN_CHECKED)
+    beside("heartbeat", "")
+
+
+def beside(which: str, text: str) -> None:
+    """Make a request beside other work, which goes on whatever comes of it."""
+    try:
+        if url := configured(which):
+            sent(url, text, WHEN_CHECKED)
+    except (Failure, OSError) as error:
+        print(error, file=sys.stderr)
 
 
 def configured(which: str) -> str:

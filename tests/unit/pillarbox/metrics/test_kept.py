@@ -35,7 +35,8 @@ def test_messages_are_summed_up_by_protection_and_partners_in_clear_text_are_cou
 ) -> None:
     monkeypatch.setattr(kept, "TLS", tmp_path / "tls.sqlite")
     parts: dict[str, dict[str, Any]] = {"postfix": {"tls_days": 90}}
-    assert kept.encryption(parts, NOW) == []
+    before = lines(kept.encryption(parts, NOW))
+    assert 'pillarbox_tls_clear_partners{direction="sent"} 0' in before
     today, long_ago = finding.day(NOW), finding.day(NOW - 8 * DAY)
     database = Store(kept.TLS)
     database.add(

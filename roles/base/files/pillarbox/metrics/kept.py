@@ -109,20 +109,24 @@ def reading(file: Path) -> Iterator[sqlite3.Connection]:
 
 def encryption(parts: Parts, now: float) -> list[Family]:
     """Report how mail was encrypted, as "pillarbox tls" has counted it."""
-    if not parts.get("postfix", {}).get("tls_days") or not TLS.exists():
+    if not parts.get("postfix", {}).get("tls_days"):
         return []
-    since = day(now - (DAYS - 1) * DAY)
-    with reading(TLS) as database:
-        sums = database.execute(
-            "SELECT sent, quality, SUM(number) FROM messages JOIN ways ON ways.id = way"
-            " WHERE day >= ? GROUP BY sent, quality",
-            (since,),
-        ).fetchall()
-        partners = database.execute(
-            "SELECT sent, COUNT(DISTINCT domain) FROM messages JOIN ways ON ways.id = way"
-            " WHERE day >= ? AND quality = ? GROUP BY sent",
-            (since, CLEAR),
-        ).fetchall()
+    sums: list[tuple[int, str, int]] = []
+    partners: list[tuple[int, int]] = []
+    # Until the timer has run for the first time, there is none; a rule has to see the first number.
+    if TLS.exists():
+        since = day(now - (DAYS - 1) * DAY)
+        with reading(TLS) as database:
+            sums = database.execute(
+                "SELECT sent, quality, SUM(number) FROM messages JOIN ways ON ways.id = way"
+                " WHERE day >= ? GROUP BY sent, quality",
+                (since,),
+            ).fetchall()
+            partners = database.execute(
+                "SELECT sent, COUNT(DISTINCT domain) FROM messages JOIN ways ON ways.id = way"
+                " WHERE day >= ? AND quality = ? GROUP BY sent",
+                (since, CLEAR),
+            ).fetchall()
     messages = {(bool(sent), quality): number for sent, quality, number in sums}
     clear = {bool(sent): number for sent, number in partners}
     directions = {True: "sent", False: "received"}
