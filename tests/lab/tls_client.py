@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Send the message on standard input with TLS 1.2 and one cipher; run on peer.
 
-Arguments: the server, the cipher as OpenSSL names it, sender and recipient.
+Arguments: the server, the cipher as OpenSSL names it, sender and recipient. Instead of a cipher,
+"TLSv1.3" leaves it to that version, and "" sends in clear text.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ import sys
 server, cipher, sender, recipient = sys.argv[1:]
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-context.maximum_version = ssl.TLSVersion.TLSv1_2
-context.set_ciphers(cipher)
+if cipher == "TLSv1.3":
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+elif cipher:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(cipher)
 with smtplib.SMTP(server, 25, "client.example.net") as session:
-    session.starttls(context=context)
+    if cipher:
+        session.starttls(context=context)
     session.sendmail(sender, recipient, sys.stdin.read())
