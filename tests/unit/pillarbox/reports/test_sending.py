@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dns.name
 import pytest
@@ -352,3 +354,48 @@ def test_a_report_that_postfix_does_not_take_waits(box: Outbox) -> None:
         port = server.getsockname()[1]
     with pytest.raises(Refusal, match="refused"):
         sender.send_mail(URI, report, GIVEN._replace(port=port))
+
+
+class Web(BaseHTTPRequestHandler):
+    """A web server that takes reports at one path, and has others elsewhere."""
+
+    taken: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/moved":
+            self.send_response(307)
+            self.send_header("Location", "/tls")
+        elif self.path == "/tls":
+            self.taken.append((self.headers["Content-Type"], content))
+            self.send_response(201)
+        else:
+            self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_a_report_is_posted_to_a_web_server_and_follows_no_redirect(box: Outbox) -> None:
+    count(box, datagram())
+    box.close_days(MIDNIGHT, ())
+    [report] = box.reports()
+    with HTTPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        # Only https is among sender.WAYS; the rest is the same.
+        place = f"http://127.0.0.1:{server.server_port}"
+        try:
+            sender.post(f"{place}/tls", report, GIVEN)
+            for path, said in (("/moved", "307"), ("/gone", "404")):
+                with pytest.raises(Refusal, match=said):
+                    sender.post(place + path, report, GIVEN)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Web.taken == [("application/tlsrpt+gzip", document(report, GIVEN.sender))]
+
+
+def test_only_https_and_mail_are_ways_to_send() -> None:
+    assert set(sender.WAYS) == {"https", "mailto"}
