@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ import pytest
 
 from pillarbox import parts
 from pillarbox.reports import command
+from pillarbox.reports.sending import outbox
+from pillarbox.reports.sending.outbox import Outbox
 
 from .samples import NOW
 
@@ -66,3 +68,9 @@ def host(
         return {each["domain"]: each for each in whole["domains"]}
 
     return Host(file, receive, run, told)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Outbox]:
+    with outbox.opened(tmp_path / "tlsrpt.sqlite") as opened:
+        yield opened

@@ -1,19 +1,14 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS reports to other domains: from the datagrams of Postfix to what others receive."""
+"""TLS reports to other domains: from the datagrams of Postfix to the reports that are due."""
 
 from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import Message
-from pathlib import Path
-from typing import Any
 
-import dns.name
 import pytest
 
 from pillarbox import lookup
@@ -24,42 +19,7 @@ from pillarbox.reports.sending.document import document, mail
 from pillarbox.reports.sending.outbox import DAY, DUE, GIVEN_UP, SENT, Outbox
 from pillarbox.reports.sending.sender import Refusal, destinations
 
-MORNING = 1795651200 + 6 * 3600
-MIDNIGHT = MORNING - 6 * 3600 + DAY
-GIVEN = settings.Settings("mailreports@example.org", 10006)
-URI = "mailto:tls@example.net"
-RECORD = f"v=TLSRPTv1; rua={URI}"
-
-
-def datagram(domain: str = "example.net", *failures: dict[str, Any], **policy: Any) -> bytes:
-    """What libtlsrpt 0.5 sends for a session."""
-    found = {
-        "policy-type": 1,
-        "policy-domain": f"mx.{domain}",
-        "policy-string": ["3 1 1 ABCD"],
-        "t": len(failures),
-        "f": int(bool(failures)),
-    } | policy
-    # It leaves out what Postfix does not have.
-    found = {name: value for name, value in found.items() if value is not None}
-    if failures:
-        found["failure-details"] = list(failures)
-    return json.dumps({"d": domain, "pr": RECORD, "policies": [found]}).encode()
-
-
-def failure(**more: Any) -> dict[str, Any]:
-    return {"c": 203, "s": "192.0.2.25", "n": "mx.example.net", "r": "198.51.100.7"} | more
-
-
-def count(box: Outbox, *datagrams: bytes, now: float = MORNING) -> None:
-    for each in datagrams:
-        box.add(sessions.parse(each), now)
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Outbox]:
-    with outbox.opened(tmp_path / "tlsrpt.sqlite") as opened:
-        yield opened
+from .outgoing import GIVEN, MIDNIGHT, MORNING, RECORD, URI, count, datagram, failure
 
 
 class World:
@@ -238,52 +198,6 @@ def test_domains_of_this_host_and_those_that_ask_no_longer_get_none(
 
 
 @pytest.mark.parametrize(
-    ("record", "uris"),
-    [
-        (RECORD, [URI]),
-        ("v=TLSRPTv1;rua= mailto:a@b.example , https://b.example/x ;",
-         ["mailto:a@b.example", "https://b.example/x"]),
-        ("v=TLSRPTv1", []),
-        ("v=TLSRPTv2; rua=mailto:a@b.example", []),
-        ("", []),
-        ("v=TLSRPTv1; rua=" + ",".join(["mailto:a@b.example"] * 9), ["mailto:a@b.example"] * 5),
-    ],
-)  # fmt: skip
-def test_the_destinations_in_a_record(record: str, uris: list[str]) -> None:
-    assert destinations(record) == uris
-
-
-def test_of_several_records_none_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Text:
-        def __init__(self, text: str) -> None:
-            # A TXT record is in pieces of up to 255 bytes.
-            self.strings = [text[:10].encode(), text[10:].encode()]
-
-    def answer(texts: list[str]) -> None:
-        found = lookup.Answer(dns.name.root, [Text(text) for text in texts], True)
-        monkeypatch.setattr(lookup, "ask", lambda *_arguments: found)
-
-    answer(["v=spf1 -all", RECORD])
-    assert sender.asked("example.net") == [URI]
-    answer([RECORD, RECORD])
-    assert sender.asked("example.net") == []
-    assert sender.asked("a..b") == []
-
-
-@pytest.mark.parametrize(
-    "uri",
-    ["mailto:", "mailto:tls", "mailto:a%0d%0aRCPT@example.net", "mailto:a,b@example.net",
-     "mailto:-oX@localhost"],
-)  # fmt: skip
-def test_what_is_no_address_gets_no_mail(uri: str, box: Outbox) -> None:
-    count(box, datagram())
-    box.close_days(MIDNIGHT, ())
-    [report] = box.reports()
-    with pytest.raises(Refusal, match="no address"):
-        sender.send_mail(uri, report, GIVEN)
-
-
-@pytest.mark.parametrize(
     "wrong",
     [b"", b"[]", b"{}", b"\xff", b'{"d": "x y", "policies": []}', b'{"d": 1, "policies": []}',
      b'{"d": "example.net", "policies": [{"policy-type": 7, "f": 0}]}',
@@ -336,19 +250,3 @@ def test_datagrams_are_counted_together_until_none_comes(
         box.add(collector.sessions(batch), MORNING)
     box.close_days(MIDNIGHT, ())
     assert [(report.domain, report.successful) for report in box.reports()] == [("example.net", 2)]
-
-
-@contextmanager
-def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
-
-
-def test_a_report_that_postfix_does_not_take_waits(box: Outbox) -> None:
-    count(box, datagram())
-    box.close_days(MIDNIGHT, ())
-    [report] = box.reports()
-    with listening() as server:
-        port = server.getsockname()[1]
-    with pytest.raises(Refusal, match="refused"):
-        sender.send_mail(URI, report, GIVEN._replace(port=port))
