@@ -42,7 +42,7 @@ def bans(settings: Settings) -> Iterator[Finding]:
     if "fail2ban" not in settings.parts:
         return
     try:
-        output_of("fail2ban-client", "status", JAIL)
+        output_of("fail2ban-client", "status", JAIL, patience=PATIENCE)
     except Unanswered:
         remedy = "systemctl restart fail2ban; journalctl -eu fail2ban shows why it does not watch"
         yield Finding("fail2ban", JAIL, WARNING, "nobody watches the logins", "a jail", remedy)
