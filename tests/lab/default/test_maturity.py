@@ -24,6 +24,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts.policy imp
 from tests.lab import lab
 from tests.lab.steps import some_steps
 
+# What the host decides does not depend on the release, and what a run publishes does not either.
+pytestmark = pytest.mark.once
+
 SHOP, MX, STRANGER = "shop.example.org", "198.18.0.10", "198.18.0.66"
 DATABASE = "/var/lib/pillarbox-reports/reports.sqlite"
 POLICIES, FINDINGS = "/var/lib/pillarbox/maturity.json", "/var/lib/pillarbox/check.json"

@@ -70,9 +70,16 @@ def test_reports_tell_mail_of_this_host_from_that_of_others(
         pass
     with sqlite3.connect(kept.REPORTS) as database:
         database.execute(
-            "INSERT INTO report VALUES (1, 'DMARC', 'r', '1', 'example.org', ?, ?, '', '')",
+            "INSERT INTO report VALUES (1, 'DMARC', 'r', '1', 'example.org', ?, ?, '', '', 'r')",
             (NOW - DAY, NOW),
         )
+        # Whoever sent this one has not proven to be its reporter.
+        database.execute(
+            "INSERT INTO report VALUES (2, 'DMARC', 'r', '2', 'example.org', ?, ?, '', '', '')",
+            (NOW - DAY, NOW),
+        )
+        forged = (2, "192.0.2.25", "example.org", "", "", "", "none", 0, 0, 5000)
+        database.execute("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", forged)
         for source, dkim, count in (
             ("192.0.2.25", 1, 7),
             ("2001:db8::25", 0, 2),

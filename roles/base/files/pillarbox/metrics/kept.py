@@ -156,7 +156,10 @@ def own_addresses(parts: Parts) -> frozenset[str]:
 
 
 def foreign_reports(parts: Parts, now: float) -> list[Family]:
-    """Report what other servers say of the mail of this host, as "pillarbox reports" keeps it."""
+    """Report what other servers say of the mail of this host, as "pillarbox reports" keeps it.
+
+    Reports whose sender is not proven do not count.
+    """
     if not REPORTS.exists():
         return []
     since = now - DAYS * DAY
@@ -165,7 +168,7 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
     with reading(REPORTS) as database:
         rows = database.execute(
             "SELECT domain, source, dkim OR spf, SUM(count) FROM source JOIN report ON report = id"
-            " WHERE end_time >= ? GROUP BY domain, source, dkim OR spf",
+            " WHERE end_time >= ? AND sent_by IS NOT '' GROUP BY domain, source, dkim OR spf",
             (since,),
         )
         for domain, source, passes, number in rows:
@@ -173,7 +176,7 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
             messages[domain, of, "pass" if passes else "fail"] += number
         sessions = database.execute(
             "SELECT domain, SUM(successful), SUM(failed) FROM policy JOIN report ON report = id"
-            " WHERE end_time >= ? GROUP BY domain",
+            " WHERE end_time >= ? AND sent_by IS NOT '' GROUP BY domain",
             (since,),
         ).fetchall()
     tls: list[Sample] = [
