@@ -29,6 +29,7 @@ NAVIGATION = {
     ],
     "Operate": [
         "docs/operating",
+        "docs/monitoring",
         "docs/renewal-and-rollover",
         "docs/dkim-rotation",
         "docs/when-things-fail",

@@ -49,6 +49,7 @@ class ActionModule(ActionBase):
             env={**os.environ, "PYTHONPATH": str(_PROGRAM)},
             capture_output=True,
             text=True,
+            check=False,
         )
         if done.returncode:
             raise AnsibleActionFail(done.stderr.strip())

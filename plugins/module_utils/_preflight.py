@@ -64,6 +64,8 @@ def greeting(server: str, version: int, source: str, port: int = 25) -> tuple[st
             connection.connect(found[0][4])
             line = connection.makefile("rb").readline(512).decode(errors="replace").strip()
             connection.sendall(b"QUIT\r\n")
+    # Networks that close port 25 mostly drop the packets. That the server itself does not answer is
+    # ruled out by asking several.
     except TimeoutError:
         return "closed", f"no answer in {PATIENCE:.0f} s"
     except OSError as error:

@@ -44,6 +44,13 @@ options:
     type: list
     elements: str
     default: []
+  maturity:
+    description:
+      - Whether to ask the program C(pillarbox) of the host, if there is one, which step the
+        policies of the domains take next. It goes by the reports of others.
+      - Otherwise RV(policies) are those that the last run has put in force.
+    type: bool
+    default: false
 extends_documentation_fragment: [pillarbox.mail.attributes.info]
 """
 
@@ -162,11 +169,30 @@ releases:
   type: list
   elements: str
   sample: [acme.sh]
+today:
+  description: The date on the host, in UTC.
+  returned: success
+  type: str
+  sample: "2026-11-27"
+policies:
+  description:
+    - How strict the policies of each domain are, from C(/var/lib/pillarbox/maturity.json), for the
+      filter P(pillarbox.mail.mail_policies#filter).
+    - With O(maturity), each has its next step, and why.
+  returned: success
+  type: dict
+  sample:
+    example.org:
+      dmarc:
+        {stage: none, since: "2026-11-01", free: true, next: quarantine, back: false,
+         why: "5 reporters saw 3 of 1,204 messages of ours fail in the last 30 days"}
 """
 
 import hashlib
+import json
 import os
 import re
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -199,6 +225,8 @@ UNITS: dict[str, dict[str, list[str]]] = {
         "radicale.service.d/pillarbox.conf": ["radicale.socket", "radicale.service"],
     },
 }
+PROGRAM = "usr/local/sbin/pillarbox"
+POLICIES = "var/lib/pillarbox/maturity.json"
 FORMATS = {"Maildir": "maildir", "sdbox": "sdbox", "mdbox": "mdbox"}
 
 
@@ -310,6 +338,27 @@ def acme_account(server: str) -> str:
     return own if own and own == copy else ""
 
 
+def policies(module: AnsibleModule) -> dict[str, Any]:
+    """Return the policies in force, with their next steps if these are wanted."""
+    text = read(POLICIES)
+    try:
+        known: dict[str, Any] = json.loads(text or "{}")
+    except ValueError as error:
+        raise FilesError(
+            f"/{POLICIES} is damaged ({error}): restore it from a backup, or remove it; then"
+            " policies that mail_maturity moves begin at their first step"
+        ) from error
+    program = ROOT / PROGRAM
+    if not (known and module.params["maturity"] and program.exists()):
+        return known
+    code, out, err = module.run_command([str(program), "maturity", "--json"])
+    if code:
+        module.warn(f"The policies of the domains stay as they are: {err.strip()}")
+        return known
+    steps: dict[str, Any] = json.loads(out)
+    return steps
+
+
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Return the module's results."""
     without, asked = module.params["without"], module.params["packages"]
@@ -334,6 +383,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "has_certificate": (ROOT / "etc/pillarbox/tls/first.pem").exists(),
         "users": users(module.params["users"]),
         "releases": releases(),
+        "today": time.strftime("%Y-%m-%d", time.gmtime()),
+        "policies": policies(module),
         "versions": _packages.read(module, asked) if asked else {},
     }
 
@@ -346,6 +397,7 @@ def main() -> None:
             "users": {"type": "list", "elements": "str", "default": []},
             "acme_server": {"type": "str", "default": ""},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "maturity": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

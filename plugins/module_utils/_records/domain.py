@@ -15,6 +15,7 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._records.desired im
     record,
 )
 
+SPF_ALL = "-all"  # by default
 MX_PREFERENCE = 10  # of this server; backups have higher numbers
 # The tags of a DMARC record in order (RFC 9989 section 4.7), with their defaults; None omits the
 # tag.
@@ -88,7 +89,7 @@ def spf_record(spf: Mapping[str, Any], smarthosts: Iterable[str] = ()) -> str:
     """Return an SPF record (RFC 7208) for the MX hosts and the included domains."""
     names = [domain_name(name, underscore=True) for name in (*spf.get("include", ()), *smarthosts)]
     includes = [f"include:{name}" for name in dict.fromkeys(names)]
-    return " ".join(["v=spf1", "mx", *includes, spf.get("all", "-all")])
+    return " ".join(["v=spf1", "mx", *includes, spf.get("all", SPF_ALL)])
 
 
 def smarthost_includes(settings: Mapping[str, Any], domain: str) -> list[str]:

@@ -35,6 +35,9 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.dovecot i
     DOVECOT_RULES,
     dovecot_contradictions,
 )
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.monitoring import (
+    MONITORING_RULES,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.postfix import (
     POSTFIX_RULES,
     postfix_contradictions,
@@ -138,7 +141,7 @@ def _web_path(where: str, value: Any) -> Iterator[Problem]:
             f"must be a path of one part, made of lower-case letters, digits, '_' and '-', without"
             f" '/', such as setup, not {value!r}",
         )
-    elif value in ("dav", "rspamd", "status"):
+    elif value in ("dav", "metrics", "rspamd", "status"):
         yield where, f"is {value}, where the web server has something else; use another path"
 
 
@@ -169,6 +172,7 @@ RULES: Rules = {
     "fail2ban_bantime": Range(60, 31536000),
     **POSTFIX_RULES,
     **RSPAMD_RULES,
+    **MONITORING_RULES,
     "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
     "web_status_password": empty_or(web_password),

@@ -136,6 +136,7 @@ _NOT_IF_PARKED = {
     "dkim_selectors": "sends",
     "mta_sts": "receives",
     "reports": "receives",
+    "maturity": "exchanges",
 }
 
 
@@ -218,6 +219,7 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
                     "is enforce, but senders would refuse the certificates of mail_tls_source"
                     " self_signed; set testing until you have others",
                 )
+    yield from _unreported_maturity(settings, domains)
     parked = {name for name, value in domains.items() if _parked(value)}
     if isinstance(hostname, str) and hostname in parked:
         yield "mail_hostname", f"is {hostname}, a parked domain; remove parked from that domain"
@@ -228,6 +230,26 @@ def contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if name in parked:
             yield where, f"is in {name}, which is parked and receives no mail; set another address"
+
+
+def _unreported_maturity(
+    settings: Mapping[str, Any], domains: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield domains whose policies would never become stricter, as nothing is known of them."""
+    for name, value in domains.items():
+        domain = value if isinstance(value, Mapping) else {}
+        if _parked(domain) or domain.get("maturity", settings.get("mail_maturity")) is not True:
+            continue
+        where = member("mail_domains", name)
+        setting = member(where, "maturity") if "maturity" in domain else "mail_maturity"
+        if settings.get("mail_reports") == "":
+            yield setting, "needs reports of other servers; set mail_reports"
+        elif domain.get("reports") is False:
+            yield (
+                setting,
+                f"needs reports of other servers about {name}; remove reports from"
+                f" {where}, or set maturity to false there",
+            )
 
 
 def _mta_sts_policies(

@@ -27,7 +27,13 @@ LABELS = {
 
 
 # What is served only on a host with mailboxes and a web server.
-WEB_SERVICES = ("mail_webmail", "mail_dav", "rspamd_web_password", "web_status_password")
+WEB_SERVICES = (
+    "mail_webmail",
+    "mail_dav",
+    "mail_metrics_password",
+    "rspamd_web_password",
+    "web_status_password",
+)
 
 
 def web_contradictions(settings: Mapping[str, Any]) -> Iterator[Problem]:

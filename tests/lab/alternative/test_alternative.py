@@ -115,7 +115,8 @@ def test_the_records_match_the_settings() -> None:
     assert {record.split()[2] for record in tlsa} == {"2"}
     assert lab.dig("_465._tcp.mx.example.org", "TLSA") == []
     assert "20 peer.example.net." in lab.dig("example.org", "MX")
-    assert "include:_spf.example.net" in str(lab.dig("example.org", "TXT"))
+    assert "include:_spf.example.net ~all" in str(lab.dig("example.org", "TXT"))
+    assert "include:_spf.example.net -all" in str(lab.dig("shop.example.org", "TXT"))
     policy = str(lab.dig("_dmarc.example.org", "TXT"))
     assert "p=quarantine" in policy and "rua=mailto:dmarc_and_tls@example.org" in policy
     assert "rua=" not in str(lab.dig("_dmarc.shop.example.org", "TXT"))

@@ -168,6 +168,23 @@ def test_reports_that_arrive_by_mail_are_kept_by_a_user_of_their_own() -> None:
     assert len(set(users)) == 1 and "0" not in users, users
 
 
+def test_a_report_in_the_name_of_another_domain_does_not_count() -> None:
+    true = dmarc()
+    lab.send_from_peer(true)
+    # Neither domain authenticates it; it only says so itself.
+    forged = dmarc(2)
+    forged.replace_header("From", "reports@reporter.example")
+    forged["Authentication-Results"] = "mx.example.org; dmarc=pass header.from=google.example"
+    lab.on("peer", f"sendmail -f reports@policy.example.net {ADDRESS}", forged.as_string())
+    shown(1)
+    lab.eventually(
+        "the other one", lambda: "not counted" in lab.on("mx", "pillarbox reports") or None
+    )
+    [about] = json.loads(lab.on("mx", "pillarbox reports --json"))["domains"]
+    assert about["dmarc"]["unproven"] == {"Example Mail": 1}
+    assert about["dmarc"]["messages"] == 37
+
+
 def test_what_is_no_report_or_a_bomb_is_discarded_and_mail_behind_it_arrives() -> None:
     human = lab.message("bob@example.net", ADDRESS)
     bomb = attached("report.xml.gz", "gzip", gzip.compress(b" " * 100_000_000))

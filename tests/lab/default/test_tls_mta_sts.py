@@ -14,6 +14,7 @@ from tests.lab import lab
 from tests.lab.bogus import check_that_only_bogus_answers_keep_mail_waiting
 from tests.lab.encryption import AES_256_GCM, counted, eventually
 from tests.lab.exposure import exposed
+from tests.lab.reports import KEPT, arrived, new_report, read
 
 ALICE = "alice@example.org"
 # Its policy lists a different server from the one with TLSA records.
@@ -57,6 +58,21 @@ def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_whe
         lab.received_at_peer(mail)
     assert lab.connection_of("mx", mail).startswith("Verified TLS connection")
     eventually(before, ("policy.example.net", "sent", "mta-sts", "TLSv1.3", AES_256_GCM))
+
+
+@pytest.mark.once
+def test_a_tls_report_names_the_policy() -> None:
+    mark = "TLS-Report-Domain: policy.example.net"
+    before = arrived(mark)
+    mail = lab.message(ALICE, BY_POLICY)
+    with the_certificate_of_the_policy():
+        lab.submit(mail)
+        lab.received_at_peer(mail)
+    [about] = read(new_report(mark, before), "policy.example.net").values()
+    [policy] = about["tls"]["policies"]
+    assert (policy["type"], policy["mode"]) == ("sts", "enforce")
+    assert policy["successful"] >= 1
+    lab.on("mx", f"rm -f {KEPT}*")
 
 
 def test_neither_daemon_is_exposed() -> None:

@@ -12,14 +12,13 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.pillarbox.mail.plugins.module_utils._mta_sts.policy import policy_id
 
 from tests.lab import lab
+from tests.lab.steps import some_steps
 
 ALICE = "alice@example.org"
 # Peer sends mail from this address as the policy of the recipient's domain says, without DANE.
@@ -35,15 +34,8 @@ Run = Callable[..., Any]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Run the steps of site.yml that concern the policies, in the order that they have there."""
-    (play,) = yaml.safe_load((lab.ROOT / "playbooks/site.yml").read_text())
-    steps = ("web policies", "dns", "acme_sh certificates")
-    tasks = [task for task in play["tasks"] if step(task) in steps]
-    assert [step(task) for task in tasks].count("dns") == 2
-    settings = {"ansible.builtin.import_role": {"name": "pillarbox.mail.mail"}}
-    play["tasks"] = [settings, *tasks]
-    playbook = Path(tmp_path_factory.mktemp("mta_sts"), "steps.yml")
-    playbook.write_text(yaml.safe_dump([play]))
-
+    directory = tmp_path_factory.mktemp("mta_sts")
+    playbook = some_steps(directory, ("web policies", "dns", "acme_sh certificates"))
     # Results of steps that are left out.
     results: dict[str, Any] = {
         "base_host": {"has_certificate": True},
@@ -52,18 +44,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     }
 
     def run(**settings: Any) -> Any:
-        return lab.playbook(str(playbook), **results, **settings)
+        return lab.playbook(playbook, **results, **settings)
 
     yield run
     after = run()
     assert after.returncode == 0, after.stdout
-
-
-def step(task: dict[str, Any]) -> str:
-    """Return the role that a task of site.yml imports, and the file of its tasks."""
-    role = task.get("ansible.builtin.import_role", {})
-    name = role.get("name", "").removeprefix("pillarbox.mail.")
-    return f"{name} {role.get('tasks_from', '')}".strip()
 
 
 def served(domain: str) -> str:

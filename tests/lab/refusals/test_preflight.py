@@ -41,10 +41,14 @@ def another_server() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("another_server")
-def test_all_that_is_critical_is_in_one_message_with_its_remedies() -> None:
-    run = lab.playbook(PLAYBOOK, mail_host_addresses=[LISTED])
+@pytest.mark.parametrize("playbook", [PLAYBOOK, "pillarbox.mail.site"])
+def test_all_that_is_critical_is_in_one_message_with_its_remedies(playbook: str) -> None:
+    before = lab.on("mx", LIST)
+
+    run = lab.playbook(playbook, mail_host_addresses=[LISTED])
 
     assert run.returncode != 0, run.stdout
+    assert lab.on("mx", LIST) == before
     [message] = re.findall(r"^\[ERROR\]: (.*(?:\n(?![\[\s]|$).*)*)", run.stdout, re.MULTILINE)
     for part in (
         "nothing was changed",

@@ -24,7 +24,8 @@ NAMES = (
 )
 
 UNITS = (
-    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-page.*' 'pillarbox-setup.*'"
+    "nginx.service 'php*-fpm.service' 'pillarbox-login.*' 'pillarbox-metrics.*' 'pillarbox-page.*'"
+    " 'pillarbox-setup.*'"
     " 'radicale.*' 'roundcube-*.timer'"
 )
 
@@ -53,7 +54,9 @@ def test_without_webmail_calendars_and_the_status_page_the_rest_goes_on() -> Non
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         lab.https(NAME, "/")
     assert lab.https(MX, "/dav/").status == lab.https(MX, "/status/").status == 404
-    assert not re.search("php|roundcube|radicale|login|page", in_service())
+    assert lab.https(MX, "/metrics/host").status == 404
+    assert not re.search("php|roundcube|radicale|login|metrics|page", in_service())
+    assert ":9900 " not in lab.on("mx", "ss -tln")
     assert "php-fpm" not in lab.on("mx", "ps -e -o comm=")
     lab.on("mx", "test -s /var/lib/pillarbox-webmail/roundcube.db")
     assert "Nothing needs attention." in lab.on("mx", "pillarbox status")

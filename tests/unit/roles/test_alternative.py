@@ -28,6 +28,7 @@ ELSEWHERE = {
     # web
     "mail_webmail",
     "mail_dav",
+    "mail_metrics_password",
     "rspamd_web_password",
     "rspamd_web_enable_password",
     "web_status_password",

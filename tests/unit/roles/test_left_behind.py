@@ -34,6 +34,7 @@ PLAYBOOK = """
 - hosts: mx
   gather_facts: false
   tasks:
+    - ansible.builtin.import_role: {name: pillarbox.mail.mail}
     - ansible.builtin.import_role: {name: pillarbox.mail.dns}
 """
 

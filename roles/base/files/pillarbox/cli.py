@@ -13,11 +13,14 @@ from pillarbox import Failure
 
 # For people: the module with the function main(), and a short description.
 VERBS = {
+    "alert": ("alert", "send a line to the webhook"),
     "certificates": ("certificates.command", "renew the TLS certificates, or roll over their keys"),
     "check": ("check.command", "check whether others can exchange mail with this host"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),
     "junk": ("filter.junk", "train the spam filter"),
-    "reports": ("reports.command", "read DMARC and TLS reports from others"),
+    "maturity": ("maturity.command", "show how strict the policies of the domains are"),
+    "metrics": ("metrics.command", "print the numbers of this host for Prometheus"),
+    "reports": ("reports.command", "read DMARC and TLS reports from others, and send ours"),
     "srs": ("srs", "rotate the secret that signs forwarded senders"),
     "status": ("status.command", "show the state of this mail host, and what needs attention"),
     "tls": ("tls.command", "show how mail is encrypted, by partner"),
@@ -32,6 +35,8 @@ SERVICES = {
     "recode": "services.recode",
     "reports": "reports.delivery",
     "setup": "setup.service",
+    "tls-reports": "reports.sending.sender",
+    "tls-sessions": "reports.sending.collector",
 }
 
 

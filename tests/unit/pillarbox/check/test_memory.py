@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.check.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding
+from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.memory import Memory
 from pillarbox.check.run import Outcome
 
@@ -79,6 +79,14 @@ def test_a_check_that_did_not_finish_resolves_nothing(file: Path) -> None:
 def test_one_that_becomes_urgent_is_reported_again(file: Path) -> None:
     run(file, LISTED._replace(status=WARNING), 1)
     assert [finding.status for finding in run(file, LISTED, 2)[1]] == [CRITICAL]
+
+
+def test_of_notes_only_proposals_are_reported(file: Path) -> None:
+    note, proposal = LISTED._replace(status=NOTE), Finding("maturity", "example.org", NOTE, "fine")
+    assert run(file, note, 1)[1] == []
+    assert [finding.check for finding in run(file, proposal, 2)[1]] == ["maturity"]
+    assert run(file, proposal, 3)[1:] == ([], [])
+    assert run(file, proposal._replace(status=OK), 4)[1:] == ([], [proposal.key])
 
 
 def test_a_damaged_memory_only_loses_the_dates(file: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
-from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
+from pillarbox.check.output import EXIT, as_alert, as_json, as_mail, as_metrics, as_text, worst
 from pillarbox.check.page import as_page
 
 FINE = Finding("MX", "example.org", OK, "mx.example.org")
@@ -76,3 +76,13 @@ def test_a_mail_is_about_what_changed_and_there_is_none_without_a_change() -> No
     mail = as_mail([WARNS, URGENT], ["MX example.net"], "mx", 0)
     assert mail.startswith("Subject: mx: critical SPF, 1 more, 1 resolved\n\n")
     assert "  MX example.net\n" in mail
+
+
+def test_the_webhook_gets_one_line_about_what_is_critical() -> None:
+    assert as_alert([WARNS, SILENT], "mx") == ""
+    line = "mx: critical: SPF, example.org: fail for 192.0.2.1"
+    assert as_alert([WARNS, URGENT], "mx") == line
+    foreign = URGENT._replace(check="MX", subject="", found="a\nb\x1b[31m")
+    assert as_alert([foreign, URGENT, URGENT], "mx") == (
+        "mx: critical: MX: a�b�[31m; 2 more critical findings"
+    )

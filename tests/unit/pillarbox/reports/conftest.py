@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ import pytest
 
 from pillarbox import parts
 from pillarbox.reports import command
+from pillarbox.reports.sending import outbox
+from pillarbox.reports.sending.outbox import Outbox
 
 from .samples import NOW
 
@@ -40,8 +42,15 @@ def host(
     monkeypatch.setattr(command, "run", lambda *_command: b"10.0.0.5 2001:DB8:0::25 \n")
     monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
     (tmp_path / "base.json").write_text(
-        json.dumps({"addresses": ["192.0.2.25"], "domains": ["example.org", "example.com"]})
+        json.dumps(
+            {
+                "addresses": ["192.0.2.25"],
+                "domains": ["example.org", "example.com"],
+                "hostname": "mx.example.org",
+            }
+        )
     )
+    (tmp_path / "postfix.json").write_text(json.dumps({"relay_networks": ["192.0.2.128/25"]}))
 
     def receive(mail: bytes) -> int:
         with monkeypatch.context() as patch:
@@ -59,3 +68,9 @@ def host(
         return {each["domain"]: each for each in whole["domains"]}
 
     return Host(file, receive, run, told)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Outbox]:
+    with outbox.opened(tmp_path / "tlsrpt.sqlite") as opened:
+        yield opened

@@ -190,3 +190,19 @@ def bare_message(attachment: bytes, kind: str = "application/gzip") -> bytes:
     """A message that is the attachment, without any multipart."""
     head = f"From: a@b.example\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     return head.encode() + base64.encodebytes(attachment)
+
+
+# What this host adds to mail that comes from another server.
+CLIENT = (
+    b"Received: from peer.example.net (peer.example.net [198.51.100.20])\n"
+    b"\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits))\n"
+    b"\tby mx.example.org (Postfix) with ESMTPS id 4dJ1\n"
+    b"\tfor <mailreports@example.org>; Fri, 27 Nov 2026 06:00:00 +0000 (UTC)\n"
+)
+RESULTS = (
+    b"Authentication-Results: mx.example.org;\n\tdkim=none;\n"
+    b"\tspf=pass (mx.example.org: domain of bob@example.net designates 198.51.100.20 as permitted"
+    b" sender) smtp.mailfrom=bob@example.net;\n"
+    b"\tdmarc=pass (policy=reject) header.from=example.net\n"
+)
+HEADER = CLIENT + RESULTS

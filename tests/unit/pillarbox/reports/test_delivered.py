@@ -19,7 +19,7 @@ from pillarbox.reports import delivery
 from pillarbox.reports.unpack import MOST_BYTES
 
 from .conftest import Host
-from .samples import dmarc_xml, message
+from .samples import HEADER, dmarc_xml, message
 
 RECIPIENTS = ["mailreports@example.org", "mailreports@example.com"]
 Deliver = Callable[[bytes, str], str]
@@ -94,7 +94,8 @@ def test_a_client_that_says_something_else_gets_an_error() -> None:
 def test_a_report_is_kept_and_what_is_none_is_discarded(
     host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert delivery.deliver(message(dmarc_xml()), "<bob@example.net>") == "250 2.0.0 1 kept"
+    mail = HEADER + message(dmarc_xml())
+    assert delivery.deliver(mail, "<bob@example.net>") == "250 2.0.0 1 kept"
     assert host.told()["example.org"]["dmarc"]["messages"] > 0
     spam = b"Subject: Dear owner\r\n\r\nBuy this.\r\n"
     assert delivery.deliver(spam, "<x\x1b[2J>") == "250 2.0.0 1 without a report"

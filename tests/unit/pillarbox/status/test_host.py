@@ -89,3 +89,19 @@ def test_a_configuration_that_is_not_loaded_is_named(
 
 def test_it_looks_where_config_tree_notes_that() -> None:
     assert str(host.PENDING) == pending.STATE
+
+
+def test_a_file_system_is_read_only_if_it_is_so_for_everybody() -> None:
+    mounts = """\
+22 1 0:20 / / ro,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
+23 22 0:21 / /var/my\\040mail rw - ext4 /dev/vdb1 ro
+24 22 0:22 / /mnt rw - tmpfs tmpfs ro,size=1m
+25 22 0:23 / /mnt rw - tmpfs tmpfs rw,size=1m
+"""
+    assert not host.read_only("/", mounts)
+    assert not host.read_only("/var/mail", mounts)
+    assert host.read_only("/var/my mail/example.org", mounts)
+    assert not host.read_only("/var/my mailbox", mounts)
+    assert not host.read_only("/mnt/x", mounts)
+    # The present state of this host.
+    host.read_only("/")

@@ -151,7 +151,7 @@ acme_sh_tsig: {name: acme, secret: aHVudGVyMg==}
     - ansible.builtin.import_role: {{name: pillarbox.mail.{role}}}
       when: false
 """
-        for role in ("resolver", "acme_sh", "rspamd", "dovecot", "postfix", "dns")
+        for role in ("mail", "resolver", "acme_sh", "rspamd", "dovecot", "postfix", "dns")
     )
     register = """
     - ansible.builtin.command: "true"

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_octodns": {"_dns"},
     "_providers": {"_dns", "_octodns"},
     "_records": {"_names", "_keys", "_mta_sts", "_tls"},
+    "_maturity": {"_records"},
     "_settings": {"_names", "_keys", "_accounts", "_dkim", "_tls", "_records"},
 }
 

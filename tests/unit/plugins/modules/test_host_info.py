@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 import tarfile
 from pathlib import Path
@@ -54,6 +55,8 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
         "users": [],
         "versions": {},
         "releases": [],
+        "today": result["today"],
+        "policies": {},
     }
 
 
@@ -355,3 +358,35 @@ def test_a_release_is_known_while_it_is_there(host: Host) -> None:
             release.main()
         host.capsys.readouterr()
         assert host.info()["releases"] == expected
+
+
+POLICIES = '{"example.org": {"dmarc": {"stage": "none"}}}'
+
+
+def test_policies_are_those_in_force_and_their_steps_are_asked_for_if_they_may_move(
+    host: Host,
+) -> None:
+    host.has(host_info.POLICIES, POLICIES)
+    assert host.info(maturity=True)["policies"] == json.loads(POLICIES)
+
+    step = '{"example.org": {"dmarc": {"stage": "none", "next": "quarantine"}}}'
+    script = f"#!/bin/sh\n[ \"$*\" = 'maturity --json' ] && echo '{step}'\n"
+    host.has(host_info.PROGRAM, script).chmod(0o755)
+    assert host.info()["policies"] == json.loads(POLICIES)
+    assert host.info(maturity=True)["policies"] == json.loads(step)
+
+
+def test_policies_stay_if_the_program_fails(host: Host) -> None:
+    host.has(host_info.POLICIES, POLICIES)
+    script = "#!/bin/sh\necho 'pillarbox: unknown verb maturity' >&2\nexit 2\n"
+    host.has(host_info.PROGRAM, script).chmod(0o755)
+
+    result = host.info(maturity=True)
+
+    assert result["policies"] == json.loads(POLICIES)
+    assert "stay as they are: pillarbox: unknown verb" in json.dumps(result["warnings"])
+
+
+def test_damaged_policies_are_an_error(host: Host) -> None:
+    host.has(host_info.POLICIES, "{")
+    assert "restore it from a backup, or remove it" in host.info()["msg"]

@@ -13,13 +13,24 @@ import sys
 import time
 
 from pillarbox import Failure
+from pillarbox.alert import alert, heartbeat
 from pillarbox.check.memory import Memory
-from pillarbox.check.output import EXIT, as_json, as_mail, as_metrics, as_text, worst
+from pillarbox.check.output import (
+    EXIT,
+    METRICS,
+    as_alert,
+    as_json,
+    as_mail,
+    as_metrics,
+    as_text,
+    worst,
+)
 from pillarbox.check.page import as_page
-from pillarbox.check.run import CHECKS, run
+from pillarbox.check.run import CHECKS, Outcome, run
 from pillarbox.check.saved import save
 from pillarbox.check.settings import settings_of
 from pillarbox.commands import run as execute
+from pillarbox.files import replace
 from pillarbox.manual import Manual
 from pillarbox.status.parts import all_parts
 
@@ -53,7 +64,8 @@ Exit status, as of a Nagios plugin
 Files
   /etc/pillarbox/parts/               what each role runs on this host
   /var/lib/pillarbox/check.json       since when each finding exists
-  /var/lib/pillarbox/findings.json    what the timer's last run found, for the status page
+  /var/lib/pillarbox/check.prom       the numbers of the timer's last run, for Prometheus
+  /var/lib/pillarbox/findings.json    what it found, for the status page
   pillarbox-check.timer               its schedule; log: journalctl -u pillarbox-check
 """,
 )
@@ -87,13 +99,10 @@ def check(given: argparse.Namespace) -> int:
     now, host = time.time(), socket.gethostname()
     memory = Memory()
     outcome = memory.dated(run(settings, given.patience, CHECKS), now)
-    if given.notify:
-        save(outcome, now)
-        if mail := as_mail(*memory.changes(outcome), host, now):
-            execute("/usr/sbin/sendmail", "root", given=mail.encode())
-        memory.remember(outcome)
-        return 0
     findings = outcome.all()
+    if given.notify:
+        notify(memory, outcome, host, now)
+        return 0
     # Quoted messages may have characters that the terminal's character set lacks.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
@@ -102,8 +111,22 @@ def check(given: argparse.Namespace) -> int:
     elif given.html:
         print(as_page(findings, host, now))
     elif given.metrics:
-        print(as_metrics(findings))
+        print(as_metrics(findings), end="")
     else:
         colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print(as_text(findings, host, now, given.all, colours))
     return EXIT[worst(findings)]
+
+
+def notify(memory: Memory, outcome: Outcome, host: str, now: float) -> None:
+    """Tell of what has changed: the webhook of what is critical, and root by mail of everything."""
+    replace(METRICS, as_metrics(outcome.all()).encode())
+    save(outcome, now)
+    new, gone = memory.changes(outcome)
+    # Before the mail, which may be what is broken.
+    if urgent := as_alert(new, host):
+        alert(urgent)
+    heartbeat()
+    if mail := as_mail(new, gone, host, now):
+        execute("/usr/sbin/sendmail", "root", given=mail.encode())
+    memory.remember(outcome)

@@ -15,6 +15,15 @@ from pillarbox.check.run import Outcome
 from pillarbox.files import read, replace
 
 FILE = Path("/var/lib/pillarbox/check.json")
+# Checks whose notes are reported, too: what they propose is seen by nobody otherwise.
+PROPOSING = ("maturity",)
+
+
+def told(finding: Finding) -> bool:
+    """Whether a finding belongs into a report."""
+    return finding.status not in (OK, NOTE) or (
+        finding.status == NOTE and finding.check in PROPOSING
+    )
 
 
 class Memory:
@@ -60,9 +69,9 @@ class Memory:
             if finding.status == UNKNOWN:
                 if known.get("status") == UNKNOWN and not known["reported"]:
                     new.append(finding)
-            elif finding.status not in (OK, NOTE) and known.get("status") != finding.status:
+            elif told(finding) and known.get("status") != finding.status:
                 new.append(finding)
-        still = {finding.key for finding in outcome.all() if finding.status not in (OK, NOTE)}
+        still = {finding.key for finding in outcome.all() if told(finding)}
         gone = [
             key
             for key, known in self.before.items()

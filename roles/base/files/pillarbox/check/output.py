@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pillarbox.check.finding import (
@@ -21,9 +22,13 @@ from pillarbox.check.finding import (
     WARNING,
     Finding,
 )
+from pillarbox.metrics.text import as_text as as_prometheus
+from pillarbox.metrics.text import gauge
 from pillarbox.page.frame import plain
 from pillarbox.status.finding import counted
 
+# Of the last run by the timer, for "pillarbox metrics".
+METRICS = Path("/var/lib/pillarbox/check.prom")
 WIDTH = 80
 # Of ECMA-48: green, blue, yellow, bold yellow, bold red.
 COLOURS = {OK: "32", NOTE: "34", UNKNOWN: "33", WARNING: "1;33", CRITICAL: "1;31"}
@@ -99,15 +104,16 @@ def as_object(findings: list[Finding], host: str, now: float) -> dict[str, Any]:
 def as_metrics(findings: list[Finding]) -> str:
     """Return the number of findings by check and status, in the text format of Prometheus."""
     counts = Counter((finding.check, finding.status) for finding in findings)
-    lines = [
-        "# HELP pillarbox_check_findings Findings of pillarbox check.",
-        "# TYPE pillarbox_check_findings gauge",
-        *(
-            f'pillarbox_check_findings{{check="{check}",status="{status}"}} {number}'
-            for (check, status), number in sorted(counts.items())
-        ),
-    ]
-    return "\n".join(lines)
+    return as_prometheus([
+        gauge(
+            "pillarbox_check_findings",
+            "Findings of pillarbox check.",
+            *(
+                ({"check": check, "status": status}, number)
+                for (check, status), number in sorted(counts.items())
+            ),
+        )
+    ])  # fmt: skip
 
 
 def as_mail(new: list[Finding], gone: list[str], host: str, now: float) -> str:
@@ -121,6 +127,17 @@ def as_mail(new: list[Finding], gone: list[str], host: str, now: float) -> str:
         lines += ["", "No longer found:", *(f"  {plain(key)}" for key in gone)]
     lines += ["", "For everything: pillarbox check. Nothing was changed on the host."]
     return "\n".join(lines) + "\n"
+
+
+def as_alert(new: list[Finding], host: str) -> str:
+    """Return a line about the critical findings among new ones; empty if there are none."""
+    urgent = [finding for finding in new if finding.status == CRITICAL]
+    if not urgent:
+        return ""
+    first = urgent[0]
+    subject = f"{first.check}, {first.subject}" if first.subject else first.check
+    more = f"; {counted(len(urgent) - 1, 'more critical finding')}" if len(urgent) > 1 else ""
+    return plain(f"{host}: critical: {subject}: {first.found}{more}")
 
 
 def _subject(new: list[Finding], gone: list[str]) -> str:

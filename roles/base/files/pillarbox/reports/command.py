@@ -12,6 +12,7 @@ from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from io import TextIOWrapper
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,13 +40,16 @@ it passes DMARC, and whether TLS sessions to your servers succeed.
 "receive" reads one message with a report from standard input, as a mail delivery does; "import"
 reads saved messages and reports; "show" is the default. Mail at the address of a domain for reports
 (mail_reports) needs no command.
+
+If this host sends reports to others (mail_send_reports), "sent" shows what became of its TLS
+reports, and "send" sends all that are due, as timers do every night.
 """,
     """\
 Use it when mail of yours lands in spam folders or is rejected, before you make the DMARC policy
 stricter, and after a change of certificates or MX records.
 
-Anybody can send a report in any name. A forged one can only add wrong numbers about a domain of
-this host, which is why the reporters are named.
+Anybody can send a report in any name. One that came by mail counts only if Rspamd has authenticated
+the domain of its sender; others are listed as "not counted". Reports that root reads count.
 
 Examples
   pillarbox reports                                   # the last 30 days, of all domains
@@ -53,6 +57,8 @@ Examples
   pillarbox reports import /root/reports.mbox         # mbox files, Maildirs, .eml
   pillarbox reports import google.com!example.org!1795651200!1795737599.zip
   pillarbox reports receive <message.eml              # one message
+  pillarbox reports sent                              # reports that this host has sent
+  pillarbox reports send --now                        # also those about today
 
 Exit status
    0  success. For "receive" that includes a report that was refused, as its sender may be forged
@@ -62,6 +68,7 @@ Exit status
 
 Files
   /var/lib/pillarbox-reports/reports.sqlite   what was reported in the last 90 days
+  /var/lib/pillarbox-tlsrpt/tlsrpt.sqlite     the TLS sessions of today, and the reports sent
   /etc/pillarbox/parts/base.json      the domains whose reports are kept, and the host's addresses
 """,
 )
@@ -74,7 +81,9 @@ Report = dmarc.Report | tlsrpt.Report
 def domains_of(given: list[str]) -> frozenset[str]:
     """Return the domains whose reports are kept: as given, or those of this host."""
     base = switched_on("base") or {}
-    domains = given or [*base.get("domains", []), *base.get("parked", [])]
+    # TLS reports about TLSA records are about the name of the host (RFC 8460, section 1.1).
+    own = [base["hostname"]] if "hostname" in base else []
+    domains = given or [*base.get("domains", []), *base.get("parked", []), *own]
     if not domains:
         raise Failure("no domains are configured; run site.yml, or name them with --served")
     return frozenset(domain.lower() for domain in domains)
@@ -87,15 +96,24 @@ def addresses() -> frozenset[str]:
     return frozenset(ip_address(address).compressed for address in [*public, *local])
 
 
-def keep(store: Store, found: Iterable[Document | Refused], served: frozenset[str]) -> Counter[str]:
-    """Store the reports of a message, print why others are refused, and count the outcomes."""
+def keep(
+    store: Store,
+    found: Iterable[Document | Refused],
+    served: frozenset[str],
+    sender: str | None = None,
+) -> Counter[str]:
+    """Store the reports of a message, print why others are refused, and count the outcomes.
+
+    Args:
+        sender: the domain that has sent it; empty if that is not proven.
+    """
     outcomes: Counter[str] = Counter()
     for each in found:
         others = []
         try:
             for report in _parsed(each):
                 if report.domain in served:
-                    outcomes[_kept(store, report)] += 1
+                    outcomes[_kept(store, report, sender)] += 1
                 else:
                     others.append(report)
             if others:
@@ -133,21 +151,25 @@ def _named(report: Report) -> str:
     return f"{kind} report {quoted(report.report_id)} of {quoted(report.reporter)}"
 
 
-def _kept(store: Store, report: Report) -> str:
+def _kept(store: Store, report: Report, sender: str | None) -> str:
     """Store a report, print what it is, and return the outcome."""
     named = f"{_named(report)} about {report.domain}"
     if not (report.report_id and report.reporter):
         raise Refused(f"{named} lacks its name or that of the reporter")
     try:
-        outcome = "kept" if store.add(report, time.time(), KEEP_DAYS) else "known before"
+        outcome = "kept" if store.add(report, time.time(), KEEP_DAYS, sender) else "known before"
     except Refused as refused:
         raise Refused(f"{named}: {refused}") from None
-    print(f"{outcome}: {named}")
+    print(f"{outcome}: {named}{', whose sender is not proven' if sender == '' else ''}")
     return outcome
 
 
-def take(message: bytes, served: list[str]) -> Counter[str]:
-    """Keep the reports of one message, and count the outcomes. Raises Failure if it must wait."""
+def take(message: bytes, served: list[str], sender: str | None = None) -> Counter[str]:
+    """Keep the reports of one message, and count the outcomes. Raises Failure if it must wait.
+
+    Args:
+        sender: the domain that has sent it; empty if that is not proven.
+    """
     found: list[Document | Refused] = []
     try:
         with _no_bounces():
@@ -155,7 +177,7 @@ def take(message: bytes, served: list[str]) -> Counter[str]:
     except Refused as refused:
         found = [refused]
     with opened(FILE, WAIT) as store:
-        return keep(store, found, domains_of(served))
+        return keep(store, found, domains_of(served), sender)
 
 
 def receive(stream: BinaryIO, served: list[str]) -> int:
@@ -211,13 +233,15 @@ def _days(text: str) -> int:
 def main(arguments: list[str]) -> int:
     accept_any_name()
     parser = MANUAL.parser()
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command, what in (
         ("show", "show what the reports say"),
         ("receive", "keep the report in a message from standard input"),
         ("import", "keep the reports in files"),
+        ("sent", "show the TLS reports that this host has sent to others"),
+        ("send", "send the reports to others that are due"),
     ):
-        subparser = commands.add_parser(command, help=what, description=what.capitalize() + ".")
+        subparser = subparsers.add_parser(command, help=what, description=what.capitalize() + ".")
         if command == "show":
             subparser.add_argument("name", nargs="?", default="", metavar="DOMAIN")
             subparser.add_argument("--json", action="store_true", help="for programs")
@@ -228,6 +252,9 @@ def main(arguments: list[str]) -> int:
                 metavar="N",
                 help=f"how far back, up to {KEEP_DAYS} (default: {SHOW_DAYS})",
             )
+        if command == "send":
+            subparser.add_argument("--now", action="store_true", help="also about today, until now")
+        if command not in ("receive", "import"):
             continue
         subparser.add_argument(
             "--served",
@@ -238,13 +265,17 @@ def main(arguments: list[str]) -> int:
         )
         if command == "import":
             subparser.add_argument("paths", nargs="+", type=Path, metavar="FILE")
-    if not {"-h", "--help", "show", "receive", "import"} & {*arguments[:1]}:
+    if not {"-h", "--help", *subparsers.choices} & {*arguments[:1]}:
         arguments = ["show", *arguments]
     given = parser.parse_args(arguments)
     if given.command == "show":
         show(given.days, given.name, given.json)
     elif given.command == "import":
         import_all(given.paths, domains_of(given.served))
+    elif given.command in ("sent", "send"):
+        # Only here, as the process for each message with a report does without it.
+        sending = import_module("pillarbox.reports.sending.command")
+        sending.main(given)
     else:
         return receive(sys.stdin.buffer, given.served)
     return 0

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from pillarbox import Failure
+from pillarbox.parts import part
 from pillarbox.reports.command import accept_any_name, take
+from pillarbox.reports.proof import sender_of
 from pillarbox.reports.unpack import MOST_BYTES
 from pillarbox.status.finding import quoted
 
@@ -84,7 +86,8 @@ def content(lines: BinaryIO) -> bytes:
 def deliver(message: bytes, sender: str) -> str:
     """Keep the reports in a message, and return the reply; the log has the details."""
     try:
-        outcomes = take(message, [])
+        proven = sender_of(message, part("base")["hostname"], part("postfix")["relay_networks"])
+        outcomes = take(message, [], proven)
     except Failure as failure:
         print(failure, file=sys.stderr)
         return "451 4.3.0 Reports cannot be stored now"

@@ -35,6 +35,10 @@ def _domain(summary: Summary, days: int) -> list[str]:
         lines += [_row(label, said) for label, said in facts(summary, kind)]
         for label, found in groups(summary, kind):
             lines += _rows(label, found)
+    for kind, unproven in summary.unproven.items():
+        if unproven:
+            said = f"{kind} reports of unproven senders: {_names(unproven)}"
+            lines += _wrapped(f"{'not counted':{LABEL}}", said).split("\n")
     if not summary.advice:
         return [*lines, "", "Nothing needs attention."]
     return [*lines, "", "Needs attention:", *(_wrapped("  ", a, 6) for a in summary.advice)]
@@ -49,7 +53,7 @@ def heading(summary: Summary, days: int) -> str:
     )
     count = sum(reporters.total() for reporters in summary.reporters.values())
     return (
-        f"{summary.domain}: {reports} report{'' if count == 1 else 's'}"
+        f"{summary.domain}: {reports or 'no'} report{'' if count == 1 else 's'}"
         f" about the last {counted(days, 'day')}"
     )
 
@@ -207,6 +211,7 @@ def _domain_json(summary: Summary) -> dict[str, object]:
         "domain": summary.domain,
         "dmarc": {
             "reporters": dict(summary.reporters["DMARC"]),
+            "unproven": dict(summary.unproven["DMARC"]),
             "policy": summary.policy,
             "messages": summary.messages.total(),
             "passing": summary.passing(),
@@ -219,6 +224,7 @@ def _domain_json(summary: Summary) -> dict[str, object]:
         },
         "tls": {
             "reporters": dict(summary.reporters["TLS"]),
+            "unproven": dict(summary.unproven["TLS"]),
             "successful": sessions.successful,
             "failed": sessions.failed,
             "policies": [

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pillarbox import Failure
-from pillarbox.reports import dmarc, tlsrpt
+from pillarbox.reports import database, dmarc, tlsrpt
 from pillarbox.reports.foreign import Refused
 
 # The directory belongs to the user of pillarbox-reports@.service.
@@ -30,8 +28,7 @@ MOST_REPORTS_A_DAY = 500
 # Seconds to wait while another process writes.
 WAIT = 20.0
 
-VERSION = 1
-SCHEMA = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS report (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -77,6 +74,11 @@ CREATE TABLE IF NOT EXISTS failure (
 );
 CREATE INDEX IF NOT EXISTS failure_report ON failure (report);
 """
+# The domain that has sent a report; empty if that is not proven, and none if root has read it.
+WITH_SENDER = """
+ALTER TABLE report ADD COLUMN sent_by TEXT;
+"""
+STEPS = (TABLES, WITH_SENDER)
 
 
 class Kept(NamedTuple):
@@ -87,18 +89,32 @@ class Kept(NamedTuple):
     domain: str
     end: int
     policy: str
+    sender: str | None
+
+    def counts(self) -> bool:
+        """Whether what it says is counted: anybody can send a report in any name."""
+        return self.sender != ""
 
 
 class Store:
     """An open database."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        self._run = database.execute
-        self._run_many = database.executemany
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._run = connection.execute
+        self._run_many = connection.executemany
 
-    def add(self, report: dmarc.Report | tlsrpt.Report, now: float, keep_days: int) -> bool:
+    def add(
+        self,
+        report: dmarc.Report | tlsrpt.Report,
+        now: float,
+        keep_days: int,
+        sender: str | None = None,
+    ) -> bool:
         """Store a report, unless it is there, and remove those that are too old.
+
+        Args:
+            sender: the domain that has sent it; empty if that is not proven.
 
         Raises:
             Refused: it is not about these days, or there are too many about its domain and day.
@@ -110,13 +126,16 @@ class Store:
         if not report.end - 32 * DAY <= report.begin <= report.end:
             raise Refused("it is about more than a month, or ends before it begins")
         kind = "DMARC" if isinstance(report, dmarc.Report) else "TLS"
-        with self._transaction():
+        with database.transaction(self._connection):
             self._run("DELETE FROM report WHERE end_time < ?", (oldest,))
             key = (kind, report.domain, report.reporter, report.report_id)
             where = "kind = ? AND domain = ? AND reporter = ? AND report_id = ?"
-            if self._number(f"FROM report WHERE {where}", *key):
+            # One that is not proven does not keep the true one out.
+            proven = "" if sender == "" else "AND sent_by IS NOT ''"
+            if self._number(f"FROM report WHERE {where} {proven}", *key):
                 return False
-            self._insert(report, kind, self._room(report, kind))
+            self._run(f"DELETE FROM report WHERE {where}", key)
+            self._insert(report, kind, self._room(report, kind), sender)
         return True
 
     def _room(self, report: dmarc.Report | tlsrpt.Report, kind: str) -> int:
@@ -134,17 +153,19 @@ class Store:
         number: int = self._run(f"SELECT count(*) {query}", values).fetchone()[0]
         return number
 
-    def _insert(self, report: dmarc.Report | tlsrpt.Report, kind: str, most: int) -> None:
+    def _insert(
+        self, report: dmarc.Report | tlsrpt.Report, kind: str, most: int, sender: str | None
+    ) -> None:
         common = (kind, *report[:6])
-        into = "INSERT INTO report VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+        into = "INSERT INTO report VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         if isinstance(report, dmarc.Report):
-            number = self._run(into, (*common, report.policy)).lastrowid
+            number = self._run(into, (*common, report.policy, sender)).lastrowid
             self._run_many(
                 "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(number, *row, count) for row, count in dmarc.folded(report.rows, most).items()],
             )
             return
-        number = self._run(into, (*common, "")).lastrowid
+        number = self._run(into, (*common, "", sender)).lastrowid
         self._run_many(
             "INSERT INTO policy VALUES (?, ?, ?, ?, ?)",
             [(number, *policy, *sessions) for policy, sessions in report.policies.items()],
@@ -155,22 +176,10 @@ class Store:
             [(number, *failure, count) for failure, count in failures.items()],
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._run("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            # SQLite itself does so when the disk is full.
-            if self._database.in_transaction:
-                self._run("ROLLBACK")
-            raise
-        self._run("COMMIT")
-
     def reports(self, since: float) -> list[Kept]:
         """Return the reports about the time since then, the latest first."""
-        query = "SELECT kind, reporter, domain, end_time, policy FROM report WHERE end_time >= ?"
-        return [Kept(*row) for row in self._run(f"{query} ORDER BY end_time DESC", (since,))]
+        query = f"SELECT {', '.join(_KEPT)} FROM report WHERE end_time >= ? ORDER BY end_time DESC"
+        return [Kept(*row) for row in self._run(query, (since,))]
 
     def messages(self, about: str, since: float) -> Counter[tuple[bool, bool]]:
         """Return the number of messages by whether DKIM and SPF pass, aligned."""
@@ -202,76 +211,22 @@ class Store:
         return [(tlsrpt.Failure(*row[:-1]), row[-1]) for row in rows]
 
 
-_ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ?"
+_KEPT = ("kind", "reporter", "domain", "end_time", "policy", "sent_by")
+# As Kept.counts() has it.
+_ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ? AND sent_by IS NOT ''"
 # More than anybody reads; the numbers of messages and sessions are those of all.
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
-
-
-def _make(file: Path) -> None:
-    """Create the database, if it is not there, for the owner of its directory. Raises OSError.
-
-    Root may come before the first mail, and later must not be misled by a link, as the directory
-    belongs to a process that reads mail of strangers.
-    """
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    # systemd gives it to that process (systemd.exec(5), StateDirectory=).
-    with suppress(FileExistsError):
-        file.parent.mkdir(0o700)
-    try:
-        # SQLite gives its journal the same owner and mode.
-        created = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        os.close(os.open(file, flags))
-        return
-    try:
-        directory = file.parent.stat()
-        if os.geteuid() == 0:
-            os.fchown(created, directory.st_uid, directory.st_gid)
-    finally:
-        os.close(created)
 
 
 @contextmanager
 def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
     """Open the database, or create it. Raises Failure if it cannot be read or written."""
-    try:
-        _make(file)
-    except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from error
-    # Opened, never created, wherever its name leads by now.
-    with _connected(file, "rw", wait) as database:
-        database.execute("PRAGMA foreign_keys = ON")
-        if _version(database) == 0:
-            # Whoever comes second finds the tables.
-            database.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
-            )
-        elif _version(database) != VERSION:
-            raise Failure(f"{file} is of another version of this program")
-        yield Store(database)
+    with database.opened(file, STEPS, wait) as connection:
+        yield Store(connection)
 
 
 @contextmanager
 def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
     """Open the database without a right to write. Raises Failure if that cannot be done."""
-    with _connected(file, "ro", wait) as database:
-        if _version(database) != VERSION:
-            raise Failure(f"{file} is of another version of this program")
-        yield Store(database)
-
-
-@contextmanager
-def _connected(file: Path, mode: str, wait: float) -> Iterator[sqlite3.Connection]:
-    name = f"{file.absolute().as_uri()}?mode={mode}"
-    try:
-        with closing(
-            sqlite3.connect(name, timeout=wait, isolation_level=None, uri=True)
-        ) as database:
-            yield database
-    except sqlite3.Error as error:
-        raise Failure(f"{file}: {error}") from error
-
-
-def _version(database: sqlite3.Connection) -> int:
-    [version] = database.execute("PRAGMA user_version").fetchone()
-    return int(version)
+    with database.opened_to_read(file, STEPS, wait) as connection:
+        yield Store(connection)

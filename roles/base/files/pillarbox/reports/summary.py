@@ -46,10 +46,16 @@ class Source(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What the reports about a domain say. Sources and failures: the most frequent first."""
+    """What the reports about a domain say. Sources and failures: the most frequent first.
+
+    Attributes:
+        reporters: by kind of report, the number of each reporter.
+        unproven: the same of reports whose sender is not proven, which count nowhere else.
+    """
 
     domain: str
     reporters: dict[str, Counter[str]]
+    unproven: dict[str, Counter[str]]
     policy: str
     messages: Counter[tuple[bool, bool]]
     sources: list[Source]
@@ -90,11 +96,9 @@ def _summary(
 ) -> Summary:
     summary = Summary(
         domain=domain,
-        reporters={
-            kind: Counter(each.reporter for each in kept if each.kind == kind)
-            for kind in ("DMARC", "TLS")
-        },
-        policy=next((each.policy for each in kept if each.kind == "DMARC"), ""),
+        reporters=_reporters(each for each in kept if each.counts()),
+        unproven=_reporters(each for each in kept if not each.counts()),
+        policy=next((each.policy for each in kept if each.kind == "DMARC" and each.counts()), ""),
         messages=store.messages(domain, since),
         sources=[
             Source(_group(row, own), row, count) for row, count in store.sources(domain, since)
@@ -104,6 +108,13 @@ def _summary(
         advice=[],
     )
     return summary._replace(advice=[*_dmarc_advice(summary, own), *_tls_advice(summary)])
+
+
+def _reporters(kept: Iterable[Kept]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {"DMARC": Counter(), "TLS": Counter()}
+    for each in kept:
+        found[each.kind][each.reporter] += 1
+    return found
 
 
 def _group(row: dmarc.Row, own: frozenset[str]) -> str:

@@ -40,10 +40,7 @@ def look(parts: Parts, now: float) -> list[Finding]:
     remembered = json.loads(memory.read_bytes()) if memory.exists() else {}
     found = []
     for algorithm in config["algorithms"]:
-        file = ring / f"{algorithm}.pem"
-        # Until there is one, the file is empty, or a link to that of another algorithm.
-        if file.exists() and not file.is_symlink() and file.stat().st_size:
-            leaf = read(output_of("openssl", "x509", "-in", str(file), "-noout", *ASKED))
+        if leaf := in_service(ring / f"{algorithm}.pem"):
             advice = remembered.get("advice", {}).get(algorithm, {})
             found.append(served(algorithm, leaf, advice, config, now))
         else:
@@ -54,6 +51,14 @@ def look(parts: Parts, now: float) -> list[Finding]:
                 remedy = "restore it from a backup, or run site.yml, which generates another"
                 found.append(Finding("certificates", algorithm, ATTENTION, "no key", remedy))
     return [*found, *coming(remembered, now), *failures(remembered, now)]
+
+
+def in_service(file: Path) -> Leaf | None:
+    """Return the certificate in a file. Raises Unanswered."""
+    # Until there is one, the file is empty, or a link to that of another algorithm.
+    if file.exists() and not file.is_symlink() and file.stat().st_size:
+        return read(output_of("openssl", "x509", "-in", str(file), "-noout", *ASKED))
+    return None
 
 
 ASKED = ("-startdate", "-enddate", "-dateopt", "iso_8601", "-issuer", "-nameopt", "multiline,utf8")

@@ -15,6 +15,8 @@ from pathlib import Path
 from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding, counted, since
 from pillarbox.status.parts import Parts, every
 
+MOUNTS = Path("/proc/self/mountinfo")
+OCTAL = re.compile(r"\\(\d{3})")
 # Per cent, as df(1) calculates it.
 FULL = 90
 # Per cent of the memory that must be available.
@@ -59,6 +61,24 @@ def usage(name: str, directory: str, found: os.statvfs_result) -> Finding:
 def share(used: int, free: int) -> int:
     """Return the used share in per cent; 0 if there is no limit."""
     return -(-100 * used // (used + free)) if used + free else 0
+
+
+def read_only(directory: str, mounts: str | None = None) -> bool:
+    """Whether nothing can write to the file system of a directory, by proc_pid_mountinfo(5).
+
+    statvfs(3) would tell how it is mounted for this process, whose unit may not write anywhere.
+    """
+    if mounts is None:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    place = f"{os.path.realpath(directory).rstrip('/')}/"
+    best, options = "", ""
+    for line in mounts.splitlines():
+        mounted, _separator, source = line.partition(" - ")
+        point = OCTAL.sub(lambda code: chr(int(code[1], 8)), mounted.split()[4]).rstrip("/") + "/"
+        # Of several at one place, the last one is seen.
+        if place.startswith(point) and len(point) >= len(best):
+            best, options = point, source.split()[-1]
+    return "ro" in options.split(",")
 
 
 def memory(parts: Parts, now: float) -> list[Finding]:

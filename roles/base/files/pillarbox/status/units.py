@@ -26,18 +26,23 @@ Unit = dict[str, str]
 
 def look(parts: Parts, now: float) -> list[Finding]:
     """Check the state of all units of the roles."""
-    names = every(parts, "units")
-    command = ["systemctl", "show", "--timestamp=unix", f"--property={PROPERTIES}"]
-    units = read(output_of(*command, "--", *names)) if names else []
+    units = shown(parts)
     deadline = time.monotonic() + LOGS
     logs = {unit["Id"]: last_words(unit["Id"], deadline) for unit in units if fault(unit)}
     return findings(units, logs, now)
 
 
-def read(shown: str) -> list[Unit]:
+def shown(parts: Parts) -> list[Unit]:
+    """Return all units of the roles. Raises Unanswered."""
+    names = every(parts, "units")
+    command = ["systemctl", "show", "--timestamp=unix", f"--property={PROPERTIES}"]
+    return read(output_of(*command, "--", *names)) if names else []
+
+
+def read(printed: str) -> list[Unit]:
     """Return the units in the output of "systemctl show", each once."""
     found: dict[str, Unit] = {}
-    for block in shown.strip().split("\n\n"):
+    for block in printed.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if "Id" in unit:
             found[unit["Id"]] = unit

@@ -249,6 +249,17 @@ from .good import GOOD, assert_one_error
             {"example.org": {}, "example.net": {"parked": True, "mta_sts": {"mode": "none"}}},
             "mail_domains['example.net'].mta_sts: has no effect, as a parked domain receives no",
         ),
+        ("mail_maturity", "strict", "mail_maturity: must be true or false, not 'strict'"),
+        (
+            "mail_domains",
+            {"example.org": {"reports": False, "maturity": True}},
+            "mail_domains['example.org'].maturity: needs reports of other servers about",
+        ),
+        (
+            "mail_domains",
+            {"example.org": {}, "example.net": {"parked": True, "maturity": True}},
+            "mail_domains['example.net'].maturity: has no effect, as a parked domain exchanges no",
+        ),
         (
             "mail_tls_rpt_rua",
             ["tls@example.org"],
@@ -281,3 +292,18 @@ def test_a_policy_is_not_enforced_with_certificates_that_nobody_trusts() -> None
         f"mail_domains['example.org'].mta_sts.mode: {advice}",
         f"mail_mta_sts.mode: {advice}",
     ]
+
+
+def test_policies_become_stricter_only_where_reports_arrive() -> None:
+    domains = {
+        "example.org": {"reports": False},
+        "example.net": {"reports": False, "maturity": False},
+        "example.com": {"parked": True},
+    }
+    settings = {**GOOD, "mail_domains": domains, "mail_maturity": True}
+    assert check(settings) == [
+        "mail_maturity: needs reports of other servers about example.org; remove reports from"
+        " mail_domains['example.org'], or set maturity to false there"
+    ]
+    settings |= {"mail_domains": {"example.org": {}}, "mail_reports": ""}
+    assert check(settings) == ["mail_maturity: needs reports of other servers; set mail_reports"]
