@@ -43,7 +43,9 @@ from collections.abc import Callable
 from typing import Any
 
 # N is 2 ** 12: nginx verifies the password of each request, which takes it 10 ms and 4 MB.
-LOG_N, R, P = 12, 8, 1
+LOG_N = 12
+R = 8
+P = 1
 SIZE = 32
 # Of libxcrypt, lib/alg-yescrypt-common.c.
 ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

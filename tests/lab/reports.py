@@ -21,6 +21,19 @@ def arrived(mark: str) -> set[str]:
     return set(lab.on("peer", MAILDIR.format(shlex.quote(mark)), check=False).split())
 
 
+def flush() -> None:
+    """Have all reports sent that are due by now, and wait until they have arrived."""
+    lab.on("mx", "pillarbox reports send --now")
+    queues = "postqueue -j | grep -c mailreports@"
+
+    def gone() -> bool | None:
+        return (
+            all(lab.on(host, queues, check=False).strip() == "0" for host in ("mx", "peer")) or None
+        )
+
+    lab.eventually("the reports so far to arrive", gone)
+
+
 def new_report(mark: str, before: set[str]) -> bytes:
     """Have all reports sent until there is one more at the other server, and return it."""
 

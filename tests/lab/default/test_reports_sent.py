@@ -12,7 +12,7 @@ from email.policy import default
 import pytest
 
 from tests.lab import lab
-from tests.lab.reports import KEPT, arrived, new_report, read
+from tests.lab.reports import KEPT, arrived, flush, new_report, read
 
 ALICE, BOB = "alice@example.org", "bob@example.net"
 SENDER = "mailreports@example.org"
@@ -32,7 +32,7 @@ def no_reports_kept() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, bytes]]:
     """TLS reports about a server whose TLSA record is wrong, and about one where all is well."""
-    lab.on("mx", "pillarbox reports send --now")
+    flush()
     marks = {name: f"TLS-Report-Domain: {name}.example.net" for name in ("mismatch", "asking")}
     before = {name: arrived(mark) for name, mark in marks.items()}
     wrong = lab.message(ALICE, "bob@mismatch.example.net")
@@ -103,7 +103,7 @@ def test_only_the_sender_of_reports_may_use_their_way_out() -> None:
 
 
 def test_what_came_in_the_name_of_a_domain_is_reported_to_it() -> None:
-    lab.on("mx", "pillarbox reports send --now")
+    flush()
     mark = "example.org!example.net!"
     before = arrived(mark)
     for subject in ("", "", "Report Domain: example.org Submitter: example.net"):
