@@ -16,9 +16,9 @@ from tests.lab import lab
 Records = Mapping[tuple[str, str], list[str]]
 
 
-def check() -> dict[str, Any]:
-    """Return what the check prints for programs."""
-    printed = lab.on("mx", "pillarbox check --json", check=False)
+def check(patience: int = 60) -> dict[str, Any]:
+    """Return what the check prints for programs, given so many seconds."""
+    printed = lab.on("mx", f"pillarbox check --json --patience {patience}", check=False)
     whole: dict[str, Any] = json.loads(printed)
     return whole
 

@@ -130,3 +130,26 @@ def test_mailboxes_that_are_almost_full_are_named(
     (finding,) = programs.quotas(SETTINGS)
     assert isinstance(finding, Finding)
     assert finding.status == expected[0] and finding.found.startswith(expected[1])
+
+
+@pytest.mark.parametrize(
+    ("directory", "read_only"),
+    [
+        ("/var/vmail", False),
+        ("/var/spool/postfix", True),
+        ("/var/spool/postfix/deferred", True),
+        ("/var/spool/postfixes", False),
+        ("/srv/my mail", True),
+    ],
+)
+def test_only_a_file_system_that_is_read_only_for_all_is_a_fault(
+    directory: str, read_only: bool
+) -> None:
+    # As systemd mounts what a unit may not change: the options of the mount, not of the system.
+    mounts = """\
+21 1 8:1 / / ro,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
+22 21 8:2 / /var/spool/postfix rw,relatime - ext4 /dev/sda2 rw
+23 21 8:2 / /var/spool/postfix ro,relatime - ext4 /dev/sda2 ro,errors=remount-ro
+24 21 8:3 / /srv/my\\040mail ro master:2 - tmpfs tmpfs ro,size=1k
+"""
+    assert programs.is_read_only(directory, mounts) == read_only

@@ -6,10 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import pytest
+
+from pillarbox.check import settings
 from pillarbox.check.each import each
 from pillarbox.check.finding import OK, UNKNOWN, Finding
 from pillarbox.check.run import run
 from pillarbox.check.settings import Settings
+from pillarbox.lookup import Unknown
 
 SETTINGS = Settings({})
 FINE = Finding("first", "", OK, "fine")
@@ -46,3 +50,15 @@ def test_one_subject_that_fails_is_unknown_and_hides_no_other() -> None:
 
     found = [(finding.subject, finding.status) for finding in each("numbers", [1, 0, 2], find)]
     assert found == [("1", OK), ("0", UNKNOWN), ("2", OK)]
+
+
+def test_without_an_answer_from_dns_the_ports_are_still_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(name: object, kind: str) -> None:
+        raise Unknown("no answer in time")
+
+    monkeypatch.setattr(settings, "ask", ask)
+    monkeypatch.setattr(settings, "output_of", lambda *_command: "ipv4\n")
+    found = Settings({"base": {"hostname": "mx.example.org", "addresses": []}})
+    assert [str(door) for door in found.doors] == ["127.0.0.1"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from pillarbox.check.finding import CRITICAL, NOTE, OK, WARNING, Finding
 from pillarbox.check.settings import Settings
@@ -17,6 +18,7 @@ from pillarbox.status.finding import counted
 # Seconds.
 PATIENCE = 20.0
 JAIL = "pillarbox"
+MOUNTS = Path("/proc/self/mountinfo")
 DOVEADM = "/run/dovecot/doveadm-server"
 # Per cent of its quota.
 FULL = 95
@@ -61,13 +63,31 @@ def shell_logins(settings: Settings) -> Iterator[Finding]:
 
 def file_systems(settings: Settings) -> Iterator[Finding]:
     """Check that what stores mail can be written to; a kernel mounts a failing disk read-only."""
+    mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     for part in settings.parts.values():
         for name, directory in part.get("directories", {}).items():
             # "disk" reports one that is missing.
-            if os.path.exists(directory) and os.statvfs(directory).f_flag & os.ST_RDONLY:
+            if os.path.exists(directory) and is_read_only(os.path.realpath(directory), mounts):
                 text = f"{directory} is mounted read-only"
                 remedy = "see journalctl -k -p err for why; then mount -o remount,rw"
                 yield Finding("disk", f"{name} writable", CRITICAL, text, "writable", remedy)
+
+
+def is_read_only(directory: str, mounts: str) -> bool:
+    """Whether the file system of a directory is read-only, given proc_pid_mountinfo(5).
+
+    Not only for this process: systemd has mounted all of them so for the timer's
+    (systemd.exec(5), ProtectSystem=).
+    """
+    best, read_only = "", False
+    for line in mounts.splitlines():
+        mounted, _dash, file_system = line.partition(" - ")
+        # The octal escapes of blanks; a later mount hides an earlier one.
+        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mounted.split()[4])
+        inside = directory == point or directory.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, read_only = point, "ro" in file_system.split()[-1].split(",")
+    return read_only
 
 
 def quotas(settings: Settings) -> Iterator[Finding]:

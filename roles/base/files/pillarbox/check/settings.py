@@ -78,13 +78,14 @@ class Settings:
     def doors(self) -> list[Address]:
         """The addresses at which this host can be reached from itself, one of each version.
 
-        Behind a router that translates addresses, that is loopback.
+        Behind a router that translates addresses, or without an answer from DNS, that is loopback.
         """
+        try:
+            addresses = self.addresses
+        except lookup.Unknown:
+            addresses = []
         return [
-            next(
-                (a for a in self.addresses if a.version == version and is_here(a)),
-                LOOPBACK[version],
-            )
+            next((a for a in addresses if a.version == version and is_here(a)), LOOPBACK[version])
             for version in self.versions
         ]
 

@@ -40,7 +40,10 @@ def look(parts: Parts, now: float) -> list[Finding]:
 
 def verdict(answer: bytes) -> Finding:
     """Return the finding for an answer; an empty one means no answer."""
-    why = "compare dig . SOA with dig +cd . SOA, which does not validate, to find which side fails"
+    why = (
+        "compare dig . SOA with dig +cd . SOA, which does not validate: if only that one has an"
+        " answer, see timedatectl whether the clock is right"
+    )
     if len(answer) < 12 or not answer.startswith(NUMBER):
         return Finding("resolver", "", ATTENTION, f"no answer in {PATIENCE:.0f} s", why)
     rcode = answer[3] & RCODE
