@@ -17,9 +17,14 @@ Records = Mapping[tuple[str, str], list[str]]
 
 
 def check(patience: int = 60) -> dict[str, Any]:
-    """Return what the check prints for programs, given so many seconds."""
+    """Return what the check prints for programs, given so many seconds.
+
+    Without security updates, which may be published at any time after the image was built.
+    """
     printed = lab.on("mx", f"pillarbox check --json --patience {patience}", check=False)
     whole: dict[str, Any] = json.loads(printed)
+    published = ("updates", "security")
+    whole["findings"] = [f for f in whole["findings"] if (f["check"], f["subject"]) != published]
     return whole
 
 

@@ -73,12 +73,15 @@ def test_a_healthy_host_has_nothing_to_repair(tmp_path: Path) -> None:
     run, findings = check(tmp_path / "report.json")
     # The report is all that was written.
     assert lab.changed(run) == 1
-    assert {one["status"] for one in findings.values()} <= {"ok", "note"}
+    # A security update may have been published since the image was built.
+    others = [one for subject, one in findings.items() if subject != "updates, security"]
+    assert {one["status"] for one in others} <= {"ok", "note"}
     seen = {one["check"] for one in findings.values()}
     outside = {"port from outside", "internal port", "relay from outside", "resolver elsewhere"}
     assert outside | {"record", "DKIM", "DNSSEC"} < seen
     # Both the controller's findings and the host's own are in one text for people.
-    assert re.search(rf'"{len(findings)} findings: \d+ notes, \d+ ok"', run.stdout), run.stdout
+    said = rf'"{len(findings)} findings: (1 warning, )?\d+ notes, \d+ ok"'
+    assert re.search(said, run.stdout), run.stdout
     assert findings[f"resolver elsewhere, {DOMAIN} MX at {RESOLVER}"]["found"].endswith(
         ", validated"
     )

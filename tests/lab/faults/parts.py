@@ -59,7 +59,8 @@ def full_disk(directory: str, size: str, unit: str, shared: str = "") -> Iterato
     try:
         yield
     finally:
-        lab.on("mx", f"systemctl stop {unit}; umount -R {directory} /mnt; systemctl start {unit}")
+        # Lazily, as a command such as sendmail may still have a file open there.
+        lab.on("mx", f"systemctl stop {unit}; umount -Rl {directory} /mnt; systemctl start {unit}")
 
 
 def needing_attention() -> set[str]:
