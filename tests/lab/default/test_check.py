@@ -170,16 +170,22 @@ def test_root_gets_a_mail_of_what_changed_and_none_if_nothing_did() -> None:
     lab.on("mx", f"doveadm expunge -u {ALICE} mailbox INBOX subject 'mx: '")
     lab.on("mx", f"rm -f {state} && {daily} && touch /run/reboot-required && {daily}")
     try:
-        assert b"a reboot is due" in lab.received(ALICE, report("warning updates"))
+        assert lab.eventually("a mail about the reboot", lambda: about_the_reboot() or None)
         lab.on("mx", daily)
     finally:
         lab.on("mx", "rm /run/reboot-required")
     lab.on("mx", daily)
     assert b"updates reboot" in lab.received(ALICE, report("1 resolved"))
+    assert len(about_the_reboot()) == 1
+
+
+def about_the_reboot() -> list[bytes]:
     with lab.imap(ALICE) as session:
         session.select("INBOX", readonly=True)
-        about = session.search(None, "SUBJECT", '"mx: warning updates"')[1][0].split()
-    assert len(about) == 1
+        # There may be one about security updates as well.
+        found = session.search(None, 'SUBJECT "mx: warning updates" BODY "a reboot is due"')
+        numbers: list[bytes] = found[1][0].split()
+        return numbers
 
 
 @pytest.mark.first
