@@ -54,7 +54,7 @@ wait
 MORE_FAULTS = """set -e
 cp -a /var/lib/pillarbox/dkim.json /root/metrics-dkim.json
 echo '{' >/var/lib/pillarbox/dkim.json
-touch -d '3 days ago' /var/lib/pillarbox/check.prom
+sed -i 's/^{"time": [0-9.]*/{"time": 1/' /var/lib/pillarbox/findings.json
 printf 'server:\\n    module-config: "iterator"\\n' >/etc/unbound/unbound.conf.d/zz-fault.conf
 systemctl restart unbound
 systemctl stop postfix
@@ -75,7 +75,7 @@ cp -a /root/metrics-ring.json /etc/pillarbox/tls/ring.json
 umount /mnt/readonly /mnt/full /mnt/many
 rm -rf /root/metrics-* {JUNK} /run/reboot-required /var/lib/pillarbox/config_tree/rspamd.pending \\
     /var/spool/postfix/maildrop/* /var/lib/pillarbox-reports/reports.sqlite* \\
-    /var/lib/pillarbox/check.json /var/lib/pillarbox/check.prom
+    /var/lib/pillarbox/check.json /var/lib/pillarbox/findings.json
 systemctl daemon-reload
 systemctl reset-failed
 systemctl restart postsrsd nginx rspamd dovecot postfix

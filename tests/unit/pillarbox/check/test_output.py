@@ -10,6 +10,7 @@ import pytest
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.output import EXIT, as_alert, as_json, as_mail, as_metrics, as_text, worst
 from pillarbox.check.page import as_page
+from pillarbox.metrics.text import as_text as as_prometheus
 
 FINE = Finding("MX", "example.org", OK, "mx.example.org")
 WARNS = Finding("DMARC", "example.org", WARNING, "no record", "v=DMARC1; …", "run site.yml")
@@ -68,7 +69,9 @@ def test_lines_are_as_wide_as_a_terminal() -> None:
 
 
 def test_prometheus_gets_the_number_of_findings() -> None:
-    assert 'pillarbox_check_findings{check="MX",status="ok"} 2' in as_metrics([FINE, FINE])
+    assert 'pillarbox_check_findings{check="MX",status="ok"} 2' in as_prometheus(
+        [as_metrics([FINE, FINE])]
+    )
 
 
 def test_a_mail_is_about_what_changed_and_there_is_none_without_a_change() -> None:

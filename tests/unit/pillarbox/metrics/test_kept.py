@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pillarbox.check import saved
+from pillarbox.check.finding import CRITICAL, Finding
 from pillarbox.metrics import kept
 from pillarbox.metrics.text import as_text
 from pillarbox.reports import store
@@ -151,3 +153,17 @@ def test_dkim_keys_are_counted_by_state(tmp_path: Path) -> None:
 
 def test_the_databases_are_those_of_the_other_verbs() -> None:
     assert (kept.TLS, kept.REPORTS) == (DATABASE, store.FILE)
+
+
+def test_the_last_check_has_a_number_for_each_status_and_its_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "findings.json"
+    monkeypatch.setattr(kept, "saved", lambda: saved.saved(file))
+    assert kept.last_check({}, NOW) == []
+    listed = Finding("DNS list", "192.0.2.1", CRITICAL, "listed")
+    saved.save({"DNS list": [listed, listed._replace(subject="192.0.2.2")]}, NOW, file)
+    assert lines(kept.last_check({}, NOW)) == [
+        'pillarbox_check_findings{check="DNS list",status="critical"} 2',
+        f"pillarbox_check_timestamp_seconds {NOW:.15g}",
+    ]

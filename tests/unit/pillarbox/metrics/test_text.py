@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pillarbox.metrics.command import collected, last_check
+from pillarbox.metrics.command import collected
 from pillarbox.metrics.host import counted
 from pillarbox.metrics.text import as_text, counter, gauge, plain
 from pillarbox.status.finding import ATTENTION, OK, Finding
@@ -57,12 +55,3 @@ def test_each_part_of_the_status_has_every_state() -> None:
         'pillarbox_status_findings{part="dkim",state="attention"} 1',
         'pillarbox_status_findings{part="dkim",state="unknown"} 0',
     ]
-
-
-def test_the_last_check_has_the_time_of_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "check.prom"
-    assert last_check(file) == ""
-    file.write_text("# of the check\n")
-    text = last_check(file)
-    assert text.startswith("# of the check\n# HELP pillarbox_check_timestamp_seconds ")
-    assert f" {file.stat().st_mtime:.15g}\n" in text

@@ -17,7 +17,6 @@ from pillarbox.alert import alert, heartbeat
 from pillarbox.check.memory import Memory
 from pillarbox.check.output import (
     EXIT,
-    METRICS,
     as_alert,
     as_json,
     as_mail,
@@ -30,8 +29,8 @@ from pillarbox.check.run import CHECKS, Outcome, run
 from pillarbox.check.saved import save
 from pillarbox.check.settings import settings_of
 from pillarbox.commands import run as execute
-from pillarbox.files import replace
 from pillarbox.manual import Manual
+from pillarbox.metrics.text import as_text as as_prometheus
 from pillarbox.status.parts import all_parts
 
 MANUAL = Manual(
@@ -64,8 +63,7 @@ Exit status, as of a Nagios plugin
 Files
   /etc/pillarbox/parts/               what each role runs on this host
   /var/lib/pillarbox/check.json       since when each finding exists
-  /var/lib/pillarbox/check.prom       the numbers of the timer's last run, for Prometheus
-  /var/lib/pillarbox/findings.json    what it found, for the status page
+  /var/lib/pillarbox/findings.json    what the timer's last run found, for page and metrics
   pillarbox-check.timer               its schedule; log: journalctl -u pillarbox-check
 """,
 )
@@ -111,7 +109,7 @@ def check(given: argparse.Namespace) -> int:
     elif given.html:
         print(as_page(findings, host, now))
     elif given.metrics:
-        print(as_metrics(findings), end="")
+        print(as_prometheus([as_metrics(findings)]), end="")
     else:
         colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print(as_text(findings, host, now, given.all, colours))
@@ -120,8 +118,7 @@ def check(given: argparse.Namespace) -> int:
 
 def notify(memory: Memory, outcome: Outcome, host: str, now: float) -> None:
     """Tell of what has changed: the webhook of what is critical, and root by mail of everything."""
-    replace(METRICS, as_metrics(outcome.all()).encode())
-    save(outcome, now)
+    save(outcome.findings, now)
     new, gone = memory.changes(outcome)
     # Before the mail, which may be what is broken.
     if urgent := as_alert(new, host):

@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pillarbox.check.finding import (
@@ -22,13 +21,10 @@ from pillarbox.check.finding import (
     WARNING,
     Finding,
 )
-from pillarbox.metrics.text import as_text as as_prometheus
-from pillarbox.metrics.text import gauge
+from pillarbox.metrics.text import Family, gauge
 from pillarbox.page.frame import plain
 from pillarbox.status.finding import counted
 
-# Of the last run by the timer, for "pillarbox metrics".
-METRICS = Path("/var/lib/pillarbox/check.prom")
 WIDTH = 80
 # Of ECMA-48: green, blue, yellow, bold yellow, bold red.
 COLOURS = {OK: "32", NOTE: "34", UNKNOWN: "33", WARNING: "1;33", CRITICAL: "1;31"}
@@ -101,19 +97,17 @@ def as_object(findings: list[Finding], host: str, now: float) -> dict[str, Any]:
     }
 
 
-def as_metrics(findings: list[Finding]) -> str:
-    """Return the number of findings by check and status, in the text format of Prometheus."""
+def as_metrics(findings: list[Finding]) -> Family:
+    """Return the number of findings by check and status, for Prometheus."""
     counts = Counter((finding.check, finding.status) for finding in findings)
-    return as_prometheus([
-        gauge(
-            "pillarbox_check_findings",
-            "Findings of pillarbox check.",
-            *(
-                ({"check": check, "status": status}, number)
-                for (check, status), number in sorted(counts.items())
-            ),
-        )
-    ])  # fmt: skip
+    return gauge(
+        "pillarbox_check_findings",
+        "Findings of pillarbox check.",
+        *(
+            ({"check": check, "status": status}, number)
+            for (check, status), number in sorted(counts.items())
+        ),
+    )
 
 
 def as_mail(new: list[Finding], gone: list[str], host: str, now: float) -> str:

@@ -1,38 +1,33 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the last daily check found, for the status page."""
+"""What the last daily check found, for the status page and the metrics."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from pillarbox.check.finding import Finding
-from pillarbox.check.run import Outcome
 from pillarbox.files import read, replace
 
 FILE = Path("/var/lib/pillarbox/findings.json")
-# What "pillarbox status" finds, which the page looks at anew.
-ANEW = "host"
 
 
-def save(outcome: Outcome, now: float, file: Path = FILE) -> None:
-    """Save what was found."""
-    found = [
-        finding
-        for name, findings in outcome.findings.items()
-        if name != ANEW
-        for finding in findings
-    ]
+def save(found: Mapping[str, list[Finding]], now: float, file: Path = FILE) -> None:
+    """Save what each check found."""
     replace(file, json.dumps({"time": now, "findings": found}).encode())
 
 
-def saved(file: Path = FILE) -> tuple[float, list[Finding]] | None:
-    """Return when the last check was and what it found; None if there was none."""
+def saved(file: Path = FILE) -> tuple[float, dict[str, list[Finding]]] | None:
+    """Return when the last check was and what it found, by check; None if there was none."""
     try:
         whole = json.loads(read(file) or b"")
     except ValueError:
         # There is none, or it is damaged; the next check writes it anew.
         return None
-    return whole["time"], [Finding(*finding) for finding in whole["findings"]]
+    return whole["time"], {
+        name: [Finding(*finding) for finding in findings]
+        for name, findings in whole["findings"].items()
+    }

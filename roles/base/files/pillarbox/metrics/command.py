@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pillarbox import Failure
-from pillarbox.check.output import METRICS as CHECK
-from pillarbox.files import read, replace
+from pillarbox.files import replace
 from pillarbox.manual import Manual
 from pillarbox.metrics import host, kept, postfix
 from pillarbox.metrics.text import Family, as_text, gauge, plain
@@ -42,7 +41,7 @@ Exit status
 Files
   /etc/pillarbox/parts/              what each role runs on this host
   /var/lib/pillarbox/metrics.json    the counts of what Postfix did
-  /var/lib/pillarbox/check.prom      the result of the last daily check
+  /var/lib/pillarbox/findings.json   the result of the last daily check
   /run/pillarbox-metrics/host.prom   what the web server offers
   pillarbox-metrics.timer            the schedule; log: journalctl -u pillarbox-metrics
 """,
@@ -60,6 +59,7 @@ COLLECTORS: dict[str, Collector] = {
     "status": host.status,
     "tls": kept.encryption,
     "reports": kept.foreign_reports,
+    "last check": kept.last_check,
 }
 
 
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     parts = all_parts()
     if not parts:
         raise Failure("no role is set up on this host; run site.yml")
-    text = collected(parts, time.time(), COLLECTORS) + last_check(CHECK)
+    text = collected(parts, time.time(), COLLECTORS)
     if given.write:
         replace(given.write, text.encode(), os.getegid())
     else:
@@ -99,16 +99,3 @@ def collected(parts: Parts, now: float, collectors: dict[str, Collector]) -> str
         ),
         *found,
     ])  # fmt: skip
-
-
-def last_check(file: Path) -> str:
-    """Return what the last daily check left, and when that was."""
-    content = read(file)
-    if content is None:
-        return ""
-    time_of = plain(
-        "pillarbox_check_timestamp_seconds",
-        "When pillarbox check last ran by its timer.",
-        file.stat().st_mtime,
-    )
-    return content.decode() + as_text([time_of])

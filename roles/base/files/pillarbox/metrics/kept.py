@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates and DKIM keys, how mail is encrypted, and what others report."""
+"""Certificates, DKIM keys, how mail is encrypted, what others report, and the last check."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from pillarbox.certificates.web_report import failed
+from pillarbox.check.output import as_metrics
+from pillarbox.check.saved import saved
 from pillarbox.metrics.text import Family, Sample, gauge, plain
 from pillarbox.status import certificates, dkim, web_names
 from pillarbox.status.ask import output_of
@@ -199,5 +201,21 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
             "pillarbox_report_tls_sessions",
             f"TLS sessions in reports about the last {DAYS} days.",
             *tls,
+        ),
+    ]
+
+
+def last_check(parts: Parts, now: float) -> list[Family]:
+    """Report what the last daily check found, and when that was."""
+    last = saved()
+    if not last:
+        return []
+    checked, findings = last
+    return [
+        as_metrics([finding for found in findings.values() for finding in found]),
+        plain(
+            "pillarbox_check_timestamp_seconds",
+            "When pillarbox check last ran by its timer.",
+            checked,
         ),
     ]

@@ -25,6 +25,8 @@ from pillarbox.status.looks import LOOKS, look
 from pillarbox.status.mail_queue import Tally
 from pillarbox.status.parts import Parts, all_parts
 
+# The check that reports what "pillarbox status" finds, which the page looks at anew.
+ANEW = "host"
 # nginx compares it with its own clock, by server-side includes (ngx_http_ssi_module). Each page is
 # good for the rest of its hour and the next one; a timer writes a new one every few minutes.
 HOUR = "%Y-%m-%dT%H"
@@ -89,11 +91,11 @@ def files(parts: Parts, now: float) -> dict[str, str]:
     tallies: list[Tally] = []
     status = look(parts, now, {**LOOKS, "queue": lambda _parts, at: host.queue(tallies, at)})
     status = [host.without_addresses(finding) for finding in status]
-    fresh = Outcome({"host": [*by_urgency(status)]}, frozenset())
+    fresh = Outcome({ANEW: [*by_urgency(status)]}, frozenset())
     found = Memory().dated(fresh, now).all()
     last = saved()
     if last:
-        found += last[1]
+        found += [one for name, known in last[1].items() if name != ANEW for one in known]
     sections = [
         Section("findings", "Findings", lambda: findings.html(found, last and last[0], now)),
         Section("host", "Host", lambda: host.html(status, tallies, now)),

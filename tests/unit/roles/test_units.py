@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The units of the program: systemd reads confinement.conf after each of them (systemd.unit(5))."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ..paths import ROOT
+
+ROLES = ROOT / "roles"
+UNITS = sorted(
+    file
+    for pattern in ("pillarbox-*.service", "pillarbox-*.service.j2")
+    for file in ROLES.rglob(f"systemd/system/{pattern}")
+    if file.is_file()
+)
+# Adds up, instead of being replaced.
+ADDED = {"SystemCallFilter"}
+
+
+def names(text: str) -> set[str]:
+    return set(re.findall(r"^([A-Z]\w+)=", text, re.MULTILINE))
+
+
+def of_all() -> set[str]:
+    """The names of the settings that all units have."""
+    (file,) = ROLES.rglob("pillarbox-.service.d/confinement.conf.j2")
+    common = yaml.safe_load((ROLES / "mail/vars/main.yml").read_text())["mail_confinement"]
+    return names(file.read_text()) | names(common)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda file: file.name)
+def test_no_unit_says_what_has_no_effect(unit: Path) -> None:
+    assert names(unit.read_text()) & of_all() - ADDED == set(), (
+        "write it to another file of the drop-in directory of this unit, as strict.conf is"
+    )
+
+
+def test_the_units_and_what_they_share_are_found() -> None:
+    assert len(UNITS) > 15
+    assert {"ProtectClock", "PrivateTmp", "RestrictAddressFamilies"} <= of_all()
