@@ -96,7 +96,9 @@ def test_it_has_no_script_no_user_and_no_mail(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "password"), [("", ""), ("status", "wrong password"), ("admin", PASSWORD)]
+    ("user", "password"),
+    [("", ""), ("status", "wrong password"), ("admin", PASSWORD)],
+    ids=["no password", "a wrong password", "the name of another user"],
 )
 def test_nobody_sees_it_without_the_password(user: str, password: str) -> None:
     for path in ("/status/", "/status/index.html", "/status/style.css", "/status/nothing"):
