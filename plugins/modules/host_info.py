@@ -19,8 +19,8 @@ author:
 options:
   without:
     description:
-      - The roles that this host is without. Of V(web), V(webmail) and V(dav), RV(units_left)
-        contains what earlier runs have put in service.
+      - The roles that this host is without. Of V(web), V(webmail), V(dav) and V(backup),
+        RV(units_left) contains what earlier runs have put in service.
       - Without V(web), nothing can be in its way, so RV(listeners), RV(nginx_files) and
         RV(nginx_errors) are empty.
     type: list
@@ -224,6 +224,7 @@ UNITS: dict[str, dict[str, list[str]]] = {
         "pillarbox-login.socket": ["pillarbox-login.socket", "pillarbox-login.service"],
         "radicale.service.d/pillarbox.conf": ["radicale.socket", "radicale.service"],
     },
+    "backup": {"pillarbox-backup.timer": ["pillarbox-backup.timer"]},
 }
 PROGRAM = "usr/local/sbin/pillarbox"
 POLICIES = "var/lib/pillarbox/maturity.json"

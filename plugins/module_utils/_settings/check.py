@@ -27,6 +27,10 @@ from ansible_collections.pillarbox.mail.plugins.module_utils._settings.accounts 
     without_verifier,
 )
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.addresses import Directory
+from ansible_collections.pillarbox.mail.plugins.module_utils._settings.backup import (
+    BACKUP_RULES,
+    backup_contradictions,
+)
 from ansible_collections.pillarbox.mail.plugins.module_utils._settings.domains import (
     DOMAIN_RULES,
     contradictions,
@@ -173,6 +177,7 @@ RULES: Rules = {
     **POSTFIX_RULES,
     **RSPAMD_RULES,
     **MONITORING_RULES,
+    **BACKUP_RULES,
     "mail_webmail": empty_or(parsed_by(normal(domain_name))),
     "web_setup_path": _web_path,
     "web_status_password": empty_or(web_password),
@@ -244,6 +249,7 @@ def check(
         *route_contradictions(settings),
         *rspamd_contradictions(settings),
         *web_contradictions(settings),
+        *backup_contradictions(settings),
     ]
     for name, value in settings.items():
         if name in known:

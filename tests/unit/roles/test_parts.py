@@ -23,14 +23,17 @@ EVERYTHING: dict[str, Any] = {
     "_acme_sh_config": {},
     "_acme_sh_environment": {},
     "_acme_sh_web": {"sites": {"example.org": ["mta-sts.example.org"]}},
+    "_backup_directory": "/srv/backup",
     "_base_off": [],
     "_postfix_process_limit": 1,
     "_rspamd_dkim_ledger": "/var/lib/pillarbox/dkim.json",
     "_rspamd_redis_socket": "/run/redis.sock",
     "_webmail_unit": "php8.2-fpm.service",
     "dovecot_mail_dir": "/var/vmail",
+    "mail_backup": {"repository": "/srv/backup", "password": "a long secret"},
     "mail_dane_port": 10004,
     "mail_dkim_key_dir": "/var/lib/rspamd/dkim",
+    "mail_hostnames": ["mx.example.org"],
     "mail_mailboxes": True,
     "mail_metrics_enabled": True,
     "mail_mta_sts_outbound": True,
@@ -152,6 +155,7 @@ def test_a_role_that_the_playbook_leaves_out_is_off() -> None:
         "mail_web_enabled": False,
         "mail_webmail_enabled": False,
         "mail_dav_enabled": False,
+        "mail_backup": {},
     }
     expression = variables["_base_off"].strip(" {}\n")
     off = JINJA.compile_expression(expression)(nothing)

@@ -14,6 +14,7 @@ from pillarbox import Failure
 # For people: the module with the function main(), and a short description.
 VERBS = {
     "alert": ("alert", "send a line to the webhook"),
+    "backup": ("backup.command", "back up this host, and restore a mailbox or all of it"),
     "certificates": ("certificates.command", "renew the TLS certificates, or roll over their keys"),
     "check": ("check.command", "check whether others can exchange mail with this host"),
     "held": ("filter.held", "show, release or delete mail of accounts that exceeded their limit"),

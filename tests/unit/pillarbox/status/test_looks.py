@@ -47,7 +47,7 @@ def test_what_cannot_be_looked_at_is_unknown_and_the_rest_is_told() -> None:
 
 def test_a_host_without_any_part_has_only_what_every_host_has() -> None:
     assert {finding.part for finding in look({}, 0)} <= {"memory", "clock", "configuration"}
-    assert len(LOOKS) == 10
+    assert len(LOOKS) == 11
 
 
 def test_a_command_that_hangs_is_ended() -> None:

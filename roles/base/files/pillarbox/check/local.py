@@ -20,8 +20,8 @@ from pillarbox.status.ask import output_of
 from pillarbox.status.looks import look
 
 STATUSES = {states.OK: OK, states.ATTENTION: WARNING, states.UNKNOWN: UNKNOWN}
-# Without these, mail is not exchanged or not read.
-URGENT = ("daemons", "queue", "certificates", "disk", "resolver")
+# Without these, mail is not exchanged or not read, or may be lost.
+URGENT = ("backup", "daemons", "queue", "certificates", "disk", "resolver")
 # Seconds.
 PATIENCE = 20.0
 # Of the package distro-info-data, if it is installed.

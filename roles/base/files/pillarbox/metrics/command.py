@@ -22,7 +22,7 @@ MANUAL = Manual(
     "metrics",
     """\
 Print the numbers of this mail host in the text format of Prometheus: daemons, queue, deliveries,
-certificates, keys, file systems, encryption, reports of others, and the last daily check.
+certificates, keys, backups, file systems, encryption, reports of others, and the last daily check.
 
 Dovecot and Rspamd have metrics of their own, which the web server offers beside these.
 """,
@@ -54,6 +54,7 @@ COLLECTORS: dict[str, Collector] = {
     "log": postfix.log,
     "certificates": kept.certificate_ends,
     "dkim": kept.dkim_keys,
+    "backup": kept.backups,
     "file systems": host.file_systems,
     "memory": host.memory,
     "status": host.status,

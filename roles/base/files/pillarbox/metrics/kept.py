@@ -1,7 +1,8 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates, DKIM keys, how mail is encrypted, what others report, and the last check."""
+"""Certificates, DKIM keys, the last backup, how mail is encrypted, what others report, and the
+last check."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
+from pillarbox.backup.state import saved as backup_state
 from pillarbox.certificates.web_report import failed
 from pillarbox.check.output import as_metrics
 from pillarbox.check.saved import saved
@@ -98,6 +100,28 @@ def dkim_keys(parts: Parts, now: float) -> list[Family]:
             "Domains without a DKIM key that signs.",
             len(unsigned),
         ),
+    ]
+
+
+def backups(parts: Parts, now: float) -> list[Family]:
+    """Report when the last backup was made, what it has, and whether the last attempt failed."""
+    if "backup" not in parts:
+        return []
+    state = backup_state()
+    # Before the first one, the time is that of the epoch, so that its age is beyond any limit.
+    return [
+        plain(
+            "pillarbox_backup_timestamp_seconds",
+            "When the last backup was made.",
+            state.get("made", 0),
+        ),
+        plain(
+            "pillarbox_backup_failed",
+            "Whether the last attempt to make a backup failed.",
+            int("failure" in state),
+        ),
+        plain("pillarbox_backup_bytes", "Size of the files in it.", state.get("size", 0)),
+        plain("pillarbox_backup_duration_seconds", "How long it took.", state.get("seconds", 0)),
     ]
 
 

@@ -9,7 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 
-from pillarbox.status import certificates, dkim, host, mail_queue, resolver, units, web_names
+from pillarbox.status import (
+    backup,
+    certificates,
+    dkim,
+    host,
+    mail_queue,
+    resolver,
+    units,
+    web_names,
+)
 from pillarbox.status.finding import UNKNOWN, Finding
 from pillarbox.status.parts import Parts
 
@@ -24,6 +33,7 @@ LOOKS: dict[str, Look] = {
     "certificates": certificates.look,
     "web names": web_names.look,
     "dkim": dkim.look,
+    "backup": backup.look,
     "disk": host.disk,
     "memory": host.memory,
     "clock": host.clock,

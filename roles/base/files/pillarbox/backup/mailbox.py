@@ -1,0 +1,102 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore a mailbox, or one of its folders, beside what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from pillarbox import Failure
+from pillarbox.backup.restic import Restic, Snapshot
+from pillarbox.commands import CommandError, run
+from pillarbox.parts import part
+
+# In the home of an account, by the format of mail.
+FORMATS = {"sdbox": "sdbox", "mdbox": "mdbox", "Maildir": "maildir"}
+# Its subfolders are named after the date of the backup.
+PLACE = "Restored"
+# What role dovecot says of mail on this host.
+MAIL_PLACE = Path("/etc/dovecot/mail-place")
+# Seconds to copy a mailbox.
+PATIENCE = 86400.0
+
+
+def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) -> str:
+    """Copy the mail of a backup into a new folder, and return its name. Raises Failure.
+
+    Nothing is overwritten: Dovecot stores copies, which count towards the quota.
+    """
+    home = home_of(address)
+    place = new_folder(address, f"{PLACE}/{chosen.time:%Y-%m-%d}")
+    # On the file system that has room for mail, and where Dovecot may read.
+    top = tempfile.mkdtemp(prefix=".restore-", dir=part("dovecot")["directories"]["mailboxes"])
+    try:
+        owner = os.stat(home)
+        os.chown(top, owner.st_uid, owner.st_gid)
+        restic.run("restore", chosen.id, "--target", top, "--include", home)
+        query = ["mailbox", folder] if folder else ["all"]
+        source = source_of(Path(f"{top}{home}"), address, chosen)
+        try:
+            run("doveadm", "import", "-s", "-u", address, *source, place, *query, timeout=PATIENCE)
+        except CommandError as error:
+            raise Failure(f"{address} may have only a part of it in {place}: {error}") from error
+    finally:
+        shutil.rmtree(top)
+    if place not in folders(address):
+        raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no mail there")
+    return place
+
+
+def home_of(address: str) -> str:
+    """Return the home of an account. Raises Failure if there is none."""
+    try:
+        return run("doveadm", "user", "-f", "home", address).decode().strip()
+    except CommandError as error:
+        raise Failure(f"{address} is no account; only accounts can be restored") from error
+
+
+def folders(address: str) -> set[str]:
+    """Return all folders, and those above them."""
+    names = run("doveadm", "mailbox", "list", "-u", address).decode().splitlines()
+    return {
+        "/".join(parts[:depth])
+        for parts in (name.split("/") for name in names)
+        for depth in range(1, len(parts) + 1)
+    }
+
+
+def new_folder(address: str, name: str) -> str:
+    """Return a name that no folder has."""
+    known = folders(address)
+    number, free = 1, name
+    while free in known:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def source_of(home: Path, address: str, chosen: Snapshot) -> list[str]:
+    """Return the arguments that have doveadm read restored mail. Raises Failure."""
+    for name, form in FORMATS.items():
+        if (home / name).is_dir():
+            return location(f"{form}:{home / name}")
+    raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no mail of {address}")
+
+
+def location(place: str) -> list[str]:
+    """Return the arguments for mail at a place with folders that are named as on this host."""
+    found = re.search(r"^layout=(\S+)$", MAIL_PLACE.read_text(encoding="utf-8"), re.MULTILINE)
+    layout = found[1] if found else "maildir++"
+    try:
+        escape = run("doveconf", "-h", "mailbox_list_storage_escape_char").decode().strip("\n")
+    except CommandError:
+        # Dovecot 2.3 does not know the setting. A plugin escapes names there, here too.
+        return [f"{place}:LAYOUT=fs" if layout == "fs" else place]
+    names = {"mailbox_list_layout": layout, "mailbox_list_storage_escape_char": escape}
+    options = [word for name, value in names.items() for word in ("-p", f"{name}={value}")]
+    return [*options, place]

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run restic (restic(1)), 0.14 of Debian 12 and later.
+
+restic 0.14 has only the exit codes 0, 1 and 3, so failures are recognized by what it prints, which
+0.18 prints too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pillarbox import Failure
+from pillarbox.backup.settings import KNOWN_HOSTS, SSH_KEY
+
+# restic keeps copies of the repository's indexes there.
+CACHE = "/var/cache/pillarbox-backup"
+# Of the backups of this program; others in the repository are left alone.
+TAG = "pillarbox"
+# Mail has priority.
+GENTLY = ("nice", "-n", "19", "ionice", "-c", "3")
+# Some files were not read; there is a snapshot of the others.
+INCOMPLETE = 3
+MISSING = "Is there a repository at the following location?"
+REASONS = {
+    "wrong password or no key found": "mail_backup.password is not that of the repository",
+    "unable to create lock": "the repository cannot be locked: is it read-only, or in use?",
+    "no space left on device": "the disk of the repository, or of this host, is full",
+}
+# An absolute path follows the first slash, as in sftp://user@host:2222//srv/mx.
+SFTP = re.compile(r"sftp:(?://(?P<url>[^:/]+)(?::(?P<port>\d+))?/|(?P<host>[^:]+):)")
+PASSWORD_IN_URL = re.compile(r"(://[^/@:]*):[^/@]*@")
+
+
+class NoRepository(Failure):
+    """There is no repository."""
+
+
+class Snapshot(NamedTuple):
+    """One backup."""
+
+    id: str
+    host: str
+    time: datetime
+
+
+class Pass(NamedTuple):
+    """What was read: how much changed since the backup before, and how much there is.
+
+    vanished: files that were deleted or renamed while they were read.
+    """
+
+    snapshot: str
+    changed: int
+    vanished: int
+    files: int
+    size: int
+
+
+class Restic:
+    """A repository."""
+
+    def __init__(self, environment: Mapping[str, str], upload_limit: int = 0) -> None:
+        self._secrets = [environment["RESTIC_PASSWORD"]]
+        self.repository = PASSWORD_IN_URL.sub(r"\1:…@", environment["RESTIC_REPOSITORY"])
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": "/root",
+            "RESTIC_CACHE_DIR": CACHE,
+            # A line a minute, which is read at the end.
+            "RESTIC_PROGRESS_FPS": "0.0166",
+            **environment,
+        }
+        self._options = ["--limit-upload", str(upload_limit)] if upload_limit else []
+        if command := ssh_command(environment["RESTIC_REPOSITORY"]):
+            self._options += ["-o", f"sftp.command={command}"]
+
+    def run(self, *arguments: str, accept: Iterable[int] = ()) -> tuple[str, str]:
+        """Return what restic prints, and its errors. Raises Failure or NoRepository.
+
+        Args:
+            accept: exit codes other than 0 that are no failure.
+        """
+        done = subprocess.run(
+            [*GENTLY, "restic", *self._options, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode in (0, *accept):
+            return done.stdout, done.stderr
+        if MISSING in done.stderr:
+            raise NoRepository(f"there is no repository at {self.repository}")
+        raise Failure(f"restic {arguments[0]}: {self._reason(done.stderr or done.stdout)}")
+
+    def _reason(self, printed: str) -> str:
+        for text, reason in REASONS.items():
+            if text in printed:
+                return reason
+        lines = [_message(line) for line in printed.strip().splitlines()]
+        text = " | ".join(line for line in lines[-5:] if line) or "it failed without a message"
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return PASSWORD_IN_URL.sub(r"\1:…@", text)
+
+    def exists(self) -> bool:
+        """Whether there is a repository, which this password opens. Raises Failure."""
+        try:
+            self.run("cat", "config", "--no-lock")
+        except NoRepository:
+            return False
+        return True
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all backups of this program, of whatever host, oldest first."""
+        printed, _errors = self.run("snapshots", "--json", "--no-lock", "--tag", TAG)
+        found = [
+            Snapshot(one["id"], one["hostname"], datetime.fromisoformat(one["time"]))
+            for one in json.loads(printed or "[]") or []
+        ]
+        return sorted(found, key=lambda one: one.time)
+
+    def back_up(self, host: str, parent: str, paths: Iterable[str], but: Iterable[str]) -> Pass:
+        """Store files and directories, and return what was read. Raises Failure.
+
+        Args:
+            host: the name of this host.
+            parent: the backup before, whose unchanged files are not read again.
+            but: what is left out.
+        """
+        printed, errors = self.run(
+            *("backup", "--json", "--host", host, "--tag", TAG),
+            *(["--parent", parent] if parent else []),
+            *(option for path in but for option in ("--exclude", path)),
+            *("--exclude-if-present", "iamglass"),
+            "--",
+            *paths,
+            accept=[INCOMPLETE],
+        )
+        unread = list(_unread(errors))
+        if other := [text for text, vanished in unread if not vanished]:
+            raise Failure(f"{len(other)} files could not be read, such as: {other[0]}")
+        return _pass(printed, len(unread))
+
+    def dump(self, snapshot: str, path: str) -> str:
+        """Return the text of a file in a backup."""
+        return self.run("dump", "--no-lock", snapshot, path)[0]
+
+
+def ssh_command(repository: str) -> str:
+    """Return the command that reaches a repository by SFTP; empty if it is none by SFTP.
+
+    restic would use root's own keys and hosts, which a bare host does not have.
+    """
+    if not (found := SFTP.match(repository)):
+        return ""
+    files = {"IdentityFile": SSH_KEY, "UserKnownHostsFile": KNOWN_HOSTS}
+    options = {
+        **files,
+        "IdentitiesOnly": "yes",
+        "GlobalKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "BatchMode": "yes",
+        "ConnectTimeout": "30",
+        "ServerAliveInterval": "60",
+    }
+    return shlex.join([
+        *("ssh", "-F", "none"),
+        *(argument for name, value in options.items() for argument in ("-o", f"{name}={value}")),
+        *(["-p", found["port"]] if found["port"] else []),
+        found["url"] or found["host"],
+        *("-s", "sftp"),
+    ])  # fmt: skip
+
+
+def _objects(printed: str) -> Iterator[dict[str, Any]]:
+    for line in printed.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _message(line: str) -> str:
+    """Return what a line of restic says, which may be JSON."""
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, KeyError, TypeError):
+        return line.strip()
+
+
+def _unread(errors: str) -> Iterator[tuple[str, bool]]:
+    """Yield the files that could not be read, and whether that is because they have vanished."""
+    for one in _objects(errors):
+        if one.get("message_type") == "error":
+            # 0.14 has Go's error, such as {"Op": "lstat", "Path": "/a", "Err": 2}.
+            error = one.get("error", {})
+            vanished = error.get("Err") == 2 or "no such file" in str(error.get("message"))
+            yield f"{one.get('item')}: {error.get('message') or error}", vanished
+
+
+def _pass(printed: str, vanished: int) -> Pass:
+    for one in _objects(printed):
+        if one.get("message_type") == "summary":
+            changed = sum(
+                one[f"{kind}_{how}"] for kind in ("files", "dirs") for how in ("new", "changed")
+            )
+            files, size = one["total_files_processed"], one["total_bytes_processed"]
+            return Pass(one["snapshot_id"], changed, vanished, files, size)
+    raise Failure("restic backup: it printed no summary")

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What restic prints, how it reaches a repository, and which backup is chosen."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import UTC, datetime
+
+import pytest
+
+from pillarbox import Failure
+from pillarbox.backup import restic
+from pillarbox.backup.command import choose, moment
+from pillarbox.backup.restic import Restic, Snapshot, ssh_command
+
+PASSWORD = "correct horse"
+SUMMARY = {
+    "message_type": "summary",
+    "files_new": 1,
+    "files_changed": 2,
+    "files_unmodified": 40,
+    "dirs_new": 0,
+    "dirs_changed": 3,
+    "dirs_unmodified": 7,
+    "total_files_processed": 43,
+    "total_bytes_processed": 12345,
+    "snapshot_id": "a1b2c3d4",
+}
+
+
+def repository(place: str = "/srv/backup") -> Restic:
+    return Restic({"RESTIC_REPOSITORY": place, "RESTIC_PASSWORD": PASSWORD})
+
+
+@pytest.mark.parametrize("place", ["/srv/backup", "s3:https://s3.example.net/b", "rest:http://h/"])
+def test_only_sftp_uses_ssh(place: str) -> None:
+    assert ssh_command(place) == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [
+        ("sftp:backup@store.example.net:/srv/mx", ["backup@store.example.net", "-s", "sftp"]),
+        (
+            "sftp://backup@store.example.net:2222//srv/mx",
+            ["-p", "2222", "backup@store.example.net", "-s", "sftp"],
+        ),
+    ],
+)
+def test_ssh_uses_the_key_of_the_settings_and_verifies_the_host(place: str, end: list[str]) -> None:
+    words = shlex.split(ssh_command(place))
+    assert words[-len(end) :] == end
+    assert "StrictHostKeyChecking=yes" in words
+    assert "IdentityFile=/etc/pillarbox/backup/ssh.key" in words
+
+
+def test_what_was_read_is_summed_up() -> None:
+    printed = "\n".join(["enter", json.dumps({"message_type": "status"}), json.dumps(SUMMARY)])
+    assert restic._pass(printed, 1) == restic.Pass("a1b2c3d4", 6, 1, 43, 12345)
+    with pytest.raises(Failure, match="no summary"):
+        restic._pass("", 0)
+
+
+def test_a_vanished_file_is_told_from_one_that_cannot_be_read() -> None:
+    lines = [
+        # 0.14, then 0.18.
+        {"message_type": "error", "error": {"Op": "lstat", "Path": "/a", "Err": 2}, "item": "/a"},
+        {
+            "message_type": "error",
+            "error": {"message": "lstat /b: no such file or directory"},
+            "item": "/b",
+        },
+        {"message_type": "error", "error": {"Op": "read", "Path": "/c", "Err": 5}, "item": "/c"},
+        {"message_type": "error", "error": {"message": "read /d: input/output error"}},
+    ]
+    found = list(restic._unread("\n".join(map(json.dumps, lines))))
+    assert [vanished for _text, vanished in found] == [True, True, False, False]
+    assert found[3][0].endswith("read /d: input/output error")
+
+
+def test_a_message_shows_no_password() -> None:
+    place = "rest:https://mx:s3cret@store.example.net/"
+    stored = repository(place)
+    assert "s3cret" not in stored.repository
+    for text in (f"cannot open {place}", f"sent {PASSWORD}"):
+        told = stored._reason(json.dumps({"message_type": "exit_error", "message": text}))
+        assert "s3cret" not in told and PASSWORD not in told
+    assert "mail_backup.password" in stored._reason("Fatal: wrong password or no key found")
+
+
+def snapshot(name: str, day: int, host: str = "mx.example.org") -> Snapshot:
+    return Snapshot(name, host, datetime(2026, 11, day, 2, 30, tzinfo=UTC))
+
+
+def test_the_last_backup_until_then_is_chosen() -> None:
+    found = [snapshot("a", 20), snapshot("b", 21), snapshot("x", 22, "other.example.org")]
+    names = ["old.example.org", "mx.example.org"]
+    assert choose(found, names, None).id == "b"
+    assert choose(found, names, moment("2026-11-20")).id == "a"
+    assert choose(found, names, moment("2026-11-21T02:30:00+00:00")).id == "b"
+    assert choose(found, names, moment("2026-11-21T02:29:59+00:00")).id == "a"
+    with pytest.raises(Failure, match="there is no backup until 2026-11-19"):
+        choose(found, names, moment("2026-11-19"))
+    with pytest.raises(Failure, match=r"backups of other\.example\.org only"):
+        choose(found[2:], names, None)
