@@ -32,6 +32,7 @@ NAVIGATION = {
         "docs/monitoring",
         "docs/renewal-and-rollover",
         "docs/dkim-rotation",
+        "docs/backup",
         "docs/when-things-fail",
     ],
     "Reference": ["docs/reference/*", "roles/*/README"],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import datetime, timedelta
 
 from pillarbox import Failure
@@ -32,6 +33,7 @@ Examples
   pillarbox backup restore alice@example.org                 # into the folder Restored/DATE
   pillarbox backup restore alice@example.org --folder Work --at "2026-11-20 12:00"
   pillarbox backup restore --host                            # all of it, onto a bare host
+  pillarbox backup restic ls latest /etc/pillarbox           # what restic itself can do
 
 Exit status
   0  success
@@ -62,11 +64,16 @@ def main(arguments: list[str]) -> int:
     restore.add_argument(
         "--at", type=moment, metavar="TIME", help="as it was then, by this host's clock"
     )
+    what = "run restic itself with the repository of this host"
+    itself = commands.add_parser("restic", help=what, description=what.capitalize() + ".")
+    itself.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…", help="see restic(1)")
     given = parser.parse_args(arguments)
     if given.command == "now":
         return run.now(given.new)
     own = settings()
     restic = Restic(own.environment)
+    if given.command == "restic":
+        return restic.through(given.arguments)
     if given.command == "list":
         return show(restic, own.names)
     if given.host and given.folder:

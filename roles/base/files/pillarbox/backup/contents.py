@@ -53,6 +53,8 @@ def contents(found: dict[str, dict[str, Any]]) -> list[Item]:
     queue = found.get("postfix", {}).get("directories", {}).get("queue", "")
     return [
         Item("mail, Sieve scripts and subscriptions", _directories(found, "dovecot"), bare=True),
+        # That names of folders were escaped, which is done once.
+        Item("state of folders", ["/var/lib/dovecot/folders-escaped"]),
         Item("hashes of passwords", ["/etc/dovecot/users", "/etc/dovecot/scram"], bare=True),
         Item("TLS keys and certificates", _named(acme, "tls_dir"), bare=True),
         Item("certificates of web names", _named(acme.get("web") or {}, "dir")),

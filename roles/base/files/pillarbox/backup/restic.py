@@ -104,6 +104,10 @@ class Restic:
             raise NoRepository(f"there is no repository at {self.repository}")
         raise Failure(f"restic {arguments[0]}: {self._reason(done.stderr or done.stdout)}")
 
+    def through(self, arguments: list[str]) -> int:
+        """Run restic for somebody who reads what it prints, and return its exit code."""
+        return subprocess.call(["restic", *self._options, *arguments], env=self._environment)
+
     def _reason(self, printed: str) -> str:
         for text, reason in REASONS.items():
             if text in printed:
