@@ -96,10 +96,9 @@ def take_over_database(about: dict[str, Any]) -> None:
     Path(VALKEY).parent.mkdir(mode=0o750, exist_ok=True)
     os.replace(REDIS, VALKEY)
     about["paths"] = [VALKEY if path == REDIS else path for path in about["paths"]]
-    for list_ in ("users", "groups"):
-        for one in about[list_]:
-            if one[0] == "redis":
-                one[0] = "valkey"
+    for one in [*about["users"], *about["groups"]]:
+        if one[0] == "redis":
+            one[:] = [str(x).replace("redis", "valkey") if isinstance(x, str) else x for x in one]
     owner = os.lstat(VALKEY)
     os.chown(Path(VALKEY).parent, owner.st_uid, owner.st_gid)
 

@@ -34,6 +34,9 @@ def adopt(users: list[list[Any]], groups: list[list[Any]], tops: Iterable[Path])
     names = {user[2]: user for user in users}
     owners = {status.st_uid for status in found if 0 < status.st_uid < LAST} & names.keys()
     wanted = {status.st_gid for status in found if 0 < status.st_gid < LAST}
+    # With a group its user, as packages create neither if there is the user, and fail on half.
+    called = {name for name, gid in groups if gid in wanted}
+    owners |= {uid for uid, user in names.items() if user[0] in called and 0 < uid < LAST}
     wanted |= {names[uid][3] for uid in owners}
     gids = {gid: group_of(name, gid) for name, gid in groups if gid in wanted and gid}
     uids = {uid: user_of(names[uid], gids) for uid in sorted(owners)}
