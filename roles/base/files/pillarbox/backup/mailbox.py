@@ -40,7 +40,11 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
         os.chown(top, owner.st_uid, owner.st_gid)
         restic.run("restore", chosen.id, "--target", top, "--include", home)
         query = ["mailbox", folder] if folder else ["all"]
-        source = source_of(Path(f"{top}{home}"), address, chosen)
+        # The directories above it are root's.
+        found = Path(top, "home")
+        if os.path.isdir(f"{top}{home}"):
+            os.replace(f"{top}{home}", found)
+        source = source_of(found, address, chosen)
         try:
             run("doveadm", "import", "-s", "-u", address, *source, place, *query, timeout=PATIENCE)
         except CommandError as error:

@@ -16,6 +16,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from errno import ENOENT
 from typing import Any, NamedTuple
 
 from pillarbox import Failure
@@ -203,13 +204,17 @@ def _message(line: str) -> str:
 
 
 def _unread(errors: str) -> Iterator[tuple[str, bool]]:
-    """Yield the files that could not be read, and whether that is because they have vanished."""
+    """Yield the files that could not be read, and whether they have vanished.
+
+    A file may also come back; what restic says of that differs, and may be nothing in 0.14.
+    """
     for one in _objects(errors):
         if one.get("message_type") == "error":
-            # 0.14 has Go's error, such as {"Op": "lstat", "Path": "/a", "Err": 2}.
-            error = one.get("error", {})
-            vanished = error.get("Err") == 2 or "no such file" in str(error.get("message"))
-            yield f"{one.get('item')}: {error.get('message') or error}", vanished
+            item, error = one.get("item", ""), one.get("error", {})
+            said = error.get("message") or json.dumps(error)
+            # Go's error number, and its text.
+            vanished = error.get("Err") == ENOENT or "no such file" in said
+            yield f"{item}: {said}", vanished or not os.path.lexists(item)
 
 
 def _pass(printed: str, vanished: int) -> Pass:
