@@ -138,6 +138,23 @@ def test_the_secrets_are_in_no_log_and_only_root_can_read_them() -> None:
     assert secret not in lab.on("mx", "journalctl -q -o cat")
 
 
+def test_the_backups_are_listed_and_restic_itself_can_be_used() -> None:
+    listed = lab.on("mx", "pillarbox backup list").splitlines()
+    snapshots = lab.on("mx", "pillarbox backup restic snapshots --json")
+    assert len(listed) == len(json.loads(snapshots)) >= 2
+    files = lab.on("mx", "pillarbox backup restic ls latest /etc/pillarbox/tls")
+    assert "/etc/pillarbox/tls/ecdsa-next.key" in files
+
+
+def test_a_backup_that_was_killed_is_made_good_by_the_next_one() -> None:
+    lab.on("mx", "systemctl start --no-block pillarbox-backup")
+    running = "pgrep -x restic"
+    lab.eventually("restic", lambda: lab.on("mx", running, check=False).strip() or None)
+    lab.on("mx", "systemctl kill -s KILL pillarbox-backup", check=False)
+    assert "consistent: nothing changed" in backup()
+    assert lab.on("mx", "systemctl is-failed pillarbox-backup", check=False) != "failed\n"
+
+
 @contextmanager
 def with_secrets(**changes: str) -> Iterator[None]:
     before = lab.on("mx", f"cat {SECRETS}")
