@@ -156,6 +156,20 @@ def test_a_backup_of_a_newer_release_is_refused(monkeypatch: pytest.MonkeyPatch)
             assert host.read_about(REPOSITORY, chosen)["release"] == "12"
 
 
+def test_links_of_an_interrupted_restore_are_removed_and_those_to_a_disk_stay(
+    tmp_path: Path,
+) -> None:
+    for name in ("disk", "own", "mail"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "disk/script").symlink_to("sieve/mine")
+    # As an administrator made it; and as it was backed up, with where it leads to.
+    (tmp_path / "admin").symlink_to(tmp_path / "disk")
+    (tmp_path / "state").symlink_to(tmp_path / "own")
+    host.remove_links([f"{tmp_path}/{name}" for name in ("admin", "state", "own", "none")])
+    assert sorted(os.listdir(tmp_path)) == ["admin", "disk", "mail", "own"]
+    assert os.listdir(tmp_path / "disk") == []
+
+
 def test_mail_that_waited_is_held_and_incomplete_mail_is_not(tmp_path: Path) -> None:
     for name, mode in (
         ("hold/A1", 0o700),

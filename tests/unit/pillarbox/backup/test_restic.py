@@ -90,6 +90,20 @@ def test_a_message_shows_no_password() -> None:
     assert "mail_backup.password" in stored._reason("Fatal: wrong password or no key found")
 
 
+@pytest.mark.parametrize(
+    ("printed", "missing"),
+    [
+        ("config file: Lstat: file does not exist\nIs there a repository", True),
+        ("config file: stat /b/config: no such file or directory\nIs there a repository", True),
+        ("config file: Stat: Access Denied.\nIs there a repository", False),
+        ("repository at sftp:b@h:/: unable to start the sftp session", False),
+    ],
+)
+def test_a_repository_that_cannot_be_reached_is_not_missing(printed: str, missing: bool) -> None:
+    said = f"Fatal: unable to open {printed} at the following location?"
+    assert bool(restic.MISSING.search(said)) == missing
+
+
 def snapshot(name: str, day: int, host: str = "mx.example.org") -> Snapshot:
     return Snapshot(name, host, datetime(2026, 11, day, 2, 30, tzinfo=UTC))
 

@@ -37,6 +37,8 @@ def restore(restic: Restic, chosen: Snapshot) -> None:
                 " bare one only; for one mailbox, run: pillarbox backup restore ADDRESS"
             )
         UNDER_WAY.touch()
+    else:
+        remove_links(about["paths"])
     restic.run("restore", chosen.id, "--target", "/")
     take_over_database(about)
     put_databases()
@@ -75,6 +77,20 @@ def in_use(path: str) -> bool:
     if os.path.isdir(path):
         return bool({*os.listdir(path)} - EMPTY)
     return os.path.lexists(path)
+
+
+def remove_links(tops: list[str]) -> None:
+    """Remove symbolic links that an interrupted restore left: restic replaces none.
+
+    A link to another disk that somebody made on this host stays.
+    """
+    for top in tops:
+        if os.path.islink(top) and os.path.realpath(top) in tops:
+            os.unlink(top)
+        for directory, directories, names in os.walk(top):
+            for path in (os.path.join(directory, name) for name in [*directories, *names]):
+                if os.path.islink(path):
+                    os.unlink(path)
 
 
 def put_databases() -> None:

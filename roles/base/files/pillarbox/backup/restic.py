@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run restic (restic(1)), 0.14 of Debian 12 and later.
 
-restic 0.14 has only the exit codes 0, 1 and 3, so failures are recognized by what it prints, which
-0.18 prints too.
+restic 0.14 has only the exit codes 0, 1 and 3, so most failures are recognized by what it prints,
+which 0.18 prints too.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ TAG = "pillarbox"
 GENTLY = ("nice", "-n", "19", "ionice", "-c", "3")
 # Some files were not read; there is a snapshot of the others.
 INCOMPLETE = 3
-MISSING = "Is there a repository at the following location?"
+# Of restic 0.17 and later.
+NO_REPOSITORY = 10
+# Before, it said the first of this also when it could not look.
+MISSING = re.compile(
+    r"unable to open config file: .*(no such file|does not exist).*\nIs there a repository at"
+)
 REASONS = {
     "wrong password or no key found": "mail_backup.password is not that of the repository",
-    "unable to create lock": "the repository cannot be locked: is it read-only, or in use?",
     "no space left on device": "the disk of the repository, or of this host, is full",
 }
 # An absolute path follows the first slash, as in sftp://user@host:2222//srv/mx.
@@ -101,7 +105,7 @@ class Restic:
         )
         if done.returncode in (0, *accept):
             return done.stdout, done.stderr
-        if MISSING in done.stderr:
+        if done.returncode == NO_REPOSITORY or MISSING.search(done.stderr):
             raise NoRepository(f"there is no repository at {self.repository}")
         raise Failure(f"restic {arguments[0]}: {self._reason(done.stderr or done.stdout)}")
 
