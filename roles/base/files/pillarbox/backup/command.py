@@ -79,6 +79,8 @@ def main(arguments: list[str]) -> int:
     if given.host and given.folder:
         parser.error("--folder is for an account")
     with alone():
+        # A lost host, or a run that was killed, may have left a lock.
+        restic.run("unlock")
         chosen = choose(restic.snapshots(), own.names, given.at)
         if given.host:
             host.restore(restic, chosen)

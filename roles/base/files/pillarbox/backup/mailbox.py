@@ -34,9 +34,10 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
     home = home_of(address)
     place = new_folder(address, f"{PLACE}/{chosen.time:%Y-%m-%d}")
     # On the file system that has room for mail, and where Dovecot may read.
-    top = tempfile.mkdtemp(prefix=".restore-", dir=part("dovecot")["directories"]["mailboxes"])
+    mail = part("dovecot")["directories"]["mailboxes"]
+    top = tempfile.mkdtemp(prefix=".restore-", dir=mail)
     try:
-        owner = os.stat(home)
+        owner = os.stat(mail)
         os.chown(top, owner.st_uid, owner.st_gid)
         restic.run("restore", chosen.id, "--target", top, "--include", home)
         query = ["mailbox", folder] if folder else ["all"]
@@ -99,6 +100,8 @@ def location(place: str) -> list[str]:
     try:
         escape = run("doveconf", "-h", "mailbox_list_storage_escape_char").decode().strip("\n")
     except CommandError:
+        escape = ""
+    if not escape:
         # Dovecot 2.3 does not know the setting. A plugin escapes names there, here too.
         return [f"{place}:LAYOUT=fs" if layout == "fs" else place]
     names = {"mailbox_list_layout": layout, "mailbox_list_storage_escape_char": escape}
