@@ -221,11 +221,12 @@ def test_without_a_web_server_nothing_is_in_its_way_and_no_program_is_asked(host
 def in_service(host: Host) -> None:
     """Let the host run all that a web server may have."""
     host.has("etc/nginx/nginx.conf", OURS)
-    for name in ("pillarbox-setup.socket", "pillarbox-login.socket"):
+    for name in ("pillarbox-backup.timer", "pillarbox-setup.socket", "pillarbox-login.socket"):
         host.has(f"{UNITS}/{name}")
     for name in ("nginx", "php8.2-fpm", "php8.4-fpm", "radicale"):
         host.has(f"{UNITS}/{name}.service.d/pillarbox.conf")
     host.has_unit("nginx.service", "active", "enabled", pid=7)
+    host.has_unit("pillarbox-backup.timer", "active", "enabled")
     host.has_unit("php8.4-fpm.service", "reloading", "disabled")
     host.has_unit("radicale.service", "activating")
     host.has_unit("radicale.socket", "active", "enabled")
@@ -242,6 +243,7 @@ def in_service(host: Host) -> None:
         (["dovecot", "fail2ban"], []),
         (["web"], ["nginx.service", "pillarbox-setup.socket"]),
         (["webmail"], ["roundcube-gc.timer", "php8.4-fpm.service"]),
+        (["backup"], ["pillarbox-backup.timer"]),
         # A socket would start its service again.
         (["dav"], ["pillarbox-login.socket", "radicale.socket", "radicale.service"]),
     ],
