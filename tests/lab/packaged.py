@@ -15,7 +15,7 @@ from tests.lab import lab
 BASE = lab.ROOT / "roles/base/vars/main.yml"
 MORE = (
     "acme.sh", "dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d", "dovecot-sieve",
-    "libsasl2-modules", "postfix-mta-sts-resolver", "postsrsd",
+    "libsasl2-modules", "postfix-mta-sts-resolver", "postsrsd", "restic",
 )  # fmt: skip
 INSTALL = """
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d

@@ -54,7 +54,9 @@ def about(items: Iterable[Item]) -> dict[str, Any]:
 def databases(items: Iterable[Item]) -> Iterator[str]:
     """Yield SQLite's databases."""
     for item in items:
-        for top in existing(item.paths) if item.databases else ():
+        # What a link leads to is in the list, too.
+        tops = [top for top in existing(item.paths) if not os.path.islink(top)]
+        for top in tops if item.databases else ():
             for directory, _directories, names in os.walk(top):
                 for name in names:
                     path = os.path.join(directory, name)
