@@ -112,7 +112,7 @@ def test_the_text_is_as_prometheus_wants_it() -> None:
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True
     )
     assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
-    assert 'pillarbox_unit_ok{unit="dovecot.service"} 1' in text
+    assert 'pillarbox_unit_ok{unit="dovecot.service",part="daemons"} 1' in text
     assert "pillarbox_certificate_expiry_timestamp_seconds" in text
     assert 'pillarbox_collector_success{collector="reports"} 1' in text
     assert re.search(r"^dovecot_auth_successes_total \d+$", get("dovecot").text, re.MULTILINE)

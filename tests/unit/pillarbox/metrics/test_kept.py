@@ -160,10 +160,10 @@ def test_the_last_check_has_a_number_for_each_status_and_its_time(
 ) -> None:
     file = tmp_path / "findings.json"
     monkeypatch.setattr(kept, "saved", lambda: saved.saved(file))
-    assert kept.last_check({}, NOW) == []
+    assert lines(kept.last_check({}, NOW)) == ["pillarbox_check_timestamp_seconds 0"]
     listed = Finding("DNS list", "192.0.2.1", CRITICAL, "listed")
     saved.save({"DNS list": [listed, listed._replace(subject="192.0.2.2")]}, NOW, file)
-    assert lines(kept.last_check({}, NOW)) == [
-        'pillarbox_check_findings{check="DNS list",status="critical"} 2',
-        f"pillarbox_check_timestamp_seconds {NOW:.15g}",
-    ]
+    found = lines(kept.last_check({}, NOW))
+    assert 'pillarbox_check_findings{check="DNS list",status="critical"} 2' in found
+    assert 'pillarbox_check_findings{check="DNS list",status="warning"} 0' in found
+    assert f"pillarbox_check_timestamp_seconds {NOW:.15g}" in found

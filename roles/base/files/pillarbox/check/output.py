@@ -98,14 +98,19 @@ def as_object(findings: list[Finding], host: str, now: float) -> dict[str, Any]:
 
 
 def as_metrics(findings: list[Finding]) -> Family:
-    """Return the number of findings by check and status, for Prometheus."""
+    """Return the number of findings by check and status, for Prometheus.
+
+    Zeros too, so that a rule sees the first finding.
+    """
     counts = Counter((finding.check, finding.status) for finding in findings)
+    checks = sorted({finding.check for finding in findings})
     return gauge(
         "pillarbox_check_findings",
         "Findings of pillarbox check.",
         *(
-            ({"check": check, "status": status}, number)
-            for (check, status), number in sorted(counts.items())
+            ({"check": check, "status": status}, counts[check, status])
+            for check in checks
+            for status in STATUSES
         ),
     )
 

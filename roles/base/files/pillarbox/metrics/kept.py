@@ -206,13 +206,10 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
 
 
 def last_check(parts: Parts, now: float) -> list[Family]:
-    """Report what the last daily check found, and when that was."""
-    last = saved()
-    if not last:
-        return []
-    checked, findings = last
+    """Report what the last daily check found, and when that was; in 1970 if there was none."""
+    checked, findings = saved() or (0.0, [])
     return [
-        as_metrics([finding for found in findings.values() for finding in found]),
+        as_metrics(findings),
         plain(
             "pillarbox_check_timestamp_seconds",
             "When pillarbox check last ran by its timer.",

@@ -17,7 +17,7 @@ from pillarbox.check.local import by_urgency
 from pillarbox.check.memory import Memory
 from pillarbox.check.output import summary
 from pillarbox.check.run import Outcome
-from pillarbox.check.saved import saved
+from pillarbox.check.saved import ANEW, saved
 from pillarbox.files import replace
 from pillarbox.page import encryption, findings, host, reports
 from pillarbox.page.frame import STYLE, document, text
@@ -25,8 +25,6 @@ from pillarbox.status.looks import LOOKS, look
 from pillarbox.status.mail_queue import Tally
 from pillarbox.status.parts import Parts, all_parts
 
-# The check that reports what "pillarbox status" finds, which the page looks at anew.
-ANEW = "host"
 # nginx compares it with its own clock, by server-side includes (ngx_http_ssi_module). Each page is
 # good for the rest of its hour and the next one; a timer writes a new one every few minutes.
 HOUR = "%Y-%m-%dT%H"
@@ -95,7 +93,7 @@ def files(parts: Parts, now: float) -> dict[str, str]:
     found = Memory().dated(fresh, now).all()
     last = saved()
     if last:
-        found += [one for name, known in last[1].items() if name != ANEW for one in known]
+        found += last[1]
     sections = [
         Section("findings", "Findings", lambda: findings.html(found, last and last[0], now)),
         Section("host", "Host", lambda: host.html(status, tallies, now)),
