@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sys
+from contextlib import nullcontext
 from email.message import Message
 
 import pytest
@@ -63,7 +66,7 @@ def test_sessions_are_added_up_and_the_report_is_one_that_we_can_read(box: Outbo
     count(box, datagram("example.net", **{"policy-type": 9, "policy-domain": None}))
     box.close_days(MIDNIGHT, ())
 
-    [report] = box.reports(DUE)
+    [report] = box.due()
     assert (report.successful, report.failed) == (4, 3)
     by_domain = {each.domain: each for each in parsed(report)}
     dane = by_domain["mx.example.net"]
@@ -172,6 +175,34 @@ def test_what_cannot_be_sent_is_tried_again_for_three_days(
     assert report.remark == (
         "to https://example.net/tls; not to mailto:refusing@example.net: 550 no"
     )
+
+
+def test_those_that_have_waited_longest_come_first(box: Outbox, world: World) -> None:
+    for day, domain in enumerate(("z.example", "b.example", "a.example")):
+        world.records[domain] = RECORD
+        count(box, datagram(domain), now=MORNING + day * DAY)
+    count(box, datagram("a.example"))
+    sender.send_all(box, GIVEN, MIDNIGHT + 2 * DAY)
+    assert [domain for _uri, domain in world.sent] == [
+        "a.example",
+        "z.example",
+        "b.example",
+        "a.example",
+    ]
+
+
+def test_what_strangers_wrote_is_printed_in_any_locale(
+    box: Outbox, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count(box, datagram())
+    world.records["example.net"] = "v=TLSRPTv1; rua=mailto:refusing\ufffd"
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "ascii", write_through=True))
+    monkeypatch.setattr(outbox, "opened", lambda: nullcontext(box))
+    monkeypatch.setattr(sender, "settings", lambda: GIVEN)
+    monkeypatch.setattr("time.time", lambda: MIDNIGHT)
+    assert sender.main() == 0
+    assert b"waits: mailto:refusing\\ufffd: 550 no" in printed.getvalue()
 
 
 def test_what_could_not_be_sent_in_time_is_given_up_and_forgotten_at_last(

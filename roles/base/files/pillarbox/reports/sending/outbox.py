@@ -174,10 +174,15 @@ class Outbox:
         report = Report(domain, begin, end, successful, failed, json.dumps(policies))
         self._run("INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?, ?)", report)
 
-    def reports(self, state: str = "") -> list[Report]:
-        """Return the reports in a state, or all, the latest first."""
-        query = "SELECT * FROM report WHERE ? IN ('', state) ORDER BY end_time DESC, domain"
-        return [Report(*row) for row in self._run(query, (state,))]
+    def reports(self) -> list[Report]:
+        """Return all reports, the latest first."""
+        query = "SELECT * FROM report ORDER BY end_time DESC, domain"
+        return [Report(*row) for row in self._run(query)]
+
+    def due(self) -> list[Report]:
+        """Return the reports that are due. Those first that are given up first."""
+        query = "SELECT * FROM report WHERE state = ? ORDER BY end_time, domain"
+        return [Report(*row) for row in self._run(query, (DUE,))]
 
     def claim(self, report: Report) -> bool:
         """Whether this process may send a report. If it is killed then, nobody sends it again."""
