@@ -251,22 +251,34 @@ def test_the_database_stays_small(box: Outbox, monkeypatch: pytest.MonkeyPatch) 
     for limit in ("MOST_DOMAINS", "MOST_POLICIES", "MOST_FAILURES"):
         monkeypatch.setattr(outbox, limit, 5)
     for number in range(20):
+        # A domain may have many servers, each with a name and TLSA records of its own.
+        policy = {"policy-domain": f"mx{number}.0.example", "policy-string": [str(number)]}
         count(
             box,
             datagram(f"{number}.example"),
-            datagram("0.example", failure(f=str(number)), **{"policy-string": [str(number)]}),
+            datagram("0.example", failure(f=str(number)), **policy),
         )
+    # What was there before is still told apart.
+    count(box, datagram("0.example"), datagram("0.example", failure(f="0"), **{
+        "policy-domain": "mx0.0.example", "policy-string": ["0"],
+    }))  # fmt: skip
     box.close_days(MIDNIGHT, ())
     reports = box.reports()
     assert len(reports) == 5
     [first] = [report for report in reports if report.domain == "0.example"]
     # All are counted.
-    assert (first.successful, first.failed) == (1, 20)
-    policies = json.loads(first.policies)
-    assert len(policies) == 6
-    failures = [each for policy in policies for each in policy.get("failure-details", [])]
-    assert sum(each["failed-session-count"] for each in failures) == 20
-    assert len(failures) <= 7
+    assert (first.successful, first.failed) == (2, 21)
+    policies = {each["policy"]["policy-domain"]: each for each in json.loads(first.policies)}
+    assert policies.keys() == {"mx.0.example", *(f"mx{n}.0.example" for n in range(4)), "0.example"}
+    assert policies["0.example"]["policy"].keys() == {"policy-type", "policy-domain"}
+    assert policies["mx.0.example"]["summary"]["total-successful-session-count"] == 2
+    known = policies["mx0.0.example"]["failure-details"]
+    assert [(each["failure-reason-code"], each["failed-session-count"]) for each in known] == [
+        ("0", 2)
+    ]
+    failures = [each for found in policies.values() for each in found.get("failure-details", [])]
+    assert sum(each["failed-session-count"] for each in failures) == 21
+    assert len(failures) == 6
 
 
 def test_datagrams_are_counted_together_until_none_comes(

@@ -97,21 +97,25 @@ class Outbox:
         there = "WHERE day = ? AND domain = ?"
         key = (day, session.domain)
         policy = session.policy
-        policies = self._number(f"count(*) FROM session {there}", *key)
-        if not policies:
+        if not self._number(f"count(*) FROM session {there}", *key):
             domains = self._number("count(DISTINCT domain) FROM session WHERE day = ?", day)
             if domains >= MOST_DOMAINS:
                 return
-        if policies >= MOST_POLICIES:
-            policy = _only(policy, "policy-type", "policy-domain")
+        # Beyond a limit, what is there goes on to be counted, and what is new by its type only.
+        new = f"count(*) >= ? AND NOT max(policy = ?) FROM session {there}"
+        if self._number(new, MOST_POLICIES, policy, *key):
+            # Its domain may be the name of a server, which others choose.
+            kind = json.loads(policy)["policy-type"]
+            policy = canonical({"policy-type": kind, "policy-domain": session.domain})
         self._run(
             "INSERT INTO session VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " successful = successful + excluded.successful, failed = failed + excluded.failed",
             (*key, policy, not session.failed, session.failed),
         )
         for details in session.failures:
-            if self._number(f"count(*) FROM failure {there}", *key) >= MOST_FAILURES:
-                details = _only(details, "result-type")
+            new = f"count(*) >= ? AND NOT max(policy = ? AND details = ?) FROM failure {there}"
+            if self._number(new, MOST_FAILURES, policy, details, *key):
+                details = canonical({"result-type": json.loads(details)["result-type"]})
             self._run(
                 "INSERT INTO failure VALUES (?, ?, ?, ?, 1)"
                 " ON CONFLICT DO UPDATE SET count = count + 1",
@@ -205,11 +209,6 @@ class Outbox:
             (after, remark, report.domain, report.begin, before),
         )
         return done.rowcount == 1
-
-
-def _only(text: str, *names: str) -> str:
-    """Return a JSON object with these members only."""
-    return canonical({name: value for name, value in json.loads(text).items() if name in names})
 
 
 @contextmanager
