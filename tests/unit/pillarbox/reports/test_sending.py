@@ -9,12 +9,15 @@ import io
 import json
 import socket
 import sys
+import time
 from contextlib import nullcontext
 from email.message import Message
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from pillarbox import lookup
+from pillarbox import activation, lookup
 from pillarbox.reports import tlsrpt, unpack
 from pillarbox.reports.foreign import Refused
 from pillarbox.reports.sending import collector, outbox, sender, sessions, settings
@@ -293,3 +296,29 @@ def test_datagrams_are_counted_together_until_none_comes(
         box.add(collector.sessions(batch), MORNING)
     box.close_days(MIDNIGHT, ())
     assert [(report.domain, report.successful) for report in box.reports()] == [("example.net", 2)]
+
+
+def test_a_damaged_database_does_not_leave_datagrams_that_would_start_the_service_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "damaged.sqlite"
+    file.write_text("no database, but a text that is long enough to be read as one" * 9)
+    monkeypatch.setattr(outbox, "opened", partial(outbox.opened, file))
+    monkeypatch.setattr(collector, "own_domains", frozenset)
+    monkeypatch.setattr(collector, "IDLE", 0.01)
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with mine, theirs:
+        # systemd keeps it open.
+        monkeypatch.setattr(activation, "handed_over", lambda: mine.dup())
+        theirs.send(datagram())
+        theirs.send(datagram())
+        assert collector.main() == 0
+        assert f"lost 2 results of TLS sessions: {file}: " in capsys.readouterr().err
+        # After the repair.
+        file.unlink()
+        theirs.send(datagram())
+        assert collector.main() == 0
+    with outbox.opened() as box:
+        box.close_days(int(time.time()) + DAY, ())
+        [report] = box.reports()
+    assert report.successful == 1
