@@ -124,8 +124,9 @@ def test_a_report_now_is_about_a_part_of_the_day_and_the_next_about_the_rest(
     box: Outbox, world: World
 ) -> None:
     count(box, datagram())
-    sender.send_all(box, GIVEN, MORNING + 60, early=True)
-    sender.send_all(box, GIVEN, MORNING + 61, early=True)
+    for now in (MORNING + 60, MORNING + 61):
+        box.close_days(now, (), early=True)
+        sender.send_all(box, GIVEN, now)
     count(box, datagram(), now=MORNING + 3600)
     sender.send_all(box, GIVEN, MIDNIGHT + 3600)
 
@@ -319,6 +320,6 @@ def test_a_damaged_database_does_not_leave_datagrams_that_would_start_the_servic
         theirs.send(datagram())
         assert collector.main() == 0
     with outbox.opened() as box:
-        box.close_days(int(time.time()) + DAY, ())
+        box.close_days(time.time() + DAY, ())
         [report] = box.reports()
     assert report.successful == 1

@@ -126,12 +126,14 @@ class Outbox:
         number: int = self._run(f"SELECT {query}", values).fetchone()[0]
         return number
 
-    def close_days(self, end: int, own: Collection[str]) -> None:
-        """Make the sessions until then due for a report, and forget what is too old.
+    def close_days(self, now: float, own: Collection[str], early: bool = False) -> None:
+        """Make the sessions of past days due for a report, and forget what is too old.
 
         Args:
             own: domains that get no reports.
+            early: also those of today, until now.
         """
+        end = int(now) if early else int(now // DAY * DAY)
         with database.transaction(self._connection):
             days = self._run("SELECT DISTINCT day, domain FROM session WHERE day < ?", (end,))
             for day, domain in days.fetchall():

@@ -22,7 +22,7 @@ from pillarbox.reports.command import accept_any_name
 from pillarbox.reports.foreign import plain
 from pillarbox.reports.sending import outbox
 from pillarbox.reports.sending.document import document, mail
-from pillarbox.reports.sending.outbox import DAY, GIVEN_UP, SENT, Outbox, Report
+from pillarbox.reports.sending.outbox import GIVEN_UP, SENT, Outbox, Report
 from pillarbox.reports.sending.settings import Settings, own_domains, settings
 
 # Seconds to wait: for DNS, for each answer of Postfix, for all that somebody's web server does.
@@ -144,14 +144,9 @@ def send(box: Outbox, report: Report, given: Settings) -> str:
     return f"sent {remark}"
 
 
-def send_all(box: Outbox, given: Settings, now: float, early: bool = False) -> None:
-    """Send all reports that are due, and print what became of each.
-
-    Args:
-        early: also report about today, until now.
-    """
-    end = int(now) if early else int(now // DAY * DAY)
-    box.close_days(end, own_domains())
+def send_all(box: Outbox, given: Settings, now: float) -> None:
+    """Send all reports that are due, and print what became of each."""
+    box.close_days(now, own_domains())
     for report in box.due():
         if box.claim(report):
             print(f"TLS report about {report.domain}: {send(box, report, given)}")
