@@ -21,7 +21,7 @@ UNITS = sorted(
     if file.is_file()
 )
 # Timers that run only with a setting, and whose job fails without it.
-SWITCHED = ("pillarbox-dmarc-reports", "pillarbox-metrics", "pillarbox-page", "pillarbox-tls-reports")
+SWITCHED = ("dmarc-reports", "metrics", "page", "tls-reports")
 # Adds up, instead of being replaced.
 ADDED = {"SystemCallFilter"}
 
@@ -51,7 +51,7 @@ def test_the_units_and_what_they_share_are_found() -> None:
 
 @pytest.mark.parametrize("name", SWITCHED)
 def test_a_timer_stops_when_its_setting_is_removed(name: str) -> None:
-    (file,) = ROLES.rglob(f"systemd/system/{name}.timer")
+    (file,) = ROLES.rglob(f"systemd/system/pillarbox-{name}.timer")
     timer = file.read_text()
     assert "[Install]" not in timer and "StopWhenUnneeded=yes" in timer
     # systemd looks when the state of the timer changes: each minute, or as its daemon restarts.

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pillarbox.manual import Manual
 from pillarbox.maturity.ladders import TITLES
 from pillarbox.maturity.state import Outlook, in_force, outlooks
-from pillarbox.reports.command import addresses
+from pillarbox.reports.own import addresses
 
 MANUAL = Manual(
     "maturity",

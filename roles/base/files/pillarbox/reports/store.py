@@ -216,6 +216,8 @@ _KEPT = ("kind", "reporter", "domain", "end_time", "policy", "sent_by")
 _ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ? AND sent_by IS NOT ''"
 # More than anybody reads; the numbers of messages and sessions are those of all.
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
+# By its version, what readers see in place of a table until the next report renews the database.
+_VIEWS = {1: "CREATE TEMP VIEW report AS SELECT *, NULL AS sent_by FROM main.report"}
 
 
 @contextmanager
@@ -226,7 +228,14 @@ def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
 
 
 @contextmanager
-def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
+def reading(file: Path = FILE, wait: float = WAIT) -> Iterator[sqlite3.Connection]:
     """Open the database without a right to write. Raises Failure if that cannot be done."""
-    with database.opened_to_read(file, STEPS, wait) as connection:
+    with database.opened_to_read(file, STEPS, _VIEWS, wait) as connection:
+        yield connection
+
+
+@contextmanager
+def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
+    """Open the database, to look only. Raises Failure if that cannot be done."""
+    with reading(file, wait) as connection:
         yield Store(connection)
