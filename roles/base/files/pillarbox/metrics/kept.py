@@ -18,7 +18,6 @@ from pillarbox.check.saved import saved
 from pillarbox.metrics.text import Family, Sample, gauge, plain
 from pillarbox.reports import store
 from pillarbox.reports.own import addresses
-from pillarbox.reports.store import FILE as REPORTS
 from pillarbox.status import certificates, dkim, web_names
 from pillarbox.status.finding import day
 from pillarbox.status.parts import Parts
@@ -26,6 +25,7 @@ from pillarbox.tls.traffic import CLEAR, QUALITIES
 
 # The database of "pillarbox tls", whose code takes long to load.
 TLS = Path("/var/lib/pillarbox/tls.sqlite")
+REPORTS = store.FILE
 # What is summed up of TLS and of reports.
 DAYS = 7
 DAY = 86400
