@@ -92,7 +92,17 @@ def _run(database: sqlite3.Connection, query: str, since: float) -> Iterator[Any
     if "sent_by" in {row[1] for row in database.execute("PRAGMA table_info(report)")}:
         # The authenticated domain of the sender: empty if there is none, NULL if root has read it.
         reporter, counting = "coalesce(sent_by, reporter)", f"{counting} AND sent_by IS NOT ''"
-    return database.execute(query.format(reporter=reporter, counting=counting), (since,))
+    rows = database.execute(query.format(reporter=reporter, counting=counting), (since,))
+    for domain, day, name, *rest in rows:
+        yield domain, day, _organisation(name), *rest
+
+
+def _organisation(reporter: str) -> str:
+    """Return who reports: anybody has many names in one domain.
+
+    Without a list of public suffixes this may take two reporters for one, but never one for two.
+    """
+    return ".".join(reporter.split(".")[-2:])
 
 
 def of_mail(sent: Collection[Sent], own: Set[str]) -> dict[str, list[Tally]]:
