@@ -27,7 +27,8 @@ Dovecot and Rspamd have metrics of their own, which the web server offers beside
 """,
     """\
 Use it when you want to see what Prometheus gets. With mail_metrics_password, a timer writes them
-once a minute for the web server; docs/monitoring.md says how to use them.
+once a minute for the web server; on a host without one, cron can write them for node_exporter.
+docs/monitoring.md shows both.
 
 Examples
   pillarbox metrics                  # print them
