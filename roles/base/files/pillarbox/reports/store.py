@@ -78,7 +78,7 @@ CREATE INDEX IF NOT EXISTS failure_report ON failure (report);
 WITH_SENDER = """
 ALTER TABLE report ADD COLUMN sent_by TEXT;
 """
-# Mail::DMARC numbers the reports in each of its databases from 1, so that an identifier comes again.
+# Mail::DMARC numbers the reports in each of its databases from 1, so that identifiers come again.
 WITH_BEGIN = """
 CREATE TABLE renewed (
     id INTEGER PRIMARY KEY,
