@@ -90,6 +90,8 @@ def test_a_report_names_neither_users_nor_messages(reports: dict[str, bytes]) ->
     assert message["From"] == SENDER and "alice" not in message.as_string()
 
 
+REPORT = "Report Domain: example.org Submitter: example.net"
+
 WAY_OUT = """
 import smtplib, sys
 with smtplib.SMTP("127.0.0.1", 10006) as postfix:
@@ -108,17 +110,23 @@ def test_what_came_in_the_name_of_a_domain_is_reported_to_it() -> None:
     flush()
     mark = "example.org!example.net!"
     before = arrived(mark)
-    for subject in ("", "", "Report Domain: example.org Submitter: example.net"):
+    for subject in ("", "", REPORT):
         mail = lab.message(BOB, ALICE)
         mail.replace_header("Subject", f"{mail['Subject']} {subject}".strip())
         lab.send_from_peer(mail)
         lab.received(ALICE, mail)
+    forged = lab.message(BOB, ALICE)
+    forged.replace_header("Subject", REPORT)
+    # A domain without SPF.
+    swaks = f"swaks --server {lab.MX} --from bob@policy.example.net --to {ALICE} --data -"
+    lab.on("peer", swaks, forged.as_string(), check=False)
 
     report = new_report(mark, before)
 
     assert {"spf=pass", "dkim=pass", "dmarc=pass"} <= lab.verdicts(report)
     [about] = read(report, "example.net").values()
     # Not the third, which claims to be a report: two servers would report to each other for ever.
-    assert about["dmarc"]["messages"] == 2
+    # But the one that is forged, so that nobody hides forgeries by such a subject.
+    assert (about["dmarc"]["messages"], about["dmarc"]["passing"]) == (3, 2)
     sources = {source["source"] for source in about["dmarc"]["sources"]}
     assert sources <= {"198.18.0.20", "2001:2:0:20::20"}

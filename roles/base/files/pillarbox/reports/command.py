@@ -55,9 +55,9 @@ Examples
   pillarbox reports                                   # the last 30 days, of all domains
   pillarbox reports --days 7 --json example.org       # of one domain, for programs
   pillarbox reports import /root/reports.mbox         # mbox files, Maildirs, .eml
-  pillarbox reports import google.com!example.org!1795651200!1795737599.zip
+  pillarbox reports import 'google.com!example.org!1795651200!1795737599.zip'
   pillarbox reports receive <message.eml              # one message
-  pillarbox reports sent                              # reports that this host has sent
+  pillarbox reports sent                              # TLS reports that this host has sent
   pillarbox reports send --now                        # also those about today
 
 Exit status
