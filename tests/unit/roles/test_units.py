@@ -21,7 +21,12 @@ UNITS = sorted(
     if file.is_file()
 )
 # Timers that run only with a setting, and whose job fails without it.
-SWITCHED = ("pillarbox-dmarc-reports", "pillarbox-metrics", "pillarbox-page", "pillarbox-tls-reports")
+SWITCHED = (
+    "pillarbox-dmarc-reports",
+    "pillarbox-metrics",
+    "pillarbox-page",
+    "pillarbox-tls-reports",
+)
 # Adds up, instead of being replaced.
 ADDED = {"SystemCallFilter"}
 
