@@ -31,6 +31,16 @@ WHEN_FAILED = (0.0, 5.0, 30.0, 60.0)
 # ntfy and most chat services cut longer messages, or refuse them.
 LONGEST = 1000
 
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A POST that is redirected would become a GET without its text, and seem to succeed."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
+
+
+_POST = urllib.request.build_opener(_NoRedirects)
+
 MANUAL = Manual(
     "alert",
     """\
@@ -111,7 +121,8 @@ def attempt(url: str, text: str) -> str:
     headers = {"User-Agent": "pillarbox", "Content-Type": "text/plain; charset=utf-8"}
     try:
         request = urllib.request.Request(url, data, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE):
+        open_url = _POST.open if data else urllib.request.urlopen
+        with open_url(request, timeout=PATIENCE):
             return ""
     except urllib.error.HTTPError as error:
         return f"HTTP status {error.code}"

@@ -98,14 +98,14 @@ def test_the_last_check_is_saved_without_what_is_looked_at_anew(tmp_path: Path) 
     ],
 )
 def test_what_is_said_about_mail_names_no_user(quoted: str, shown: str) -> None:
-    found = host.without_addresses(states.Finding("held mail", "", states.OK, quoted)).text
+    found = states.without_users(quoted)
     assert shown in found
     assert not re.search(r"\w@", found)
 
 
-def test_other_findings_keep_their_names() -> None:
-    kept = states.Finding("jobs", "postfix@-.service", states.OK, "postfix@-.service: failed")
-    assert host.without_addresses(kept) == kept
+@pytest.mark.parametrize("text", ["postfix@-.service: failed", "pillarbox-reports@3.service", "@"])
+def test_units_keep_their_names(text: str) -> None:
+    assert states.without_users(text) == text
 
 
 def test_the_queue_is_shown_by_domain_and_reason() -> None:

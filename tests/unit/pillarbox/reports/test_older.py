@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database of the first version, before the next report renews it: who reads only, reads it."""
+"""Databases of older versions, until the next report renews them: who only reads, reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN = frozenset(["192.0.2.25"])
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A database with a report of version 2."""
+    """A database with a report."""
     file = tmp_path / "reports.sqlite"
     monkeypatch.setattr(kept, "REPORTS", file)
     monkeypatch.setattr(kept, "addresses", lambda: OWN)
@@ -51,11 +51,17 @@ READERS = pytest.mark.parametrize("read", [page, maturity, metrics])
 
 
 @READERS
-def test_it_is_read_as_the_newest_is(file: Path, read: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(
+    "older",
+    ["ALTER TABLE report DROP COLUMN sent_by; PRAGMA user_version = 1", "PRAGMA user_version = 2"],
+)
+def test_it_is_read_as_the_newest_is(
+    file: Path, read: Callable[[Path], object], older: str
+) -> None:
     newest = read(file)
     assert newest
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript("ALTER TABLE report DROP COLUMN sent_by; PRAGMA user_version = 1")
+        connection.executescript(older)
     before = file.read_bytes()
     assert read(file) == newest
     assert file.read_bytes() == before

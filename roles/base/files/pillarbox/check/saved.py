@@ -27,7 +27,7 @@ def saved(file: Path = FILE) -> tuple[float, list[Finding]] | None:
     """Return when the last check was and what it found; None if there was none."""
     try:
         whole = json.loads(read(file) or b"")
-    except ValueError:
-        # There is none, or it is damaged; the next check writes it anew.
+        return whole["time"], [Finding(*finding) for finding in whole["findings"]]
+    except (ValueError, KeyError, TypeError):
+        # There is none, or it is damaged or of another version; the next check writes it anew.
         return None
-    return whole["time"], [Finding(*finding) for finding in whole["findings"]]

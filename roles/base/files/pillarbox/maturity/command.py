@@ -20,8 +20,8 @@ MANUAL = Manual(
     """\
 Show how strict the policies of each domain are, since when, and which step comes next.
 
-SPF climbs from ~all to -all, DMARC from none by quarantine to reject, MTA-STS from testing to
-enforce, as the reports of others allow. It changes nothing: site.yml takes the steps of domains
+SPF climbs from ~all to -all, DMARC from none through quarantine to reject, MTA-STS from testing
+to enforce, as the reports of others allow. It changes nothing: site.yml takes the steps of domains
 with mail_maturity, and each other step is yours.
 """,
     """\

@@ -11,13 +11,14 @@ or a mailing list, which no policy helps.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pillarbox.maturity.ladders import Tally
 from pillarbox.reports.store import FILE, reading
@@ -72,13 +73,26 @@ def gathered(since: float, own: Set[str], file: Path = FILE) -> Evidence:
     evidence: Evidence = defaultdict(lambda: defaultdict(list))
     # The daily check must not write there.
     with reading(file) as database:
-        rows = (Sent(*row) for row in database.execute(_DMARC, (since,)))
+        rows = (Sent(*row) for row in _rows(database, _DMARC, since))
         for domain, sent in groupby(rows, itemgetter(0)):
             evidence[domain].update(of_mail(list(sent), own))
         for query in (_SESSIONS, _POLICY_FAILURES):
-            for domain, day, reporter, passed, failed in database.execute(query, (since,)):
+            for domain, day, reporter, passed, failed in _rows(database, query, since):
                 evidence[domain]["mta_sts"].append(Tally(_date(day), reporter, passed, failed))
     return evidence
+
+
+def _rows(database: sqlite3.Connection, query: str, since: float) -> Iterator[Any]:
+    for domain, day, reporter, *rest in database.execute(query, (since,)):
+        yield domain, day, _organisation(reporter), *rest
+
+
+def _organisation(reporter: str) -> str:
+    """Return who reports: anybody has many names in one domain.
+
+    Without a list of public suffixes this may take two reporters for one, but never one for two.
+    """
+    return ".".join(reporter.split(".")[-2:])
 
 
 def of_mail(sent: Collection[Sent], own: Set[str]) -> dict[str, list[Tally]]:

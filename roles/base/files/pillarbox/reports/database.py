@@ -29,11 +29,12 @@ def opened(file: Path, steps: Sequence[str], wait: float) -> Iterator[sqlite3.Co
         raise Failure(f"{file}: {error.strerror}") from error
     # Opened, never created, wherever its name leads by now.
     with _connected(file, "rw", wait) as database:
-        database.execute("PRAGMA foreign_keys = ON")
         if _version(database) != len(steps):
+            # Foreign keys are off, so that a step may replace a table.
             with transaction(database):
                 # Whoever comes second finds it done.
                 _renew(database, file, steps)
+        database.execute("PRAGMA foreign_keys = ON")
         yield database
 
 

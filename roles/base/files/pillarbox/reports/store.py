@@ -78,7 +78,27 @@ CREATE INDEX IF NOT EXISTS failure_report ON failure (report);
 WITH_SENDER = """
 ALTER TABLE report ADD COLUMN sent_by TEXT;
 """
-STEPS = (TABLES, WITH_SENDER)
+# Mail::DMARC numbers the reports in each of its databases from 1, so that identifiers come again.
+WITH_BEGIN = """
+CREATE TABLE renewed (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    reporter TEXT NOT NULL,
+    report_id TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    begin_time INTEGER NOT NULL,
+    end_time INTEGER NOT NULL,
+    contact TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    sent_by TEXT,
+    UNIQUE (domain, kind, reporter, report_id, begin_time)
+);
+INSERT INTO renewed SELECT * FROM report;
+DROP TABLE report;
+ALTER TABLE renewed RENAME TO report;
+CREATE INDEX report_time ON report (domain, kind, begin_time);
+"""
+STEPS = (TABLES, WITH_SENDER, WITH_BEGIN)
 
 
 class Kept(NamedTuple):
@@ -128,8 +148,9 @@ class Store:
         kind = "DMARC" if isinstance(report, dmarc.Report) else "TLS"
         with database.transaction(self._connection):
             self._run("DELETE FROM report WHERE end_time < ?", (oldest,))
-            key = (kind, report.domain, report.reporter, report.report_id)
-            where = "kind = ? AND domain = ? AND reporter = ? AND report_id = ?"
+            key = (kind, report.domain, report.reporter, report.report_id, report.begin)
+            names = ("kind", "domain", "reporter", "report_id", "begin_time")
+            where = " AND ".join(f"{name} = ?" for name in names)
             # One that is not proven does not keep the true one out.
             proven = "" if sender == "" else "AND sent_by IS NOT ''"
             if self._number(f"FROM report WHERE {where} {proven}", *key):
