@@ -215,6 +215,7 @@ def findings() -> Iterator[dict[str, dict[str, Any]]]:
         try:
             lab.on("mx", FAULTS)
             lab.on("mx", f"cat >{PART}", json.dumps(part))
+            lab.eventually("a held message", lambda: "!" in lab.on("mx", "postqueue -p") or None)
             found = check(LIMIT)["findings"]
             yield {f"{f['check']}, {f['subject']}": f for f in found}
         finally:
@@ -243,7 +244,7 @@ def findings() -> Iterator[dict[str, dict[str, Any]]]:
         ("fail2ban, pillarbox", "warning", "nobody watches", "restart fail2ban"),
         ("learned data, ", "warning", "could not be saved", "disk full"),
         ("held mail, ", "warning", "1 message", "pillarbox held"),
-        ("quota, ", "note", SMALL, "mail_accounts"),
+        ("quota, ", "note", SMALL, "mail_users"),
         ("disk, archive writable", "critical", "read-only", "remount,rw"),
         ("disk, spare", "critical", "96 % of space", "enlarge"),
         ("disk, lost", "critical", "No such file", "is it mounted"),
