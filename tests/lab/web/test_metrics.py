@@ -203,7 +203,8 @@ def wait_for(prometheus: Prometheus, *alerts: str) -> None:
             read_again()
         return {*alerts} <= {alert for alert, _check in prometheus.firing()} or None
 
-    lab.eventually(", ".join(alerts), all_fire)
+    # Each reading takes its time, as much of what it asks is broken.
+    lab.eventually(", ".join(alerts), all_fire, patience=180)
 
 
 @pytest.mark.first
