@@ -60,8 +60,9 @@ def get(part: str, password: str = PASSWORD, user: str = "prometheus") -> lab.An
 
 def read_again() -> None:
     """Have the host write its metrics, as the timer does once a minute."""
-    # The first time, it may be running already.
-    lab.on("mx", "systemctl start pillarbox-metrics && systemctl start pillarbox-metrics")
+    # The first time, it may be running already. systemd would refuse so many starts in a row.
+    start = "systemctl start pillarbox-metrics"
+    lab.on("mx", f"systemctl reset-failed pillarbox-metrics.service; {start} && {start}")
 
 
 def heard() -> list[str]:
