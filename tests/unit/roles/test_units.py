@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ..paths import ROOT
+from ..paths import ROLES
 
-ROLES = ROOT / "roles"
 UNITS = sorted(
     file
     for pattern in ("pillarbox-*.service", "pillarbox-*.service.j2")

@@ -21,6 +21,7 @@ from pathlib import Path
 from pillarbox import Failure
 from pillarbox.files import read
 from pillarbox.manual import Manual
+from pillarbox.redirects import NoRedirects
 
 FILE = Path("/etc/pillarbox/alerts.json")
 # Seconds for a request.
@@ -30,16 +31,7 @@ WHEN_CHECKED = (0.0, 5.0)
 WHEN_FAILED = (0.0, 5.0, 30.0, 60.0)
 # ntfy and most chat services cut longer messages, or refuse them.
 LONGEST = 1000
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A POST that is redirected would become a GET without its text, and seem to succeed."""
-
-    def redirect_request(self, *_arguments: object) -> None:
-        return None
-
-
-_POST = urllib.request.build_opener(_NoRedirects)
+_POST = urllib.request.build_opener(NoRedirects)
 
 MANUAL = Manual(
     "alert",

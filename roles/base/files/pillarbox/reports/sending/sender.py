@@ -18,6 +18,7 @@ import dns.exception
 import dns.name
 
 from pillarbox import lookup
+from pillarbox.redirects import NoRedirects
 from pillarbox.reports.command import accept_any_name
 from pillarbox.reports.foreign import plain
 from pillarbox.reports.sending import outbox
@@ -37,14 +38,8 @@ class Refusal(Exception):
     """Why a report cannot go to a destination."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The destination is the one in DNS."""
-
-    def redirect_request(self, *_arguments: object) -> None:
-        return None
-
-
-_WEB = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+# The destination is the one in DNS.
+_WEB = urllib.request.build_opener(NoRedirects, urllib.request.ProxyHandler({}))
 
 
 def destinations(record: str) -> list[str]:
