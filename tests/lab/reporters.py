@@ -48,7 +48,8 @@ def tls_sessions_reported() -> Iterator[None]:
         lab.on("peer", f"rm {YESTERDAY}; systemctl kill -s USR2 tlsrpt_collectd")
         lab.on("peer", f"timeout 20 sh -c 'until [ -e {YESTERDAY} ]; do sleep 0.1; done'")
         _start("tlsrpt_reportd")
-        sent = "python3 -m tlsrpt_reporter.tlsrptctl status | grep sent"
+        # Until the database exists, the program prints a traceback.
+        sent = "python3 -m tlsrpt_reporter.tlsrptctl status 2>/dev/null | grep -w sent"
         lab.eventually("a TLS report", lambda: lab.on("peer", sent, check=False) or None)
     finally:
         lab.on("peer", "systemctl stop tlsrpt_collectd tlsrpt_reportd", check=False)
