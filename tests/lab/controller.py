@@ -28,7 +28,8 @@ def documented(guide: str, start: str, end: str) -> str:
 def send_checkout() -> None:
     """Copy the checkout, an inventory and its secrets to the mail host."""
     without = ["--exclude-vcs", "--exclude=./.cache", "--exclude=./.venv"]
-    _send(lab.ROOT, *without, ".", ".cache/lab/secrets", ".cache/lab/acme.sh.sha256")
+    secret = [".cache/lab/secrets", ".cache/lab/acme.sh.sha256"]
+    lab.send("mx", HOME, lab.ROOT, *without, ".", *secret)
     lab.on("mx", f"cat >{HOME}/local.yml", LOCAL)
 
 
@@ -40,16 +41,7 @@ def send_packages(directory: Path) -> None:
     options = [f"--python-version={python}", f"--dest={directory / 'packages'}"]
     requirements = ["--requirement", str(lab.ROOT / "requirements.txt")]
     subprocess.run([*pip, *options, *requirements], check=True, timeout=600)
-    _send(directory, "packages")
-
-
-def _send(directory: Path, *names: str) -> None:
-    tar = subprocess.run(
-        ["tar", "-C", str(directory), "-c", *names], stdout=subprocess.PIPE, check=True
-    )
-    unpack = f"mkdir -p {HOME} && tar -C {HOME} -x"
-    ssh = ["ssh", "-F", str(lab.STATE / "ssh_config"), "mx", unpack]
-    subprocess.run(ssh, input=tar.stdout, check=True, timeout=60)
+    lab.send("mx", HOME, directory, "packages")
 
 
 def run(commands: str) -> str:

@@ -24,6 +24,8 @@ def some_steps(directory: Path, wanted: Collection[str]) -> str:
     assert {_step(task) for task in tasks} == set(wanted)
     settings = {"ansible.builtin.import_role": {"name": "pillarbox.mail.mail"}}
     play["tasks"] = [settings, *tasks]
+    # Not one of the runs of site.yml in the log.
+    play["name"] = "Run some steps"
     playbook = directory / "steps.yml"
     playbook.write_text(yaml.safe_dump([play]))
     return str(playbook)

@@ -35,7 +35,7 @@ TODAY = int(time.time()) // DAY * DAY
 # With their addresses at peer, which can prove that it may send for both domains.
 REPORTERS = {
     "Example Mail": "reports@example.net",
-    "Another Mail": "reports@peer.example.net",
+    "Another Mail": "reports@reporter.example",
 }
 Run = Callable[..., Any]
 

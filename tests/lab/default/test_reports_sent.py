@@ -16,11 +16,17 @@ from tests.lab.reports import KEPT, arrived, flush, new_report, read
 
 ALICE, BOB = "alice@example.org", "bob@example.net"
 SENDER = "mailreports@example.org"
+SESSIONS = "/var/lib/pillarbox-tlsrpt/tlsrpt.sqlite"
 
 
 def sent() -> str:
     """Return what became of the TLS reports of this host."""
     return lab.on("mx", "pillarbox reports sent")
+
+
+def a_session_is_counted() -> bool | None:
+    found = lab.on("mx", f"grep -alF mismatch.example.net {SESSIONS}* 2>/dev/null", check=False)
+    return bool(found) or None
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +45,8 @@ def reports() -> Iterator[dict[str, bytes]]:
     lab.submit(wrong)
     queue_id = lab.deferral("mx", wrong).partition(":")[0]
     lab.on("mx", f"postsuper -d {queue_id}")
-    # While sessions are being counted.
+    lab.eventually("a session that is counted", a_session_is_counted)
+    # While the service that counts them runs.
     lab.on("mx", "systemctl is-active pillarbox-tls-sessions.service && systemctl restart postfix")
     right = lab.message(ALICE, "bob@asking.example.net")
     lab.submit(right)
@@ -81,14 +88,15 @@ def test_a_report_is_sent_once_and_there_are_none_about_reports(reports: dict[st
 
 @pytest.mark.once
 def test_a_report_names_neither_users_nor_messages(reports: dict[str, bytes]) -> None:
-    state = "/var/lib/pillarbox-tlsrpt/tlsrpt.sqlite"
-    stored = lab.on("mx", f"grep -ao '[[:print:]]*' {state}")
+    stored = lab.on("mx", f"grep -ao '[[:print:]]*' {SESSIONS}")
     assert "asking.example.net" in stored and "alice" not in stored
-    user = lab.on("mx", f"stat -Lc '%a %U' {state}").split()
+    user = lab.on("mx", f"stat -Lc '%a %U' {SESSIONS}").split()
     assert user[0] == "600" and user[1] != "root", user
     message = BytesParser(policy=default).parsebytes(reports["asking"])
     assert message["From"] == SENDER and "alice" not in message.as_string()
 
+
+REPORT = "Report Domain: example.org Submitter: example.net"
 
 WAY_OUT = """
 import smtplib, sys
@@ -108,17 +116,23 @@ def test_what_came_in_the_name_of_a_domain_is_reported_to_it() -> None:
     flush()
     mark = "example.org!example.net!"
     before = arrived(mark)
-    for subject in ("", "", "Report Domain: example.org Submitter: example.net"):
+    for subject in ("", "", REPORT):
         mail = lab.message(BOB, ALICE)
         mail.replace_header("Subject", f"{mail['Subject']} {subject}".strip())
         lab.send_from_peer(mail)
         lab.received(ALICE, mail)
+    forged = lab.message(BOB, ALICE)
+    forged.replace_header("Subject", REPORT)
+    # A domain without SPF.
+    swaks = f"swaks --server {lab.MX} --from bob@policy.example.net --to {ALICE} --data -"
+    lab.on("peer", swaks, forged.as_string(), check=False)
 
     report = new_report(mark, before)
 
     assert {"spf=pass", "dkim=pass", "dmarc=pass"} <= lab.verdicts(report)
     [about] = read(report, "example.net").values()
     # Not the third, which claims to be a report: two servers would report to each other for ever.
-    assert about["dmarc"]["messages"] == 2
+    # But the one that is forged, so that nobody hides forgeries by such a subject.
+    assert (about["dmarc"]["messages"], about["dmarc"]["passing"]) == (3, 2)
     sources = {source["source"] for source in about["dmarc"]["sources"]}
     assert sources <= {"198.18.0.20", "2001:2:0:20::20"}

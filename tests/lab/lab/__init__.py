@@ -27,6 +27,7 @@ from tests.lab.lab.hosts import (
     eventually,
     on,
     reboot,
+    send,
     stop_filter,
     use_names,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "reboot",
     "received",
     "received_at_peer",
+    "send",
     "send_from_peer",
     "signatures",
     "site",

@@ -86,6 +86,16 @@ def on(host: str, command: str, stdin: str = "", check: bool = True, timeout: fl
     return run.stdout
 
 
+def send(host: str, to: str, directory: Path, *names: str) -> None:
+    """Copy files and directories, relative to a directory here, to one on a host of the lab."""
+    tar = subprocess.run(
+        ["tar", "-C", str(directory), "-c", *names], stdout=subprocess.PIPE, check=True
+    )
+    unpack = f"mkdir -p {to} && tar -C {to} --no-same-owner -x"
+    ssh = ["ssh", "-F", str(STATE / "ssh_config"), host, unpack]
+    subprocess.run(ssh, input=tar.stdout, check=True, timeout=60)
+
+
 def reboot(host: str) -> None:
     """Reboot a host, except for the kernel, which containers share."""
     subprocess.run([str(ROOT / "bin" / "lab"), "reboot", host], check=True, timeout=120)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.lab.lab.hosts import on
 
 
@@ -15,8 +17,14 @@ def forget_failures() -> None:
 
 
 def banned() -> list[str]:
-    """Return the addresses that fail2ban has banned."""
-    return on("mx", "fail2ban-client get pillarbox banip").split()
+    """Return the addresses that fail2ban has banned, once the firewall refuses their connections.
+
+    fail2ban names an address before it adds that to the firewall's rules.
+    """
+    rules = on("mx", "nft list table inet f2b-table 2>/dev/null", check=False)
+    refused = re.split(r"[\s,{}]+", rules)
+    named = on("mx", "fail2ban-client get pillarbox banip").split()
+    return [address for address in named if address in refused]
 
 
 def ban_after(failures: int) -> None:

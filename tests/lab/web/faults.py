@@ -47,7 +47,7 @@ for name in nobody no-one none; do
 done
 doveadm expunge -u {SMALL} mailbox INBOX all || true
 head -c 98000 /dev/zero | tr '\\0' x | fold -w 72 | doveadm save -u {SMALL}
-for n in 1 2 3; do doveadm auth test {ALICE} wrong & done
+for n in 1 2 3; do doveadm auth test -x service=imap {ALICE} wrong & done
 wait
 """
 # Then these, which would hide others.

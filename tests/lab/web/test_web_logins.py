@@ -65,6 +65,7 @@ def test_requests_without_a_password_are_no_guesses() -> None:
         f"-u {CAROL}:guess$n https://{MX}/dav/",
         f"-H Password:guess$n https://{MX}/rspamd/stat",
         f"-u status:guess$n https://{MX}/status/",
+        f"-u prometheus:guess$n https://{MX}/metrics/host",
     ],
 )
 def test_a_client_that_guesses_passwords_is_banned_from_logging_in_anywhere(guess: str) -> None:

@@ -33,6 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.server.heard.append((self.command, self.path, body))
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
 
     do_GET = do_POST
@@ -94,6 +95,18 @@ def test_no_address_fails_the_caller_or_is_shown(
     alert.heartbeat()
     said = capsys.readouterr().err
     assert said.startswith("the heartbeat failed: ") and "s3cret" not in said
+
+
+def test_a_redirected_post_is_a_failure_but_a_heartbeat_may_follow(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.statuses = [302, 301]
+    alert.alert("one")
+    assert capsys.readouterr().err == "the webhook failed: HTTP status 301\n"
+    receiver.statuses = [302]
+    alert.heartbeat()
+    assert receiver.heard[-1] == ("GET", "/elsewhere", "")
+    assert capsys.readouterr().err == ""
 
 
 def test_without_an_address_nothing_is_done(receiver: Receiver) -> None:

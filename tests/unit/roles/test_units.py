@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ..paths import ROOT
+from ..paths import ROLES
 
-ROLES = ROOT / "roles"
 UNITS = sorted(
     file
     for pattern in ("pillarbox-*.service", "pillarbox-*.service.j2")
     for file in ROLES.rglob(f"systemd/system/{pattern}")
     if file.is_file()
 )
+# Timers that run only with a setting, and whose job fails without it.
+SWITCHED = ("dmarc-reports", "metrics", "page", "tls-reports")
 # Adds up, instead of being replaced.
 ADDED = {"SystemCallFilter"}
 
@@ -45,3 +46,12 @@ def test_no_unit_says_what_has_no_effect(unit: Path) -> None:
 def test_the_units_and_what_they_share_are_found() -> None:
     assert len(UNITS) > 15
     assert {"ProtectClock", "PrivateTmp", "RestrictAddressFamilies"} <= of_all()
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+def test_a_timer_stops_when_its_setting_is_removed(name: str) -> None:
+    (file,) = ROLES.rglob(f"systemd/system/pillarbox-{name}.timer")
+    timer = file.read_text()
+    assert "[Install]" not in timer and "StopWhenUnneeded=yes" in timer
+    # systemd looks when the state of the timer changes: each minute, or as its daemon restarts.
+    assert "PartOf=" in timer or "OnCalendar=minutely" in timer

@@ -21,6 +21,7 @@ from pathlib import Path
 from pillarbox import Failure
 from pillarbox.files import read
 from pillarbox.manual import Manual
+from pillarbox.redirects import NoRedirects
 
 FILE = Path("/etc/pillarbox/alerts.json")
 # Seconds for a request.
@@ -30,6 +31,7 @@ WHEN_CHECKED = (0.0, 5.0)
 WHEN_FAILED = (0.0, 5.0, 30.0, 60.0)
 # ntfy and most chat services cut longer messages, or refuse them.
 LONGEST = 1000
+_POST = urllib.request.build_opener(NoRedirects)
 
 MANUAL = Manual(
     "alert",
@@ -111,7 +113,8 @@ def attempt(url: str, text: str) -> str:
     headers = {"User-Agent": "pillarbox", "Content-Type": "text/plain; charset=utf-8"}
     try:
         request = urllib.request.Request(url, data, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE):
+        open_url = _POST.open if data else urllib.request.urlopen
+        with open_url(request, timeout=PATIENCE):
             return ""
     except urllib.error.HTTPError as error:
         return f"HTTP status {error.code}"

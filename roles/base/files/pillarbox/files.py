@@ -21,8 +21,8 @@ def read(path: Path) -> bytes | None:
         return None
 
 
-def replace(path: Path, content: bytes, group: int | None = None) -> None:
-    """Write a file atomically (rename(2)), which only root and this group, if any, can read."""
+def replace(path: Path, content: bytes, group: int | None = None, mode: int = 0o600) -> None:
+    """Write a file atomically (rename(2)). If a group is given, it can read it, too."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -30,7 +30,8 @@ def replace(path: Path, content: bytes, group: int | None = None) -> None:
             file.flush()
             if group is not None:
                 os.fchown(file.fileno(), -1, group)
-                os.fchmod(file.fileno(), 0o640)
+                mode |= 0o040
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

@@ -51,6 +51,18 @@ def test_the_webhook_and_the_saved_findings_do_not_need_the_mail(
     assert done == ["save", "alert mx: critical: DNS list, 192.0.2.1: listed", "heartbeat", "mail"]
 
 
+def test_a_full_disk_keeps_nobody_from_hearing_of_it(
+    monkeypatch: pytest.MonkeyPatch, done: list[str], tmp_path: Path
+) -> None:
+    def full(*_found: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(command, "save", full)
+    with pytest.raises(Failure, match="disk is full"):
+        notify(tmp_path, LISTED)
+    assert done == ["alert mx: critical: DNS list, 192.0.2.1: listed", "heartbeat", "mail"]
+
+
 def test_a_quiet_day_has_only_a_heartbeat(done: list[str], tmp_path: Path) -> None:
     notify(tmp_path, LISTED._replace(status=OK))
     assert done == ["save", "heartbeat"]

@@ -36,8 +36,8 @@ ActiveState=failed
     monkeypatch.setattr(units, "output_of", lambda *_command: shown)
     parts: Parts = {"base": {"units": ["a.service", "b.service"]}}
     assert lines(host.unit_states(parts, NOW)) == [
-        'pillarbox_unit_ok{unit="a.service"} 1',
-        'pillarbox_unit_ok{unit="b.service"} 0',
+        'pillarbox_unit_ok{unit="a.service",part="daemons"} 1',
+        'pillarbox_unit_ok{unit="b.service",part="daemons"} 0',
     ]
 
 

@@ -16,6 +16,7 @@ from pillarbox.metrics.postfix import Event, parse
 from pillarbox.metrics.text import as_text
 from pillarbox.status.ask import Unanswered
 
+NOW = 1795738580
 PEER = "peer.example.net[2001:2:0:20::20]"
 TRIED = "delay=0.3, delays=0.1/0/0.1/0.1, dsn="
 SENT = (
@@ -133,6 +134,9 @@ class Journal:
     def __init__(self) -> None:
         self.lines: list[bytes] = []
         self.broken = False
+        self.start = ""
+        # The first line of the time that is asked for.
+        self.since = 0
 
     def add(self, daemon: str, text: str) -> None:
         number = len(self.lines)
@@ -149,7 +153,8 @@ class Journal:
         if self.broken:
             raise Unanswered("journalctl: no such cursor")
         [start] = [word for word in command if word.startswith(("--cursor=", "--since="))]
-        first = int(start.split(";i=")[1].split(";")[0]) if ";i=" in start else 0
+        self.start = start
+        first = int(start.split(";i=")[1].split(";")[0]) if ";i=" in start else self.since
         yield from self.lines[first:]
 
 
@@ -161,8 +166,8 @@ def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Journal:
     return there
 
 
-def sent() -> int:
-    text = as_text(postfix.log({"postfix": {}}, 0))
+def sent(now: float = NOW) -> int:
+    text = as_text(postfix.log({"postfix": {}}, now))
     line = 'pillarbox_postfix_deliveries_total{transport="smtp",result="sent"} '
     [found] = [each for each in text.splitlines() if each.startswith(line)]
     return int(found.removeprefix(line))
@@ -188,6 +193,25 @@ def test_a_journal_that_cannot_be_read_is_an_error_once_and_loses_no_counts(
     journal.lines.clear()
     journal.add(*SENT)
     assert sent() == 2
+
+
+def test_what_was_logged_while_metrics_were_off_is_not_counted(journal: Journal) -> None:
+    journal.add(*SENT)
+    assert sent() == 1
+    journal.add(*SENT)
+    journal.since = len(journal.lines)
+    journal.add(*SENT)
+    assert sent(NOW + 2 * 3600) == 2
+
+
+def test_after_an_error_the_log_is_read_from_where_it_was(journal: Journal) -> None:
+    sent()
+    journal.broken = True
+    with pytest.raises(Unanswered):
+        sent(NOW + 60)
+    journal.broken = False
+    sent(NOW + 120)
+    assert journal.start == f"--since=@{NOW}"
 
 
 def test_a_damaged_state_begins_anew(journal: Journal) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pillarbox import parts
-from pillarbox.reports import command
+from pillarbox.reports import command, own
 from pillarbox.reports.sending import outbox
 from pillarbox.reports.sending.outbox import Outbox
 
@@ -39,7 +39,7 @@ def host(
     monkeypatch.setattr(command, "FILE", file)
     monkeypatch.setattr(command, "WAIT", 0.1)
     monkeypatch.setattr("time.time", lambda: NOW)
-    monkeypatch.setattr(command, "run", lambda *_command: b"10.0.0.5 2001:DB8:0::25 \n")
+    monkeypatch.setattr(own, "run", lambda *_command: b"10.0.0.5 2001:DB8:0::25 \n")
     monkeypatch.setattr(parts, "DIRECTORY", str(tmp_path))
     (tmp_path / "base.json").write_text(
         json.dumps(

@@ -118,7 +118,7 @@ def test_a_database_of_the_first_version_is_kept_and_its_reports_count(host: Hos
     assert host.told()["example.org"]["tls"]["reporters"] == {"Company-X": 1}
     # A program of before does not write to it.
     with closing(sqlite3.connect(host.file)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
-        database.execute("PRAGMA user_version = 3")
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        database.execute("PRAGMA user_version = 4")
     with pytest.raises(Failure, match="another version"), store.opened(host.file):
         pass

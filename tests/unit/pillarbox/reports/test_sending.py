@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sys
+import time
+from contextlib import nullcontext
 from email.message import Message
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from pillarbox import lookup
+from pillarbox import activation, lookup
 from pillarbox.reports import tlsrpt, unpack
 from pillarbox.reports.foreign import Refused
 from pillarbox.reports.sending import collector, outbox, sender, sessions, settings
@@ -63,7 +69,7 @@ def test_sessions_are_added_up_and_the_report_is_one_that_we_can_read(box: Outbo
     count(box, datagram("example.net", **{"policy-type": 9, "policy-domain": None}))
     box.close_days(MIDNIGHT, ())
 
-    [report] = box.reports(DUE)
+    [report] = box.due()
     assert (report.successful, report.failed) == (4, 3)
     by_domain = {each.domain: each for each in parsed(report)}
     dane = by_domain["mx.example.net"]
@@ -118,8 +124,9 @@ def test_a_report_now_is_about_a_part_of_the_day_and_the_next_about_the_rest(
     box: Outbox, world: World
 ) -> None:
     count(box, datagram())
-    sender.send_all(box, GIVEN, MORNING + 60, early=True)
-    sender.send_all(box, GIVEN, MORNING + 61, early=True)
+    for now in (MORNING + 60, MORNING + 61):
+        box.close_days(now, (), early=True)
+        sender.send_all(box, GIVEN, now)
     count(box, datagram(), now=MORNING + 3600)
     sender.send_all(box, GIVEN, MIDNIGHT + 3600)
 
@@ -174,6 +181,34 @@ def test_what_cannot_be_sent_is_tried_again_for_three_days(
     )
 
 
+def test_those_that_have_waited_longest_come_first(box: Outbox, world: World) -> None:
+    for day, domain in enumerate(("z.example", "b.example", "a.example")):
+        world.records[domain] = RECORD
+        count(box, datagram(domain), now=MORNING + day * DAY)
+    count(box, datagram("a.example"))
+    sender.send_all(box, GIVEN, MIDNIGHT + 2 * DAY)
+    assert [domain for _uri, domain in world.sent] == [
+        "a.example",
+        "z.example",
+        "b.example",
+        "a.example",
+    ]
+
+
+def test_what_strangers_wrote_is_printed_in_any_locale(
+    box: Outbox, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count(box, datagram())
+    world.records["example.net"] = "v=TLSRPTv1; rua=mailto:refusing\ufffd"
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "ascii", write_through=True))
+    monkeypatch.setattr(outbox, "opened", lambda: nullcontext(box))
+    monkeypatch.setattr(sender, "settings", lambda: GIVEN)
+    monkeypatch.setattr("time.time", lambda: MIDNIGHT)
+    assert sender.main() == 0
+    assert b"waits: mailto:refusing\\ufffd: 550 no" in printed.getvalue()
+
+
 def test_what_could_not_be_sent_in_time_is_given_up_and_forgotten_at_last(
     box: Outbox, world: World
 ) -> None:
@@ -220,22 +255,34 @@ def test_the_database_stays_small(box: Outbox, monkeypatch: pytest.MonkeyPatch) 
     for limit in ("MOST_DOMAINS", "MOST_POLICIES", "MOST_FAILURES"):
         monkeypatch.setattr(outbox, limit, 5)
     for number in range(20):
+        # A domain may have many servers, each with a name and TLSA records of its own.
+        policy = {"policy-domain": f"mx{number}.0.example", "policy-string": [str(number)]}
         count(
             box,
             datagram(f"{number}.example"),
-            datagram("0.example", failure(f=str(number)), **{"policy-string": [str(number)]}),
+            datagram("0.example", failure(f=str(number)), **policy),
         )
+    # What was there before is still told apart.
+    count(box, datagram("0.example"), datagram("0.example", failure(f="0"), **{
+        "policy-domain": "mx0.0.example", "policy-string": ["0"],
+    }))  # fmt: skip
     box.close_days(MIDNIGHT, ())
     reports = box.reports()
     assert len(reports) == 5
     [first] = [report for report in reports if report.domain == "0.example"]
     # All are counted.
-    assert (first.successful, first.failed) == (1, 20)
-    policies = json.loads(first.policies)
-    assert len(policies) == 6
-    failures = [each for policy in policies for each in policy.get("failure-details", [])]
-    assert sum(each["failed-session-count"] for each in failures) == 20
-    assert len(failures) <= 7
+    assert (first.successful, first.failed) == (2, 21)
+    policies = {each["policy"]["policy-domain"]: each for each in json.loads(first.policies)}
+    assert policies.keys() == {"mx.0.example", *(f"mx{n}.0.example" for n in range(4)), "0.example"}
+    assert policies["0.example"]["policy"].keys() == {"policy-type", "policy-domain"}
+    assert policies["mx.0.example"]["summary"]["total-successful-session-count"] == 2
+    known = policies["mx0.0.example"]["failure-details"]
+    assert [(each["failure-reason-code"], each["failed-session-count"]) for each in known] == [
+        ("0", 2)
+    ]
+    failures = [each for found in policies.values() for each in found.get("failure-details", [])]
+    assert sum(each["failed-session-count"] for each in failures) == 21
+    assert len(failures) == 6
 
 
 def test_datagrams_are_counted_together_until_none_comes(
@@ -250,3 +297,29 @@ def test_datagrams_are_counted_together_until_none_comes(
         box.add(collector.sessions(batch), MORNING)
     box.close_days(MIDNIGHT, ())
     assert [(report.domain, report.successful) for report in box.reports()] == [("example.net", 2)]
+
+
+def test_a_damaged_database_does_not_leave_datagrams_that_would_start_the_service_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "damaged.sqlite"
+    file.write_text("no database, but a text that is long enough to be read as one" * 9)
+    monkeypatch.setattr(outbox, "opened", partial(outbox.opened, file))
+    monkeypatch.setattr(collector, "own_domains", frozenset)
+    monkeypatch.setattr(collector, "IDLE", 0.01)
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with mine, theirs:
+        # systemd keeps it open.
+        monkeypatch.setattr(activation, "handed_over", lambda: mine.dup())
+        theirs.send(datagram())
+        theirs.send(datagram())
+        assert collector.main() == 0
+        assert f"lost 2 results of TLS sessions: {file}: " in capsys.readouterr().err
+        # After the repair.
+        file.unlink()
+        theirs.send(datagram())
+        assert collector.main() == 0
+    with outbox.opened() as box:
+        box.close_days(time.time() + DAY, ())
+        [report] = box.reports()
+    assert report.successful == 1

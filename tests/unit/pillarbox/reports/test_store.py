@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox import Failure
-from pillarbox.reports import dmarc, store, tlsrpt
+from pillarbox.reports import database, dmarc, store, tlsrpt
 from pillarbox.reports.foreign import Refused
 
 from .conftest import Host
@@ -26,8 +26,8 @@ def report(number: int = 1, sources: int = 1) -> dmarc.Report:
 
 
 def rows(file: Path, table: str = "source") -> int:
-    with closing(sqlite3.connect(file)) as database:
-        [count] = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+    with closing(sqlite3.connect(file)) as connection:
+        [count] = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(count)
 
 
@@ -80,6 +80,24 @@ def test_a_report_is_stored_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="NOT NULL"), store.opened(file) as opened:
         opened.add(damaged, NOW, 90)
     assert (rows(file, "report"), rows(file)) == (0, 0)
+
+
+def test_an_identifier_that_comes_again_on_another_day_names_another_report(tmp_path: Path) -> None:
+    file = tmp_path / "reports.sqlite"
+    # As Mail::DMARC has it, when its database is new: the number of a row.
+    monday, tuesday = report(1)._replace(begin=BEGIN - 86400, end=BEGIN - 1), report(1)
+    # In a database of an earlier version.
+    with database.opened(file, store.STEPS[:2], 1) as connection:
+        assert store.Store(connection).add(monday, NOW, 90)
+    with store.opened(file) as opened:
+        assert opened.add(tuesday, NOW, 90)
+        assert not opened.add(monday, NOW, 90)
+        assert opened.messages("example.org", 0).total() == 2
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM report")
+        connection.commit()
+    assert rows(file) == 0
 
 
 def test_mail_waits_while_the_database_is_locked(
@@ -162,6 +180,6 @@ def test_a_file_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -> None
 
 
 def test_the_database_of_a_later_program_is_left_alone(host: Host) -> None:
-    with closing(sqlite3.connect(host.file)) as database:
-        database.execute("PRAGMA user_version = 2")
+    with closing(sqlite3.connect(host.file)) as connection:
+        connection.execute("PRAGMA user_version = 99")
     assert host.receive(message(dmarc_xml())) == 75

@@ -118,7 +118,11 @@ def check(given: argparse.Namespace) -> int:
 
 def notify(memory: Memory, outcome: Outcome, host: str, now: float) -> None:
     """Tell of what has changed: the webhook of what is critical, and root by mail of everything."""
-    save(outcome.findings, now)
+    try:
+        save(outcome.findings, now)
+    # Such as a full disk, which is among the findings.
+    except OSError as error:
+        print(f"{error}: not saved for the status page and the metrics", file=sys.stderr)
     new, gone = memory.changes(outcome)
     # Before the mail, which may be what is broken.
     if urgent := as_alert(new, host):

@@ -12,7 +12,7 @@ from pillarbox.check.finding import NOTE, OK, WARNING, Finding
 from pillarbox.check.settings import Settings
 from pillarbox.maturity.ladders import LADDERS, TITLES
 from pillarbox.maturity.state import Outlook, in_force, outlooks
-from pillarbox.reports.command import addresses
+from pillarbox.reports.own import addresses
 
 # Where a policy is set by hand; {0} is the domain.
 SETTINGS = {

@@ -23,7 +23,7 @@ from pillarbox.check.finding import (
 )
 from pillarbox.metrics.text import Family, gauge
 from pillarbox.page.frame import plain
-from pillarbox.status.finding import counted
+from pillarbox.status.finding import counted, without_users
 
 WIDTH = 80
 # Of ECMA-48: green, blue, yellow, bold yellow, bold red.
@@ -98,14 +98,19 @@ def as_object(findings: list[Finding], host: str, now: float) -> dict[str, Any]:
 
 
 def as_metrics(findings: list[Finding]) -> Family:
-    """Return the number of findings by check and status, for Prometheus."""
+    """Return the number of findings by check and status, for Prometheus.
+
+    Zeros too, so that a rule sees the first finding.
+    """
     counts = Counter((finding.check, finding.status) for finding in findings)
+    checks = sorted({finding.check for finding in findings})
     return gauge(
         "pillarbox_check_findings",
         "Findings of pillarbox check.",
         *(
-            ({"check": check, "status": status}, number)
-            for (check, status), number in sorted(counts.items())
+            ({"check": check, "status": status}, counts[check, status])
+            for check in checks
+            for status in STATUSES
         ),
     )
 
@@ -124,14 +129,14 @@ def as_mail(new: list[Finding], gone: list[str], host: str, now: float) -> str:
 
 
 def as_alert(new: list[Finding], host: str) -> str:
-    """Return a line about the critical findings among new ones; empty if there are none."""
+    """Return a line about the critical findings among new ones, without users; else nothing."""
     urgent = [finding for finding in new if finding.status == CRITICAL]
     if not urgent:
         return ""
     first = urgent[0]
     subject = f"{first.check}, {first.subject}" if first.subject else first.check
     more = f"; {counted(len(urgent) - 1, 'more critical finding')}" if len(urgent) > 1 else ""
-    return plain(f"{host}: critical: {subject}: {first.found}{more}")
+    return plain(f"{host}: critical: {subject}: {without_users(first.found)}{more}")
 
 
 def _subject(new: list[Finding], gone: list[str]) -> str:

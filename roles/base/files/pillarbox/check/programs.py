@@ -90,6 +90,6 @@ def quotas(settings: Settings) -> Iterator[Finding]:
         yield Finding("quota", "", OK, f"no mailbox is over {FULL} % full")
         return
     names = ", ".join(full[:FEW]) + (" …" if len(full) > FEW else "")
-    remedy = "raise their quota in mail_accounts, or have their users delete mail"
+    remedy = "raise their quota in mail_users, or have their users delete mail"
     text = f"{counted(len(full), 'mailbox', 'mailboxes')} over {FULL} %: {names}"
     yield Finding("quota", "", NOTE, text, "room for mail", remedy)

@@ -13,21 +13,21 @@ from pillarbox.check.finding import Finding
 from pillarbox.files import read, replace
 
 FILE = Path("/var/lib/pillarbox/findings.json")
+# What "pillarbox status" finds: page and metrics look at it anew.
+ANEW = "host"
 
 
 def save(found: Mapping[str, list[Finding]], now: float, file: Path = FILE) -> None:
     """Save what each check found."""
-    replace(file, json.dumps({"time": now, "findings": found}).encode())
+    kept = [finding for name, some in found.items() if name != ANEW for finding in some]
+    replace(file, json.dumps({"time": now, "findings": kept}).encode())
 
 
-def saved(file: Path = FILE) -> tuple[float, dict[str, list[Finding]]] | None:
-    """Return when the last check was and what it found, by check; None if there was none."""
+def saved(file: Path = FILE) -> tuple[float, list[Finding]] | None:
+    """Return when the last check was and what it found; None if there was none."""
     try:
         whole = json.loads(read(file) or b"")
-    except ValueError:
-        # There is none, or it is damaged; the next check writes it anew.
+        return whole["time"], [Finding(*finding) for finding in whole["findings"]]
+    except (ValueError, KeyError, TypeError):
+        # There is none, or it is damaged or of another version; the next check writes it anew.
         return None
-    return whole["time"], {
-        name: [Finding(*finding) for finding in findings]
-        for name, findings in whole["findings"].items()
-    }

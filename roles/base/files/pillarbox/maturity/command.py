@@ -13,15 +13,15 @@ from collections.abc import Iterable
 from pillarbox.manual import Manual
 from pillarbox.maturity.ladders import TITLES
 from pillarbox.maturity.state import Outlook, in_force, outlooks
-from pillarbox.reports.command import addresses
+from pillarbox.reports.own import addresses
 
 MANUAL = Manual(
     "maturity",
     """\
 Show how strict the policies of each domain are, since when, and which step comes next.
 
-SPF climbs from ~all to -all, DMARC from none by quarantine to reject, MTA-STS from testing to
-enforce, as the reports of others allow. It changes nothing: site.yml takes the steps of domains
+SPF climbs from ~all to -all, DMARC from none through quarantine to reject, MTA-STS from testing
+to enforce, as the reports of others allow. It changes nothing: site.yml takes the steps of domains
 with mail_maturity, and each other step is yours.
 """,
     """\

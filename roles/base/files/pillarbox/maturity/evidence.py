@@ -14,35 +14,35 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Set
-from contextlib import closing
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pillarbox import Failure
 from pillarbox.maturity.ladders import Tally
-from pillarbox.reports.store import FILE, WAIT
+from pillarbox.reports.store import FILE, reading
 
 # Of all domains: by ladder, in one list for each domain.
 Evidence = dict[str, dict[str, list[Tally]]]
 
-_DMARC = """
-SELECT domain, begin_time / 86400, {reporter}, source, dkim, spf, spf_domain = domain, sum(count)
+# The authenticated domain of the sender: empty if there is none, NULL if root has read the report.
+_REPORTER, _COUNTING = "coalesce(sent_by, reporter)", "begin_time >= ? AND sent_by IS NOT ''"
+_DMARC = f"""
+SELECT domain, begin_time / 86400, {_REPORTER}, source, dkim, spf, spf_domain = domain, sum(count)
 FROM report JOIN source ON source.report = id
-WHERE {counting} GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY domain
+WHERE {_COUNTING} GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY domain
 """
-_SESSIONS = """
-SELECT domain, begin_time / 86400, {reporter}, sum(successful), sum(failed)
+_SESSIONS = f"""
+SELECT domain, begin_time / 86400, {_REPORTER}, sum(successful), sum(failed)
 FROM report JOIN policy ON policy.report = id
-WHERE {counting} AND type = 'sts' GROUP BY 1, 2, 3
+WHERE {_COUNTING} AND type = 'sts' GROUP BY 1, 2, 3
 """
 # Some reporters count a policy that cannot be fetched where no policy was found.
-_POLICY_FAILURES = """
-SELECT domain, begin_time / 86400, {reporter}, 0, sum(count)
+_POLICY_FAILURES = f"""
+SELECT domain, begin_time / 86400, {_REPORTER}, 0, sum(count)
 FROM report JOIN failure ON failure.report = id
-WHERE {counting} AND failure.policy != 'sts' AND result LIKE 'sts-%' GROUP BY 1, 2, 3
+WHERE {_COUNTING} AND failure.policy != 'sts' AND result LIKE 'sts-%' GROUP BY 1, 2, 3
 """
 
 
@@ -71,28 +71,28 @@ def gathered(since: float, own: Set[str], file: Path = FILE) -> Evidence:
     if not file.exists():
         return {}
     evidence: Evidence = defaultdict(lambda: defaultdict(list))
-    try:
-        # Read only, as the daily check must not write there.
-        name = f"{file.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(name, timeout=WAIT, uri=True)) as database:
-            rows = (Sent(*row) for row in _run(database, _DMARC, since))
-            for domain, sent in groupby(rows, itemgetter(0)):
-                evidence[domain].update(of_mail(list(sent), own))
-            for query in (_SESSIONS, _POLICY_FAILURES):
-                for domain, day, reporter, passed, failed in _run(database, query, since):
-                    tally = Tally(_date(day), reporter, passed, failed)
-                    evidence[domain]["mta_sts"].append(tally)
-    except sqlite3.Error as error:
-        raise Failure(f"{file}: {error}") from error
+    # The daily check must not write there.
+    with reading(file) as database:
+        rows = (Sent(*row) for row in _rows(database, _DMARC, since))
+        for domain, sent in groupby(rows, itemgetter(0)):
+            evidence[domain].update(of_mail(list(sent), own))
+        for query in (_SESSIONS, _POLICY_FAILURES):
+            for domain, day, reporter, passed, failed in _rows(database, query, since):
+                evidence[domain]["mta_sts"].append(Tally(_date(day), reporter, passed, failed))
     return evidence
 
 
-def _run(database: sqlite3.Connection, query: str, since: float) -> Iterator[Any]:
-    reporter, counting = "reporter", "begin_time >= ?"
-    if "sent_by" in {row[1] for row in database.execute("PRAGMA table_info(report)")}:
-        # The authenticated domain of the sender: empty if there is none, NULL if root has read it.
-        reporter, counting = "coalesce(sent_by, reporter)", f"{counting} AND sent_by IS NOT ''"
-    return database.execute(query.format(reporter=reporter, counting=counting), (since,))
+def _rows(database: sqlite3.Connection, query: str, since: float) -> Iterator[Any]:
+    for domain, day, reporter, *rest in database.execute(query, (since,)):
+        yield domain, day, _organisation(reporter), *rest
+
+
+def _organisation(reporter: str) -> str:
+    """Return who reports: anybody has many names in one domain.
+
+    Without a list of public suffixes this may take two reporters for one, but never one for two.
+    """
+    return ".".join(reporter.split(".")[-2:])
 
 
 def of_mail(sent: Collection[Sent], own: Set[str]) -> dict[str, list[Tally]]:

@@ -50,7 +50,10 @@ def unit_states(parts: Parts, now: float) -> list[Family]:
         gauge(
             "pillarbox_unit_ok",
             "Whether a daemon or timer is active, or the last run of a job did not fail.",
-            *(({"unit": unit["Id"]}, not units.fault(unit)) for unit in units.shown(parts)),
+            *(
+                ({"unit": unit["Id"], "part": units.part_of(unit)}, not units.fault(unit))
+                for unit in units.shown(parts)
+            ),
         )
     ]
 

@@ -11,7 +11,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 
 from pillarbox.backup.state import saved as backup_state
@@ -19,15 +18,16 @@ from pillarbox.certificates.web_report import failed
 from pillarbox.check.output import as_metrics
 from pillarbox.check.saved import saved
 from pillarbox.metrics.text import Family, Sample, gauge, plain
+from pillarbox.reports import store
+from pillarbox.reports.own import addresses
 from pillarbox.status import certificates, dkim, web_names
-from pillarbox.status.ask import output_of
 from pillarbox.status.finding import day
 from pillarbox.status.parts import Parts
 from pillarbox.tls.traffic import CLEAR, QUALITIES
 
-# The databases of "pillarbox tls" and "pillarbox reports", whose code takes long to load.
+# The database of "pillarbox tls", whose code takes long to load.
 TLS = Path("/var/lib/pillarbox/tls.sqlite")
-REPORTS = Path("/var/lib/pillarbox-reports/reports.sqlite")
+REPORTS = store.FILE
 # What is summed up of TLS and of reports.
 DAYS = 7
 DAY = 86400
@@ -174,13 +174,6 @@ def encryption(parts: Parts, now: float) -> list[Family]:
     ]
 
 
-def own_addresses(parts: Parts) -> frozenset[str]:
-    """Return the addresses of this host: those that others see, and those of its interfaces."""
-    local = output_of("hostname", "--all-ip-addresses").split()
-    found = [*parts["base"]["addresses"], *local]
-    return frozenset(ip_address(address).compressed for address in found)
-
-
 def foreign_reports(parts: Parts, now: float) -> list[Family]:
     """Report what other servers say of the mail of this host, as "pillarbox reports" keeps it.
 
@@ -189,9 +182,9 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
     if not REPORTS.exists():
         return []
     since = now - DAYS * DAY
-    own = own_addresses(parts)
+    own = addresses()
     messages: Counter[tuple[str, str, str]] = Counter()
-    with reading(REPORTS) as database:
+    with store.reading(REPORTS, WAIT) as database:
         rows = database.execute(
             "SELECT domain, source, dkim OR spf, SUM(count) FROM source JOIN report ON report = id"
             " WHERE end_time >= ? AND sent_by IS NOT '' GROUP BY domain, source, dkim OR spf",
@@ -230,13 +223,10 @@ def foreign_reports(parts: Parts, now: float) -> list[Family]:
 
 
 def last_check(parts: Parts, now: float) -> list[Family]:
-    """Report what the last daily check found, and when that was."""
-    last = saved()
-    if not last:
-        return []
-    checked, findings = last
+    """Report what the last daily check found, and when that was; in 1970 if there was none."""
+    checked, findings = saved() or (0.0, [])
     return [
-        as_metrics([finding for found in findings.values() for finding in found]),
+        as_metrics(findings),
         plain(
             "pillarbox_check_timestamp_seconds",
             "When pillarbox check last ran by its timer.",

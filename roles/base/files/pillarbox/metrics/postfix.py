@@ -25,6 +25,9 @@ from pillarbox.tls.lines import ADDRESS, ID, is_own
 STATE = Path("/var/lib/pillarbox/metrics.json")
 # Seconds for a reading. What remains is read by the next one.
 PATIENCE = 20.0
+# Seconds of the log that the first reading counts; and those after which a reading is the first
+# one again, as the metrics were switched off.
+FIRST, GAP = 60.0, 3600.0
 # What a line quotes comes from strangers, so all patterns match from its beginning, as in
 # pillarbox.tls.lines.
 DELIVERY = re.compile(
@@ -99,9 +102,9 @@ def parse(daemon: str, line: str) -> Event | None:
     return Event(REJECTIONS, (name, "5xx")) if CHECKED.match(line) else None
 
 
-def entries(cursor: str) -> Iterator[Entry]:
-    """Yield the lines after a cursor; without one, those of the last minute. Raises Unanswered."""
-    start = f"--cursor={cursor}" if cursor else "--since=-1min"
+def entries(cursor: str, since: float) -> Iterator[Entry]:
+    """Yield the lines after a cursor; without one, those since then. Raises Unanswered."""
+    start = f"--cursor={cursor}" if cursor else f"--since=@{since:.0f}"
     command = ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", start]
     command.append("--output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID")
     command += [f"_SYSTEMD_UNIT={unit}" for unit in UNITS]
@@ -116,9 +119,11 @@ def log(parts: Parts, now: float) -> list[Family]:
     """Count what is new in the log of Postfix."""
     if "postfix" not in parts:
         return []
-    cursor, counts = remembered(read(STATE) or b"{}")
+    cursor, counts, last = remembered(read(STATE) or b"{}")
+    if not now - GAP < last <= now:
+        cursor, last = "", now - FIRST
     try:
-        for found in entries(cursor):
+        for found in entries(cursor, last):
             if event := parse(found.daemon, found.text):
                 counts[event] += 1
             cursor = found.cursor
@@ -126,9 +131,9 @@ def log(parts: Parts, now: float) -> list[Family]:
         pass
     except Unanswered:
         # Such as a cursor of another journal: the next time begins anew.
-        replace(STATE, kept("", counts))
+        replace(STATE, kept("", counts, last))
         raise
-    replace(STATE, kept(cursor, counts))
+    replace(STATE, kept(cursor, counts, now))
     return families(counts)
 
 
@@ -148,18 +153,18 @@ def families(counts: Counter[Event]) -> list[Family]:
     ]
 
 
-def kept(cursor: str, counts: Counter[Event]) -> bytes:
+def kept(cursor: str, counts: Counter[Event], last: float) -> bytes:
     """Return the state as JSON."""
     rows = [[event.family, list(event.labels), number] for event, number in counts.items()]
-    return json.dumps({"cursor": cursor, "counts": rows}).encode()
+    return json.dumps({"cursor": cursor, "counts": rows, "last": last}).encode()
 
 
-def remembered(state: bytes) -> tuple[str, Counter[Event]]:
-    """Return the cursor and the counts in a state; a damaged one begins anew."""
+def remembered(state: bytes) -> tuple[str, Counter[Event], float]:
+    """Return the cursor, the counts, and when the log was read; a damaged state begins anew."""
     try:
         whole: dict[str, Any] = json.loads(state)
         rows = whole.get("counts", [])
         counts = Counter({Event(family, tuple(labels)): n for family, labels, n in rows})
-        return whole.get("cursor", ""), counts
+        return whole.get("cursor", ""), counts, float(whole.get("last", 0))
     except (ValueError, TypeError, AttributeError):
-        return "", Counter()
+        return "", Counter(), 0.0

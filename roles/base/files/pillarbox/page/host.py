@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -13,14 +12,12 @@ from pillarbox.check.local import by_urgency
 from pillarbox.check.page import in_order
 from pillarbox.page.frame import table
 from pillarbox.status import mail_queue
-from pillarbox.status.finding import Finding, span
+from pillarbox.status.finding import Finding, span, without_users
 from pillarbox.status.mail_queue import Tally
 from pillarbox.status.screen import place
 
 # The lines of a table about the queue.
 MOST = 10
-# In what Postfix and other servers say. A page is seen by more people than the host's terminal.
-LOCAL_PART = re.compile(r"[^\s<>\"'(),;:]+@(?=[\w\[])")
 # Of bounces, by postqueue(1).
 NOBODY = "MAILER-DAEMON"
 
@@ -29,17 +26,6 @@ def queue(tallies: list[Tally], now: float) -> list[Finding]:
     """Check the queues as "pillarbox status" does, and keep what was counted."""
     tallies.append(mail_queue.read())
     return mail_queue.report(tallies[0], now)
-
-
-def without_addresses(finding: Finding) -> Finding:
-    """Return a finding about mail without the names of users."""
-    if finding.part not in ("queue", "held mail"):
-        return finding
-    return finding._replace(text=_hidden(finding.text))
-
-
-def _hidden(quoted: str) -> str:
-    return LOCAL_PART.sub("…@", quoted)
 
 
 def html(status: list[Finding], tallies: list[Tally], now: float) -> Iterator[str]:
@@ -64,7 +50,7 @@ def _queue(tally: Tally, now: float) -> Iterator[str]:
     yield from table(("Domain of the sender", "Messages"), _most(domains))
     reasons: Counter[str] = Counter()
     for kind, number in tally.reasons.items():
-        reasons[_hidden(tally.samples[kind])] += number
+        reasons[without_users(tally.samples[kind])] += number
     if reasons:
         yield from table(("Reason of the delay", "Messages"), _most(reasons))
 

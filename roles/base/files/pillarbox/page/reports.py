@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pillarbox.page.frame import text
 from pillarbox.reports import screen
-from pillarbox.reports.command import SHOW_DAYS, addresses
+from pillarbox.reports.command import SHOW_DAYS
+from pillarbox.reports.own import addresses
 from pillarbox.reports.store import DAY, FILE, opened_to_read
 from pillarbox.reports.summary import Summary, summaries
 from pillarbox.status.finding import counted

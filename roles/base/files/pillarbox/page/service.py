@@ -17,16 +17,15 @@ from pillarbox.check.local import by_urgency
 from pillarbox.check.memory import Memory
 from pillarbox.check.output import summary
 from pillarbox.check.run import Outcome
-from pillarbox.check.saved import saved
+from pillarbox.check.saved import ANEW, saved
 from pillarbox.files import replace
 from pillarbox.page import encryption, findings, host, reports
 from pillarbox.page.frame import STYLE, document, text
+from pillarbox.status.finding import without_users
 from pillarbox.status.looks import LOOKS, look
 from pillarbox.status.mail_queue import Tally
 from pillarbox.status.parts import Parts, all_parts
 
-# The check that reports what "pillarbox status" finds, which the page looks at anew.
-ANEW = "host"
 # nginx compares it with its own clock, by server-side includes (ngx_http_ssi_module). Each page is
 # good for the rest of its hour and the next one; a timer writes a new one every few minutes.
 HOUR = "%Y-%m-%dT%H"
@@ -90,12 +89,13 @@ def files(parts: Parts, now: float) -> dict[str, str]:
     """Return the content of each file."""
     tallies: list[Tally] = []
     status = look(parts, now, {**LOOKS, "queue": lambda _parts, at: host.queue(tallies, at)})
-    status = [host.without_addresses(finding) for finding in status]
+    # The page is seen by more people than the host's terminal.
+    status = [finding._replace(text=without_users(finding.text)) for finding in status]
     fresh = Outcome({ANEW: [*by_urgency(status)]}, frozenset())
     found = Memory().dated(fresh, now).all()
     last = saved()
     if last:
-        found += [one for name, known in last[1].items() if name != ANEW for one in known]
+        found += [each._replace(found=without_users(each.found)) for each in last[1]]
     sections = [
         Section("findings", "Findings", lambda: findings.html(found, last and last[0], now)),
         Section("host", "Host", lambda: host.html(status, tallies, now)),

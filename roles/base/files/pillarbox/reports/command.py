@@ -14,16 +14,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
-from ipaddress import ip_address
 from pathlib import Path
 from typing import BinaryIO
 
 from pillarbox import Failure
-from pillarbox.commands import run
 from pillarbox.manual import Manual
 from pillarbox.parts import switched_on
 from pillarbox.reports import dmarc, tlsrpt
 from pillarbox.reports.foreign import Refused
+from pillarbox.reports.own import addresses
 from pillarbox.reports.saved import from_path
 from pillarbox.reports.screen import as_json, screen
 from pillarbox.reports.store import DAY, FILE, KEEP_DAYS, WAIT, Store, opened
@@ -55,9 +54,9 @@ Examples
   pillarbox reports                                   # the last 30 days, of all domains
   pillarbox reports --days 7 --json example.org       # of one domain, for programs
   pillarbox reports import /root/reports.mbox         # mbox files, Maildirs, .eml
-  pillarbox reports import google.com!example.org!1795651200!1795737599.zip
+  pillarbox reports import 'google.com!example.org!1795651200!1795737599.zip'
   pillarbox reports receive <message.eml              # one message
-  pillarbox reports sent                              # reports that this host has sent
+  pillarbox reports sent                              # TLS reports that this host has sent
   pillarbox reports send --now                        # also those about today
 
 Exit status
@@ -87,13 +86,6 @@ def domains_of(given: list[str]) -> frozenset[str]:
     if not domains:
         raise Failure("no domains are configured; run site.yml, or name them with --served")
     return frozenset(domain.lower() for domain in domains)
-
-
-def addresses() -> frozenset[str]:
-    """Return the addresses of this host: those that others see, and those of its interfaces."""
-    public = (switched_on("base") or {}).get("addresses", [])
-    local = run("hostname", "--all-ip-addresses").decode().split()
-    return frozenset(ip_address(address).compressed for address in [*public, *local])
 
 
 def keep(

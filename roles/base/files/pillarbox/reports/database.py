@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -29,20 +29,32 @@ def opened(file: Path, steps: Sequence[str], wait: float) -> Iterator[sqlite3.Co
         raise Failure(f"{file}: {error.strerror}") from error
     # Opened, never created, wherever its name leads by now.
     with _connected(file, "rw", wait) as database:
-        database.execute("PRAGMA foreign_keys = ON")
         if _version(database) != len(steps):
+            # Foreign keys are off, so that a step may replace a table.
             with transaction(database):
                 # Whoever comes second finds it done.
                 _renew(database, file, steps)
+        database.execute("PRAGMA foreign_keys = ON")
         yield database
 
 
 @contextmanager
-def opened_to_read(file: Path, steps: Sequence[str], wait: float) -> Iterator[sqlite3.Connection]:
-    """Open a database without a right to write. Raises Failure if that cannot be done."""
+def opened_to_read(
+    file: Path, steps: Sequence[str], views: Mapping[int, str], wait: float
+) -> Iterator[sqlite3.Connection]:
+    """Open a database without a right to write. Raises Failure if that cannot be done.
+
+    Args:
+        views: by older version, a temporary view that has what the newest has in a table.
+    """
     with _connected(file, "ro", wait) as database:
-        if _version(database) != len(steps):
+        version = _version(database)
+        if not 1 <= version <= len(steps):
             raise Failure(f"{file} is of another version of this program")
+        if version in views:
+            # Not on a disk that may be full, or not be writable.
+            database.execute("PRAGMA temp_store = MEMORY")
+            database.execute(views[version])
         yield database
 
 

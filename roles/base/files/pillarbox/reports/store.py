@@ -78,7 +78,27 @@ CREATE INDEX IF NOT EXISTS failure_report ON failure (report);
 WITH_SENDER = """
 ALTER TABLE report ADD COLUMN sent_by TEXT;
 """
-STEPS = (TABLES, WITH_SENDER)
+# Mail::DMARC numbers the reports in each of its databases from 1, so that identifiers come again.
+WITH_BEGIN = """
+CREATE TABLE renewed (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    reporter TEXT NOT NULL,
+    report_id TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    begin_time INTEGER NOT NULL,
+    end_time INTEGER NOT NULL,
+    contact TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    sent_by TEXT,
+    UNIQUE (domain, kind, reporter, report_id, begin_time)
+);
+INSERT INTO renewed SELECT * FROM report;
+DROP TABLE report;
+ALTER TABLE renewed RENAME TO report;
+CREATE INDEX report_time ON report (domain, kind, begin_time);
+"""
+STEPS = (TABLES, WITH_SENDER, WITH_BEGIN)
 
 
 class Kept(NamedTuple):
@@ -128,8 +148,9 @@ class Store:
         kind = "DMARC" if isinstance(report, dmarc.Report) else "TLS"
         with database.transaction(self._connection):
             self._run("DELETE FROM report WHERE end_time < ?", (oldest,))
-            key = (kind, report.domain, report.reporter, report.report_id)
-            where = "kind = ? AND domain = ? AND reporter = ? AND report_id = ?"
+            key = (kind, report.domain, report.reporter, report.report_id, report.begin)
+            names = ("kind", "domain", "reporter", "report_id", "begin_time")
+            where = " AND ".join(f"{name} = ?" for name in names)
             # One that is not proven does not keep the true one out.
             proven = "" if sender == "" else "AND sent_by IS NOT ''"
             if self._number(f"FROM report WHERE {where} {proven}", *key):
@@ -216,6 +237,8 @@ _KEPT = ("kind", "reporter", "domain", "end_time", "policy", "sent_by")
 _ABOUT = "JOIN report ON report = id WHERE domain = ? AND end_time >= ? AND sent_by IS NOT ''"
 # More than anybody reads; the numbers of messages and sessions are those of all.
 _MOST = "ORDER BY sum(count) DESC LIMIT 10000"
+# By its version, what readers see in place of a table until the next report renews the database.
+_VIEWS = {1: "CREATE TEMP VIEW report AS SELECT *, NULL AS sent_by FROM main.report"}
 
 
 @contextmanager
@@ -226,7 +249,14 @@ def opened(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
 
 
 @contextmanager
-def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
+def reading(file: Path = FILE, wait: float = WAIT) -> Iterator[sqlite3.Connection]:
     """Open the database without a right to write. Raises Failure if that cannot be done."""
-    with database.opened_to_read(file, STEPS, wait) as connection:
+    with database.opened_to_read(file, STEPS, _VIEWS, wait) as connection:
+        yield connection
+
+
+@contextmanager
+def opened_to_read(file: Path = FILE, wait: float = WAIT) -> Iterator[Store]:
+    """Open the database, to look only. Raises Failure if that cannot be done."""
+    with reading(file, wait) as connection:
         yield Store(connection)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import NamedTuple
 
 OK, ATTENTION, UNKNOWN = "ok", "attention", "unknown"
 # Characters quoted from a log or from another server.
 QUOTE = 150
+# The name of a user in an address, but not the first half of a unit's name.
+_LOCAL_PART = re.compile(r"[^\s<>\"'(),;:]+@(?=[\w\[])(?![\w.-]*\.(?:service|socket|timer)\b)")
 
 
 class Finding(NamedTuple):
@@ -28,6 +31,11 @@ def quoted(text: str, longest: int = QUOTE) -> str:
     plain = "".join(c if c.isprintable() else " " for c in text).strip()
     shorter = plain[: longest - 1] + "…"
     return f'"{plain if len(plain) <= longest else shorter}"'
+
+
+def without_users(text: str) -> str:
+    """Return a text with the domains of the addresses in it only, for others than root."""
+    return _LOCAL_PART.sub("…@", text)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

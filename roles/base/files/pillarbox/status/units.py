@@ -102,7 +102,7 @@ def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Findin
     """Return the findings, given the last log line of each faulty unit."""
     broken = [_broken(unit, logs.get(unit["Id"], ""), now) for unit in units if fault(unit)]
     old = [_old(unit["Id"]) for unit in units if unit.get("NeedDaemonReload") == "yes"]
-    well = Counter(_part(unit) for unit in units if not fault(unit))
+    well = Counter(part_of(unit) for unit in units if not fault(unit))
     found = [*broken, *old]
     if number := well["daemons"]:
         found.append(Finding("daemons", "", OK, f"{counted(number, 'daemon')} active"))
@@ -112,7 +112,8 @@ def findings(units: list[Unit], logs: dict[str, str], now: float) -> list[Findin
     return found
 
 
-def _part(unit: Unit) -> str:
+def part_of(unit: Unit) -> str:
+    """Return the part that a unit belongs to: daemons, or jobs with their timers."""
     return "jobs" if ends(unit) or unit["Id"].endswith(".timer") else "daemons"
 
 
@@ -123,7 +124,7 @@ def _broken(unit: Unit, log: str, now: float) -> Finding:
         text += f" {(at if text == FAILED else since)(int(changed), now)}"
     if log:
         text += f": {quoted(log)}"
-    return Finding(_part(unit), unit["Id"], ATTENTION, text, remedy(unit))
+    return Finding(part_of(unit), unit["Id"], ATTENTION, text, remedy(unit))
 
 
 def _old(name: str) -> Finding:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pillarbox import activation
+from pillarbox import Failure, activation
 from pillarbox.reports.foreign import Refused
 from pillarbox.reports.sending import outbox
 from pillarbox.reports.sending.sessions import Session, parse
 from pillarbox.reports.sending.settings import own_domains
+from pillarbox.status.finding import counted
 
 # Bytes of a datagram; libtlsrpt has no limit, but the socket does (unix(7)).
 LONGEST = 1_000_000
@@ -48,7 +50,14 @@ def sessions(batch: list[bytes]) -> Iterator[Session]:
 
 
 def main() -> int:
-    with activation.handed_over() as receiver, outbox.opened() as counts:
+    with activation.handed_over() as receiver:
         for batch in batches(receiver, IDLE):
-            counts.add(sessions(batch), time.time())
+            try:
+                with outbox.opened() as counts:
+                    counts.add(sessions(batch), time.time())
+            # Were it left in the socket, systemd would start this again at once, and soon give up
+            # on both, for good. The nightly job, which needs the database too, reports to root.
+            except Failure as failure:
+                lost = counted(len(batch), "result")
+                print(f"lost {lost} of TLS sessions: {failure}", file=sys.stderr)
     return 0

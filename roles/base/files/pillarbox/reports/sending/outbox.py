@@ -97,21 +97,25 @@ class Outbox:
         there = "WHERE day = ? AND domain = ?"
         key = (day, session.domain)
         policy = session.policy
-        policies = self._number(f"count(*) FROM session {there}", *key)
-        if not policies:
+        if not self._number(f"count(*) FROM session {there}", *key):
             domains = self._number("count(DISTINCT domain) FROM session WHERE day = ?", day)
             if domains >= MOST_DOMAINS:
                 return
-        if policies >= MOST_POLICIES:
-            policy = _only(policy, "policy-type", "policy-domain")
+        # Beyond a limit, what is there goes on to be counted, and what is new by its type only.
+        new = f"count(*) >= ? AND NOT max(policy = ?) FROM session {there}"
+        if self._number(new, MOST_POLICIES, policy, *key):
+            # Its domain may be the name of a server, which others choose.
+            kind = json.loads(policy)["policy-type"]
+            policy = canonical({"policy-type": kind, "policy-domain": session.domain})
         self._run(
             "INSERT INTO session VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " successful = successful + excluded.successful, failed = failed + excluded.failed",
             (*key, policy, not session.failed, session.failed),
         )
         for details in session.failures:
-            if self._number(f"count(*) FROM failure {there}", *key) >= MOST_FAILURES:
-                details = _only(details, "result-type")
+            new = f"count(*) >= ? AND NOT max(policy = ? AND details = ?) FROM failure {there}"
+            if self._number(new, MOST_FAILURES, policy, details, *key):
+                details = canonical({"result-type": json.loads(details)["result-type"]})
             self._run(
                 "INSERT INTO failure VALUES (?, ?, ?, ?, 1)"
                 " ON CONFLICT DO UPDATE SET count = count + 1",
@@ -122,12 +126,14 @@ class Outbox:
         number: int = self._run(f"SELECT {query}", values).fetchone()[0]
         return number
 
-    def close_days(self, end: int, own: Collection[str]) -> None:
-        """Make the sessions until then due for a report, and forget what is too old.
+    def close_days(self, now: float, own: Collection[str], early: bool = False) -> None:
+        """Make the sessions of past days due for a report, and forget what is too old.
 
         Args:
             own: domains that get no reports.
+            early: also those of today, until now.
         """
+        end = int(now) if early else int(now // DAY * DAY)
         with database.transaction(self._connection):
             days = self._run("SELECT DISTINCT day, domain FROM session WHERE day < ?", (end,))
             for day, domain in days.fetchall():
@@ -174,10 +180,15 @@ class Outbox:
         report = Report(domain, begin, end, successful, failed, json.dumps(policies))
         self._run("INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?, ?)", report)
 
-    def reports(self, state: str = "") -> list[Report]:
-        """Return the reports in a state, or all, the latest first."""
-        query = "SELECT * FROM report WHERE ? IN ('', state) ORDER BY end_time DESC, domain"
-        return [Report(*row) for row in self._run(query, (state,))]
+    def reports(self) -> list[Report]:
+        """Return all reports, the latest first."""
+        query = "SELECT * FROM report ORDER BY end_time DESC, domain"
+        return [Report(*row) for row in self._run(query)]
+
+    def due(self) -> list[Report]:
+        """Return the reports that are due. Those first that are given up first."""
+        query = "SELECT * FROM report WHERE state = ? ORDER BY end_time, domain"
+        return [Report(*row) for row in self._run(query, (DUE,))]
 
     def claim(self, report: Report) -> bool:
         """Whether this process may send a report. If it is killed then, nobody sends it again."""
@@ -200,11 +211,6 @@ class Outbox:
             (after, remark, report.domain, report.begin, before),
         )
         return done.rowcount == 1
-
-
-def _only(text: str, *names: str) -> str:
-    """Return a JSON object with these members only."""
-    return canonical({name: value for name, value in json.loads(text).items() if name in names})
 
 
 @contextmanager

@@ -6,25 +6,28 @@
 from __future__ import annotations
 
 import re
+import signal
 import smtplib
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 import dns.exception
 import dns.name
 
 from pillarbox import lookup
+from pillarbox.redirects import NoRedirects
+from pillarbox.reports.command import accept_any_name
 from pillarbox.reports.foreign import plain
 from pillarbox.reports.sending import outbox
 from pillarbox.reports.sending.document import document, mail
-from pillarbox.reports.sending.outbox import DAY, DUE, GIVEN_UP, SENT, Outbox, Report
+from pillarbox.reports.sending.outbox import GIVEN_UP, SENT, Outbox, Report
 from pillarbox.reports.sending.settings import Settings, own_domains, settings
 
-# Seconds to wait: for DNS, for Postfix, for each step of somebody's web server.
-DNS_PATIENCE, SMTP_PATIENCE, WEB_PATIENCE = 20.0, 120.0, 30.0
+# Seconds to wait: for DNS, for each answer of Postfix, for all that somebody's web server does.
+DNS_PATIENCE, SMTP_PATIENCE, WEB_PATIENCE = 20.0, 120.0, 60.0
 # Destinations of a record that are used.
 MOST = 5
 _RECORD = re.compile(r"v=TLSRPTv1[ \t]*;(.*)", re.DOTALL)
@@ -32,17 +35,11 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(?:\.
 
 
 class Refusal(Exception):
-    """Why a destination did not take a report."""
+    """Why a report cannot go to a destination."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The destination is the one in DNS."""
-
-    def redirect_request(self, *_arguments: object) -> None:
-        return None
-
-
-_WEB = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+# The destination is the one in DNS.
+_WEB = urllib.request.build_opener(NoRedirects, urllib.request.ProxyHandler({}))
 
 
 def destinations(record: str) -> list[str]:
@@ -70,34 +67,45 @@ def asked(domain: str) -> list[str]:
     return destinations(records[0]) if len(records) == 1 else []
 
 
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """End a block with TimeoutError after a time; the timeout of a socket is for each step."""
+
+    def stop(*_arguments: object) -> None:
+        raise TimeoutError(f"not done within {seconds:.0f} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def post(uri: str, report: Report, given: Settings) -> None:
-    """Send a report by HTTPS (RFC 8460, section 5.4). Raises Refusal."""
+    """Send a report by HTTPS (RFC 8460, section 5.4)."""
     request = urllib.request.Request(
         uri,
         document(report, given.sender),
         {"Content-Type": "application/tlsrpt+gzip", "User-Agent": "pillarbox"},
         method="POST",
     )
-    try:
-        with _WEB.open(request, timeout=WEB_PATIENCE):
-            pass
-    except (OSError, ValueError, urllib.error.URLError) as error:
-        raise Refusal(str(error)) from error
+    with within(WEB_PATIENCE), _WEB.open(request, timeout=WEB_PATIENCE):
+        pass
 
 
 def send_mail(uri: str, report: Report, given: Settings) -> None:
-    """Send a report by mail. Raises Refusal."""
+    """Send a report by mail."""
     recipient = unquote(urlsplit(uri).path)
     if not _ADDRESS.fullmatch(recipient):
         raise Refusal("no address")
-    try:
-        with smtplib.SMTP("127.0.0.1", given.port, "localhost", SMTP_PATIENCE) as postfix:
-            content = mail(report, given.sender, recipient).as_bytes()
-            postfix.sendmail(given.sender, [recipient], content)
-    except (OSError, smtplib.SMTPException) as error:
-        raise Refusal(str(error)) from error
+    content = mail(report, given.sender, recipient).as_bytes()
+    with smtplib.SMTP("127.0.0.1", given.port, "localhost", SMTP_PATIENCE) as postfix:
+        postfix.sendmail(given.sender, [recipient], content)
 
 
+# Strangers choose what these get, so they raise anything.
 WAYS: dict[str, Callable[[str, Report, Settings], None]] = {"https": post, "mailto": send_mail}
 
 
@@ -117,8 +125,9 @@ def send(box: Outbox, report: Report, given: Settings) -> str:
                 raise Refusal("neither mailto nor https")
             way(uri, report, given)
             sent.append(shown)
-        except Refusal as refusal:
-            failed.append(f"{shown}: {plain(str(refusal))}")
+        # No record and no server may keep the reports to other domains from being sent.
+        except Exception as error:
+            failed.append(f"{shown}: {plain(str(error)) or type(error).__name__}")
     if failed and not sent:
         box.postpone(report, "; ".join(failed))
         return f"waits: {'; '.join(failed)}"
@@ -130,20 +139,16 @@ def send(box: Outbox, report: Report, given: Settings) -> str:
     return f"sent {remark}"
 
 
-def send_all(box: Outbox, given: Settings, now: float, early: bool = False) -> None:
-    """Send all reports that are due, and print what became of each.
-
-    Args:
-        early: also report about today, until now.
-    """
-    end = int(now) if early else int(now // DAY * DAY)
-    box.close_days(end, own_domains())
-    for report in box.reports(DUE):
+def send_all(box: Outbox, given: Settings, now: float) -> None:
+    """Send all reports that are due, and print what became of each."""
+    box.close_days(now, own_domains())
+    for report in box.due():
         if box.claim(report):
             print(f"TLS report about {report.domain}: {send(box, report, given)}")
 
 
 def main() -> int:
+    accept_any_name()
     with outbox.opened() as box:
         send_all(box, settings(), time.time())
     return 0
