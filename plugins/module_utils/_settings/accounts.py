@@ -214,4 +214,5 @@ ACCOUNT_RULES: dict[str, Rule] = {
     "mail_recipient_delimiters": _delimiters,
     "mail_junk_days": Range(0, 3650),
     "mail_trash_days": Range(0, 3650),
+    "mail_undelete_days": Range(0, 3650),
 }

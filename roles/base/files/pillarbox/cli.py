@@ -25,6 +25,7 @@ VERBS = {
     "srs": ("srs", "rotate the secret that signs forwarded senders"),
     "status": ("status.command", "show the state of this mail host, and what needs attention"),
     "tls": ("tls.command", "show how mail is encrypted, by partner"),
+    "undelete": ("undelete", "bring back mail that a user has deleted"),
 }
 # For units and daemons, by "pillarbox service NAME".
 SERVICES = {

@@ -97,6 +97,11 @@ from .good import HASH, assert_one_error
             "mail_junk_days: must be a whole number from 0 to 3650, not '30d'",
         ),
         ("mail_trash_days", -1, "mail_trash_days: must be a whole number from 0 to 3650, not -1"),
+        (
+            "mail_undelete_days",
+            "7d",
+            "mail_undelete_days: must be a whole number from 0 to 3650, not '7d'",
+        ),
     ],
 )
 def test_names_each_error_once(name: str, value: object, expected: str) -> None:

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The pillarbox.mail developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verb ``undelete``: bring back mail that a user has deleted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import date, datetime
+from typing import Any
+
+from pillarbox import Failure
+from pillarbox.backup.mailbox import PATIENCE, PLACE, home_of, new_folder
+from pillarbox.commands import CommandError, run
+from pillarbox.manual import Manual
+from pillarbox.status.finding import counted
+
+MANUAL = Manual(
+    "undelete",
+    """\
+Bring back mail that a user has deleted, in a new folder, with its flags.
+
+A host keeps deleted mail for the days in mail_undelete_days. The user does not see it, and it does
+not count towards the quota until it is back.
+""",
+    """\
+Use it when somebody has deleted too much. For mail that was deleted earlier, see pillarbox backup.
+
+Examples
+  pillarbox undelete alice@example.org --list                  # show what was deleted, and when
+  pillarbox undelete alice@example.org                         # all of it, into Restored/DATE
+  pillarbox undelete alice@example.org --since "2026-11-26 14:00"
+  pillarbox undelete alice@example.org --from bob@example.net --subject invoice
+
+Exit status
+  0  success
+  1  failure, or there is no such mail; see the message on standard error
+
+Files
+  undelete/    in the home of each account, as shown by: doveadm user -f home ADDRESS
+""",
+)
+# The folder of lazy_expunge_mailbox in Dovecot's configuration.
+DELETED = ".undelete/mail"
+
+
+def main(arguments: list[str]) -> int:
+    parser = MANUAL.parser()
+    parser.add_argument("address", metavar="ADDRESS", help="the account")
+    parser.add_argument("--list", action="store_true", help="only show it")
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", help="deleted since then, by this host's clock"
+    )
+    parser.add_argument("--from", dest="sender", metavar="TEXT", help="with this in the sender")
+    parser.add_argument("--subject", metavar="TEXT", help="with this in the subject")
+    given = parser.parse_args(arguments)
+    address = given.address.lower()
+    home_of(address)
+    query = search_for(given)
+    found = deleted(address, query)
+    if not found:
+        raise Failure(f"no deleted mail of {address} is kept{' that fits' if query else ''}")
+    if given.list:
+        for one in found:
+            print(f"{one['date.saved']}  {one['hdr.from.utf8']}  {one['hdr.subject.utf8']}")
+        return 0
+    place = new_folder(address, f"{PLACE}/{date.today()}")
+    bring_back(address, query, place)
+    print(f"{counted(len(found), 'message')} in {place}")
+    return 0
+
+
+def moment(text: str) -> datetime:
+    """Return a point in time; a date alone means its beginning. Raises ArgumentTypeError."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be as in 2026-11-26 or '2026-11-26 14:00'") from None
+
+
+def search_for(given: argparse.Namespace) -> list[str]:
+    """Return what is searched for, as in doveadm-search-query(7)."""
+    query = []
+    if given.since:
+        query += ["savedsince", str(int(given.since.timestamp()))]
+    for field, text in (("from", given.sender), ("subject", given.subject)):
+        if text:
+            query += [field, text]
+    return query
+
+
+def deleted(address: str, query: list[str]) -> list[dict[str, Any]]:
+    """Return when each message was deleted, its sender and its subject. Raises Failure."""
+    fields = "date.saved hdr.from.utf8 hdr.subject.utf8"
+    words = ["fetch", "-u", address, fields, "mailbox", DELETED, *query]
+    try:
+        printed = run("doveadm", "-f", "json", *words, timeout=PATIENCE)
+    except CommandError as error:
+        raise Failure(
+            f"deleted mail cannot be read: {error}. Is it kept? See mail_undelete_days"
+        ) from error
+    found: list[dict[str, Any]] = json.loads(printed or b"[]")
+    return found
+
+
+def bring_back(address: str, query: list[str], place: str) -> None:
+    """Move deleted mail into a new folder. Raises Failure."""
+    run("doveadm", "mailbox", "create", "-s", "-u", address, place)
+    what = ["mailbox", DELETED, *(query or ["all"])]
+    try:
+        run("doveadm", "move", "-u", address, place, *what, timeout=PATIENCE)
+    except CommandError as error:
+        raise Failure(f"{place} of {address} may have only a part of it: {error}") from error
