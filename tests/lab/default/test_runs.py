@@ -99,6 +99,12 @@ def test_a_configuration_that_its_daemon_never_loaded_is_loaded_by_the_next_run(
     assert lab.changed(lab.playbook(POSTFIX)) == 1
 
 
+def test_no_daemon_warns_of_its_configuration() -> None:
+    checks = "doveconf -n", "postconf -n", "postconf -M", "nginx -tq", "unbound-checkconf"
+    said = lab.on("mx", "; ".join(f"{check} 2>&1 >/dev/null" for check in checks))
+    assert said == ""
+
+
 @pytest.mark.once
 def test_a_check_predicts_what_is_left_of_a_run_that_ended_before_dovecot_had_its_user() -> None:
     lab.on("mx", "sed -i s/^vmail:/gone:/ /etc/passwd")
