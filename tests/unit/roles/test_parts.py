@@ -49,6 +49,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_smarthosts": {},
     "mail_status_page_enabled": True,
     "mail_tls_mandatory": True,
+    "mail_undelete_days": 7,
     "mail_versions": {"postfix": "3.7.11"},
     "postfix_dnsbls": {"list.example": 3},
     "postfix_tls_days": 90,

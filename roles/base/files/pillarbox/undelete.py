@@ -14,6 +14,7 @@ from pillarbox import Failure
 from pillarbox.backup.mailbox import PATIENCE, PLACE, home_of, new_folder
 from pillarbox.commands import CommandError, run
 from pillarbox.manual import Manual
+from pillarbox.parts import part
 from pillarbox.status.finding import counted
 
 MANUAL = Manual(
@@ -55,12 +56,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--from", dest="sender", metavar="TEXT", help="with this in the sender")
     parser.add_argument("--subject", metavar="TEXT", help="with this in the subject")
     given = parser.parse_args(arguments)
+    if not (days := part("dovecot").get("undelete_days", 0)):
+        raise Failure("this host keeps no deleted mail; set mail_undelete_days and run site.yml")
     address = given.address.lower()
     home_of(address)
     query = search_for(given)
     found = deleted(address, query)
     if not found:
-        raise Failure(f"no deleted mail of {address} is kept{' that fits' if query else ''}")
+        fitting = " that fits" if query else ""
+        raise Failure(f"{address} has deleted no mail{fitting} in the last {days} days")
     if given.list:
         for one in found:
             print(f"{one['date.saved']}  {one['hdr.from.utf8']}  {one['hdr.subject.utf8']}")
@@ -94,12 +98,7 @@ def deleted(address: str, query: list[str]) -> list[dict[str, Any]]:
     """Return when each message was deleted, its sender and its subject. Raises Failure."""
     fields = "date.saved hdr.from.utf8 hdr.subject.utf8"
     words = ["fetch", "-u", address, fields, "mailbox", DELETED, *query]
-    try:
-        printed = run("doveadm", "-f", "json", *words, timeout=PATIENCE)
-    except CommandError as error:
-        raise Failure(
-            f"deleted mail cannot be read: {error}. Is it kept? See mail_undelete_days"
-        ) from error
+    printed = run("doveadm", "-f", "json", *words, timeout=PATIENCE)
     found: list[dict[str, Any]] = json.loads(printed or b"[]")
     return found
 
