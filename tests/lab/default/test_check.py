@@ -164,6 +164,7 @@ def test_it_prints_what_people_and_programs_need() -> None:
     assert max(map(len, text.partition("# HELP")[0].splitlines())) <= 80
 
 
+@pytest.mark.once
 @pytest.mark.first
 def test_root_gets_a_mail_of_what_changed_and_none_if_nothing_did() -> None:
     state, daily = "/var/lib/pillarbox/check.json", "systemctl start pillarbox-check"

@@ -111,6 +111,7 @@ def test_the_policy_is_text_without_a_redirect_and_nothing_else_is_there() -> No
         assert lab.https("mta-sts.example.org", path).status == 404
 
 
+@pytest.mark.once
 def test_a_run_that_ends_in_the_middle_has_changed_the_policy_but_not_its_record(run: Run) -> None:
     before = published("example.org")
     wrong = base64.b64encode(bytes(32)).decode()
@@ -125,6 +126,7 @@ def test_a_run_that_ends_in_the_middle_has_changed_the_policy_but_not_its_record
     found_at_peer("example.org", "'mode': 'enforce'")
 
 
+@pytest.mark.once
 def test_mail_waits_while_the_certificate_is_not_as_the_policy_says_and_goes_when_it_is() -> None:
     mail = lab.message(BY_POLICY, ALICE)
     with a_certificate_that_nobody_trusts():

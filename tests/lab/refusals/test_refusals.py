@@ -208,10 +208,8 @@ def test_a_broken_template_changes_nothing_fails_again_and_the_daemon_serves_on(
     collections = with_changed_file(tmp_path, f"roles/{template}", right, wrong)
     before = configuration()
 
-    first = refusal(collections=collections)
-    second = refusal(part, collections=collections)
-
-    for message in (first, second):
+    for _time in ("first", "again"):
+        message = refusal(part, collections=collections)
         assert re.search(r"Nothing of the tree \w+ was changed", message), message
     assert configuration() == before
     mail = lab.message("bob@example.net", "alice@example.org")
@@ -226,10 +224,8 @@ def test_with_the_right_templates_nothing_needs_repair() -> None:
 def test_an_error_that_only_a_running_postfix_detects_fails_every_run_until_it_is_fixed() -> None:
     wrong = {"smtpd_recipient_restrictions": "permit_what_is_not"}
 
-    first = refusal(postfix_settings=wrong)
-    second = refusal(POSTFIX, postfix_settings=wrong)
-
-    for message in (first, second):
+    for _time in ("first", "again"):
+        message = refusal(POSTFIX, postfix_settings=wrong)
         assert "does not accept mail for postmaster@example.org: 451" in message, message
     corrected = lab.playbook(POSTFIX)
     assert corrected.returncode == 0, corrected.stdout

@@ -18,7 +18,7 @@ from tests.lab.default.test_reports import DATABASE, DMARC
 from tests.lab.lab import MX
 from tests.lab.web.accessibility import violations
 from tests.lab.web.pictures import take_picture
-from tests.lab.web.webmail import LOOKS
+from tests.lab.web.webmail import EACH_LOOK, LOOKS
 
 PATH = f"https://{MX}/status/"
 FILES = "/run/pillarbox-page"
@@ -161,7 +161,7 @@ def is_wider_than_the_screen(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@EACH_LOOK
 def test_everybody_can_read_it(browser: Browser, text: str, look: str) -> None:
     problems: list[str] = []
     login: HttpCredentials = {"username": "status", "password": PASSWORD}

@@ -17,7 +17,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 from tests.lab import lab
 from tests.lab.exposure import exposed
 from tests.lab.web.pictures import take_picture
-from tests.lab.web.webmail import LOOKS, NAME, SITE, Visit, go, log_in, mailbox
+from tests.lab.web.webmail import EACH_LOOK, LOOKS, NAME, SITE, Visit, go, log_in, mailbox
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.net", "carol@example.org"
 DAVE, PHONE, SCANNER = "dave@example.org", "dave+phone@example.org", "dave+scanner@example.org"
@@ -194,7 +194,7 @@ def test_who_may_read_mail_by_imap_may_do_so_here_and_guesses_are_counted(unbann
     assert lab.answer_to(CAROL).startswith("250 ")
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@EACH_LOOK
 def test_what_users_see(webmail: Visit, look: str) -> None:
     arriving = lab.message("Bob <bob@example.net>", DAVE, "Shall we meet at noon?\n\nBob")
     arriving.replace_header("Subject", "Lunch on Thursday")

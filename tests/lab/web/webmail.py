@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.lab import lab
@@ -24,6 +25,10 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {**SCREEN, "color_scheme": "dark"},
     "phone": {**PHONE_SCREEN, "is_mobile": True},
 }
+# On Debian 12, the first is enough: a browser draws the same pages of both.
+EACH_LOOK = pytest.mark.parametrize(
+    "look", ["light", *(pytest.param(look, marks=pytest.mark.once) for look in ("dark", "phone"))]
+)
 Visit = Callable[..., Page]
 
 expect.set_options(timeout=30_000)

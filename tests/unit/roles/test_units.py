@@ -43,6 +43,13 @@ def test_no_unit_says_what_has_no_effect(unit: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda file: file.name)
+def test_root_is_notified_when_a_job_fails_or_the_unit_says_why_not(unit: Path) -> None:
+    text = unit.read_text()
+    if "Type=oneshot" in text:
+        assert re.search(r"^OnFailure=pillarbox-failed@%N|^# Without OnFailure=, ", text, re.M)
+
+
 def test_the_units_and_what_they_share_are_found() -> None:
     assert len(UNITS) > 15
     assert {"ProtectClock", "PrivateTmp", "RestrictAddressFamilies"} <= of_all()
