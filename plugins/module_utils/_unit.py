@@ -36,12 +36,16 @@ def bring_up(
     """
 
     def read() -> dict[str, str]:
-        properties = "--property=UnitFileState,ActiveState,NeedDaemonReload,MainPID"
+        properties = "--property=UnitFileState,ActiveState,NeedDaemonReload,MainPID,Wants"
         lines = _systemctl(module, unit, "show", properties, unit).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     before = read()
-    actions = needed(before, changed, restart)
+    timers = [name for name in before.get("Wants", "").split() if name.endswith(".timer")]
+    idle = bool(timers) and "inactive" in _systemctl(
+        module, unit, "show", "--property=ActiveState", "--value", *timers
+    )
+    actions = needed(before, changed, restart, idle)
     if actions and not module.check_mode:
         started = time.time()
         for action in actions:
@@ -63,13 +67,16 @@ def diff(unit: str, actions: Collection[str]) -> dict[str, str]:
     return {"before": "", "after": "".join(f"{action} {unit}\n" for action in actions)}
 
 
-def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> list[str]:
+def needed(
+    state: dict[str, str], changed: Collection[str], restart: bool, idle: bool = False
+) -> list[str]:
     """Return the systemctl verbs needed for a unit to run as configured.
 
     Args:
         state: properties of the unit (systemctl show); empty for an unknown unit.
         changed: paths of configuration that it has not loaded yet.
         restart: whether loading them needs a restart.
+        idle: whether a timer that the unit wants is stopped; a start of the unit starts it, too.
     """
     units = any(path.startswith("/etc/systemd/system/") for path in changed)
     actions = []
@@ -84,6 +91,8 @@ def needed(state: dict[str, str], changed: Collection[str], restart: bool) -> li
         actions.append("start")
     elif changed:
         actions.append("restart" if units or restart else "reload")
+    if idle and not {"start", "restart"} & {*actions}:
+        actions.append("start")
     return actions
 
 

@@ -26,8 +26,8 @@ def _url(where: str, value: Any) -> Iterator[Problem]:
     if not _is_url(value):
         yield (
             where,
-            "must be an https URL, such as https://ntfy.example.net/topic, in ASCII and without"
-            " spaces; http is possible, too, and shows the URL to everybody on the way",
+            "must be a URL, such as https://ntfy.example.net/topic, in ASCII and without spaces;"
+            " with http, everybody on the way sees it",
         )
     elif "@" in urlsplit(value).netloc:
         yield where, "has a user name or password before the host, which is not supported"

@@ -198,6 +198,19 @@ def test_the_timer_finds_no_more_than_the_command() -> None:
     assert [one for one in urgent if one[0] not in ("log", "updates")] == []
 
 
+@pytest.mark.first
+def test_while_the_filter_is_down_nothing_else_is_blamed() -> None:
+    lab.stop_filter()
+    try:
+        found = check()["findings"]
+    finally:
+        lab.on("mx", "systemctl start rspamd")
+    assert {one["check"] for one in found if one["status"] == "critical"} == {"daemons"}
+    # Postfix puts off all mail, STARTTLS included.
+    assert [one for one in found if one["found"].startswith("STARTTLS is put off: 454 ")]
+    assert not [one for one in found if "b'" in one["found"]]
+
+
 def report(what: str) -> EmailMessage:
     """Return a message with the subject of a report to root."""
     mail = lab.message("root@mx.example.org", "root")

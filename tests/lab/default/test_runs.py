@@ -105,6 +105,12 @@ def test_no_daemon_warns_of_its_configuration() -> None:
     assert said == ""
 
 
+def test_a_timer_that_was_stopped_is_started_by_the_next_run() -> None:
+    lab.on("mx", "systemctl stop pillarbox-check.timer")
+    assert lab.changed(lab.playbook(POSTFIX)) == 1
+    assert lab.on("mx", "systemctl is-active pillarbox-check.timer") == "active\n"
+
+
 @pytest.mark.once
 def test_a_check_predicts_what_is_left_of_a_run_that_ended_before_dovecot_had_its_user() -> None:
     lab.on("mx", "sed -i s/^vmail:/gone:/ /etc/passwd")

@@ -75,7 +75,7 @@ def test_it_tries_again_and_a_failure_fails_nothing_and_shows_no_secret(
     assert len(receiver.heard) == 2 and capsys.readouterr().err == ""
     receiver.statuses = [403, 403]
     alert.alert("two")
-    assert capsys.readouterr().err == "the webhook failed: HTTP status 403\n"
+    assert capsys.readouterr().err == "the webhook in mail_alert_url failed: HTTP status 403\n"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,8 @@ def test_no_address_fails_the_caller_or_is_shown(
     configure(heartbeat=url)
     alert.heartbeat()
     said = capsys.readouterr().err
-    assert said.startswith("the heartbeat failed: ") and "s3cret" not in said
+    assert said.startswith("the heartbeat in mail_heartbeat_url failed: ")
+    assert "s3cret" not in said
 
 
 def test_a_redirected_post_is_a_failure_but_a_heartbeat_may_follow(
@@ -102,7 +103,7 @@ def test_a_redirected_post_is_a_failure_but_a_heartbeat_may_follow(
 ) -> None:
     receiver.statuses = [302, 301]
     alert.alert("one")
-    assert capsys.readouterr().err == "the webhook failed: HTTP status 301\n"
+    assert "failed: HTTP status 301 (no redirect is followed)\n" in capsys.readouterr().err
     receiver.statuses = [302]
     alert.heartbeat()
     assert receiver.heard[-1] == ("GET", "/elsewhere", "")

@@ -103,7 +103,8 @@ def sent(url: str, text: str, pauses: tuple[float, ...]) -> bool:
         why = attempt(url, text)
         if not why:
             return True
-    print(f"{'the webhook' if text else 'the heartbeat'} failed: {why}", file=sys.stderr)
+    what = "the webhook in mail_alert_url" if text else "the heartbeat in mail_heartbeat_url"
+    print(f"{what} failed: {why}", file=sys.stderr)
     return False
 
 
@@ -117,7 +118,8 @@ def attempt(url: str, text: str) -> str:
         with open_url(request, timeout=PATIENCE):
             return ""
     except urllib.error.HTTPError as error:
-        return f"HTTP status {error.code}"
+        moved = " (no redirect is followed)" if 300 <= error.code < 400 else ""
+        return f"HTTP status {error.code}{moved}"
     # Only the cause: other messages may quote the address.
     except urllib.error.URLError as error:
         reason = error.reason

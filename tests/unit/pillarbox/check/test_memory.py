@@ -12,6 +12,7 @@ import pytest
 from pillarbox.check.finding import CRITICAL, NOTE, OK, UNKNOWN, WARNING, Finding
 from pillarbox.check.memory import Memory
 from pillarbox.check.run import Outcome
+from pillarbox.check.saved import save, saved
 
 DAY = 86400.0
 LISTED = Finding("DNS list", "192.0.2.1 at list.example", CRITICAL, "listed")
@@ -92,3 +93,21 @@ def test_of_notes_only_proposals_are_reported(file: Path) -> None:
 def test_a_damaged_memory_only_loses_the_dates(file: Path) -> None:
     file.write_text("{")
     assert run(file, LISTED, 5)[0].since == "1970-01-06T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        Outcome({"DNS list": [SILENT]}, frozenset()),
+        # The whole check had no answer.
+        Outcome({"DNS list": [SILENT._replace(subject="")]}, frozenset({"DNS list"})),
+    ],
+    ids=["one subject", "the check"],
+)
+def test_an_alert_does_not_end_by_no_answer(file: Path, later: Outcome) -> None:
+    save(Outcome({"DNS list": [LISTED]}, frozenset()), 1.0, file)
+    save(later, 2.0, file)
+    last = saved(file)
+    assert last and LISTED in last[1]
+    save(Outcome({"DNS list": [FINE]}, frozenset()), 3.0, file)
+    assert saved(file) == (3.0, [FINE])

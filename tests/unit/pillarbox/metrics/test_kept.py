@@ -15,6 +15,7 @@ import pytest
 
 from pillarbox.check import saved
 from pillarbox.check.finding import CRITICAL, Finding
+from pillarbox.check.run import Outcome
 from pillarbox.metrics import kept
 from pillarbox.metrics.text import as_text
 from pillarbox.reports import own, store
@@ -163,7 +164,8 @@ def test_the_last_check_has_a_number_for_each_status_and_its_time(
     monkeypatch.setattr(kept, "saved", lambda: saved.saved(file))
     assert lines(kept.last_check({}, NOW)) == ["pillarbox_check_timestamp_seconds 0"]
     listed = Finding("DNS list", "192.0.2.1", CRITICAL, "listed")
-    saved.save({"DNS list": [listed, listed._replace(subject="192.0.2.2")]}, NOW, file)
+    both = {"DNS list": [listed, listed._replace(subject="192.0.2.2")]}
+    saved.save(Outcome(both, frozenset()), NOW, file)
     found = lines(kept.last_check({}, NOW))
     assert 'pillarbox_check_findings{check="DNS list",status="critical"} 2' in found
     assert 'pillarbox_check_findings{check="DNS list",status="warning"} 0' in found

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pillarbox.check.finding import CRITICAL, Finding
+from pillarbox.check.run import Outcome
 from pillarbox.check.saved import save, saved
 from pillarbox.page import encryption, findings, host, reports
 from pillarbox.page.service import Section, page
@@ -81,7 +82,7 @@ def test_the_last_check_is_saved_without_what_is_looked_at_anew(tmp_path: Path) 
     file = tmp_path / "findings.json"
     assert saved(file) is None
     known = Finding("daemons", "dovecot.service", CRITICAL, "inactive")
-    save({"host": [known], "SPF": [FAULT]}, 7.0, file)
+    save(Outcome({"host": [known], "SPF": [FAULT]}, frozenset()), 7.0, file)
     assert saved(file) == (7.0, [FAULT])
     assert file.stat().st_mode & 0o077 == 0
     file.write_text("{")

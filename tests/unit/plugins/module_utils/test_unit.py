@@ -48,6 +48,21 @@ def test_does_what_the_state_of_the_unit_needs(
 
 
 @pytest.mark.parametrize(
+    ("state", "changed", "restart", "actions"),
+    [
+        (RUNNING, [], False, ["start"]),
+        (RUNNING, FILE, False, ["reload", "start"]),
+        (RUNNING, FILE, True, ["restart"]),
+        (STOPPED, [], False, ["start"]),
+    ],
+)
+def test_a_start_of_the_unit_starts_its_timers_again(
+    state: dict[str, str], changed: list[str], restart: bool, actions: list[str]
+) -> None:
+    assert needed(state, changed, restart, idle=True) == actions
+
+
+@pytest.mark.parametrize(
     ("states", "found"),
     [
         (["active"], "active"),

@@ -119,7 +119,7 @@ def check(given: argparse.Namespace) -> int:
 def notify(memory: Memory, outcome: Outcome, host: str, now: float) -> None:
     """Tell of what has changed: the webhook of what is critical, and root by mail of everything."""
     try:
-        save(outcome.findings, now)
+        save(outcome, now)
     # Such as a full disk, which is among the findings.
     except OSError as error:
         print(f"{error}: not saved for the status page and the metrics", file=sys.stderr)

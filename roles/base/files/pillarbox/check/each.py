@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,18 +19,24 @@ T = TypeVar("T")
 
 
 def each(
-    check: str, subjects: Iterable[T], find: Callable[[T], Finding | None]
+    check: str,
+    subjects: Iterable[T],
+    find: Callable[[T], Finding | None],
+    name: Callable[[T], str] = str,
 ) -> Iterator[Finding]:
     """Yield the finding of each subject, in order; "unknown" where the check fails.
 
     A failure of one subject, whatever the cause, must not hide the others.
+
+    Args:
+        name: how the findings call a subject.
     """
 
     def safely(subject: T) -> Finding | None:
         try:
             return find(subject)
         except Exception as error:
-            return Finding(check, str(subject), UNKNOWN, str(error) or type(error).__name__)
+            return Finding(check, name(subject), UNKNOWN, said(error))
 
     pool = ThreadPoolExecutor(AT_A_TIME)
     try:
@@ -38,6 +45,15 @@ def each(
                 yield finding
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def said(error: Exception) -> str:
+    """Return an error in words."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        words = text.decode(errors="replace") if isinstance(text, bytes) else text
+        return f"{error.smtp_code} {words}"
+    return str(error) or type(error).__name__
 
 
 def each_zone(

@@ -31,11 +31,15 @@ def signatures(settings: Settings) -> Iterator[Finding]:
         for selector, entry in ledger.get(domain, {}).items()
         if entry["state"] in PUBLISHED
     ]
-    return each("DKIM", used, lambda key: _signature(settings, *key))
+    return each("DKIM", used, lambda key: _signature(settings, *key), lambda key: _subject(*key))
+
+
+def _subject(domain: str, selector: str, _state: str) -> str:
+    return f"{selector} of {domain}"
 
 
 def _signature(settings: Settings, domain: str, selector: str, state: str) -> Finding:
-    subject, name = f"{selector} of {domain}", f"{selector}._domainkey.{domain}"
+    subject, name = _subject(domain, selector, state), f"{selector}._domainkey.{domain}"
     file = Path(settings.parts["rspamd"]["dkim"]["keys"], f"{domain}.{selector}.key")
     # What a retired key has signed may still be under way.
     severe = CRITICAL if state == "active" else WARNING

@@ -26,7 +26,12 @@ def addresses(settings: Settings) -> Iterator[Finding]:
     sites = blocking(postconf("postscreen_dnsbl_sites"))
     # A list of IPv4 addresses has no IPv6 address, and answers that there is none.
     asked = product(settings.addresses, sites.items())
-    return each("DNS list", asked, lambda one: listed(one[0], *one[1], ask))
+    return each(
+        "DNS list",
+        asked,
+        lambda one: listed(one[0], *one[1], ask),
+        lambda one: f"{one[0]} at {one[1][0]}",
+    )
 
 
 def blocking(sites: str) -> dict[str, list[str]]:

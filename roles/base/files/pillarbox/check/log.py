@@ -22,6 +22,8 @@ CRIT = 2
 DAEMONS = ("postfix", "dovecot", "rspamd", "unbound", "nginx", "postsrsd")
 # The kernel's words for a disk that fails (ext4, xfs, the block layer).
 DISK = ("I/O error", "EXT4-fs error", "XFS (", "Remounting filesystem read-only")
+# Of Postfix while Dovecot is down, which is a finding of its own.
+CONSEQUENCE = "no SASL authentication mechanisms"
 OUT_OF_MEMORY = ("killed by the OOM killer", "Out of memory: Killed process")
 
 
@@ -67,6 +69,7 @@ def classify(entry: dict[str, object], text: str) -> Fault | None:
         return None
     unit = str(entry.get("_SYSTEMD_UNIT", ""))
     daemon = unit.partition("@")[0].removesuffix(".service")
-    if int(str(entry.get("PRIORITY", 7))) <= CRIT and daemon in DAEMONS:
+    grave = int(str(entry.get("PRIORITY", 7))) <= CRIT and CONSEQUENCE not in text
+    if grave and daemon in DAEMONS:
         return Fault(daemon, WARNING, f"see journalctl -u {unit} -p crit for what went before")
     return None

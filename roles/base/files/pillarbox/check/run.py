@@ -28,6 +28,7 @@ from pillarbox.check import (
     relay,
     served,
 )
+from pillarbox.check.each import said
 from pillarbox.check.finding import UNKNOWN, Finding
 from pillarbox.check.settings import Settings
 
@@ -97,7 +98,7 @@ def run(settings: S, patience: float, checks: Mapping[str, Check[S]]) -> Outcome
                 found[name].append(finding)
         # A failed check, whatever the cause, must not hide the others.
         except Exception as error:
-            failed[name] = str(error) or type(error).__name__
+            failed[name] = said(error)
         unfinished.discard(name)
 
     # Daemon threads do not keep the program from exiting.

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
-from pillarbox.check.finding import Finding
+from pillarbox.check.finding import CRITICAL, UNKNOWN, WARNING, Finding
+from pillarbox.check.run import Outcome
 from pillarbox.files import read, replace
 
 FILE = Path("/var/lib/pillarbox/findings.json")
@@ -17,9 +17,22 @@ FILE = Path("/var/lib/pillarbox/findings.json")
 ANEW = "host"
 
 
-def save(found: Mapping[str, list[Finding]], now: float, file: Path = FILE) -> None:
-    """Save what each check found."""
-    kept = [finding for name, some in found.items() if name != ANEW for finding in some]
+def save(outcome: Outcome, now: float, file: Path = FILE) -> None:
+    """Save what each check found.
+
+    What has no answer now is as it was: an alert must not end because the DNS does not answer.
+    """
+    _time, found = saved(file) or (0.0, [])
+    before = {one.key: one for one in found if one.status in (WARNING, CRITICAL)}
+    kept = []
+    for name, some in outcome.findings.items():
+        if name != ANEW:
+            kept += [before.get(one.key, one) if one.status == UNKNOWN else one for one in some]
+    if outcome.partial:
+        seen = {one.key for one in kept}
+        kept += [
+            one for one in before.values() if one.check in outcome.partial and one.key not in seen
+        ]
     replace(file, json.dumps({"time": now, "findings": kept}).encode())
 
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import smtplib
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -38,7 +40,7 @@ def certificates(settings: Settings) -> Iterator[Finding]:
     """Check that each port serves the certificate of each algorithm that is on disk."""
     leaves = _leaves(settings)
     doors = list(product(settings.base["ports"], settings.doors))
-    closed = list(each("port", doors, lambda door: _closed(*door)))
+    closed = list(each("port", doors, lambda door: _closed(*door), lambda door: _door(*door)))
     yield from closed
     shut = {finding.subject for finding in closed}
     wanted = [
@@ -47,11 +49,15 @@ def certificates(settings: Settings) -> Iterator[Finding]:
         if _door(port, address) not in shut
     ]
     compare = partial(_certificate, settings.hostname, leaves)
-    yield from each("certificate served", wanted, lambda one: compare(*one))
+    yield from each("certificate served", wanted, lambda one: compare(*one), lambda one: _of(*one))
 
 
 def _door(port: int, address: Address) -> str:
     return f"{port}, IPv{address.version}"
+
+
+def _of(port: int, address: Address, algorithm: str) -> str:
+    return f"port {_door(port, address)}, {algorithm}"
 
 
 def _closed(port: int, address: Address) -> Finding | None:
@@ -92,7 +98,7 @@ def _der(pem: bytes) -> bytes:
 def _certificate(
     hostname: str, leaves: dict[str, bytes], port: int, address: Address, algorithm: str
 ) -> Finding:
-    subject = f"port {_door(port, address)}, {algorithm}"
+    subject = _of(port, address, algorithm)
 
     def finding(status: str, found: str, remedy: str = "") -> Finding:
         wanted = "the certificate on disk"
@@ -103,6 +109,8 @@ def _certificate(
     except subprocess.TimeoutExpired:
         return finding(UNKNOWN, f"no handshake in {PATIENCE} s")
     if BEGIN not in printed:
+        if words := _puts_off(port, address):
+            return finding(UNKNOWN, f"STARTTLS is put off: {words}")
         return finding(CRITICAL, f"no {algorithm} certificate", restart(port))
     served, leaf = _der(printed), leaves[algorithm]
     if served == leaf:
@@ -126,10 +134,29 @@ def handshake(name: str, address: Address, port: int, *options: str) -> bytes:
     ).stdout
 
 
+def _puts_off(port: int, address: Address) -> str:
+    """Return the words with which Postfix puts TLS off, as while its filter is down; else empty."""
+    if STARTTLS.get(port) == "smtp":
+        with (
+            suppress(OSError, smtplib.SMTPException),
+            smtplib.SMTP(str(address), port, "localhost", PATIENCE) as session,
+        ):
+            session.ehlo()
+            code, said = session.docmd("STARTTLS")
+            if 400 <= code < 500:
+                return f"{code} {said.decode(errors='replace')}"
+    return ""
+
+
 def old_protocols(settings: Settings) -> Iterator[Finding]:
     """Check that no port speaks TLS 1.1, which RFC 8996 forbids."""
     doors = [(port, address) for port in settings.base["ports"] for address in settings.doors[:1]]
-    return each("old TLS", doors, lambda door: _old_protocol(settings.hostname, *door))
+    return each(
+        "old TLS",
+        doors,
+        lambda door: _old_protocol(settings.hostname, *door),
+        lambda door: f"port {door[0]}",
+    )
 
 
 def _old_protocol(hostname: str, port: int, address: Address) -> Finding:
@@ -162,7 +189,7 @@ def tlsa(settings: Settings) -> Iterator[Finding]:
     def find(port: int) -> Finding:
         return _tlsa(port, ask(f"_{port}._tcp.{host}", "TLSA"), keys, settings.publish)
 
-    yield from each("TLSA", settings.base["tlsa_ports"], find)
+    yield from each("TLSA", settings.base["tlsa_ports"], find, lambda port: f"port {port}")
 
 
 def _keys(settings: Settings) -> dict[str, bytes]:

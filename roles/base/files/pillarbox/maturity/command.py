@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterable
 
+from pillarbox import Failure
 from pillarbox.manual import Manual
 from pillarbox.maturity.ladders import TITLES
 from pillarbox.maturity.state import Outlook, in_force, outlooks
@@ -53,6 +54,8 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     policies = in_force()
     if given.name:
+        if given.name.lower() not in policies and policies:
+            raise Failure(f"{given.name} is none of the host's domains: {', '.join(policies)}")
         policies = {name: each for name, each in policies.items() if name == given.name.lower()}
     found = outlooks(policies, addresses(), time.time())
     print(as_json(found) if given.json else as_text(found))
