@@ -205,7 +205,10 @@ def test_a_folder_comes_back_beside_what_is_there() -> None:
         session.select(name)
         session.store("1", "+FLAGS", r"(\Deleted)")
         session.expunge()
+    # Of a restore that was killed.
+    lab.on("mx", "mkdir /var/vmail/.restore-killed")
     said = lab.on("mx", f"pillarbox backup restore {ALICE} --folder 'Projekt 1.2/Café'")
+    assert ".restore" not in lab.on("mx", "ls -A /var/vmail")
     place = said.strip().rpartition(" is in ")[2]
     after = folders(ALICE)
     restored = after[f'"{place}/{name[1:]}']

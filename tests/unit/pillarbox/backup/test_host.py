@@ -16,7 +16,7 @@ import pytest
 
 from pillarbox import Failure
 from pillarbox.backup import copies, host, owners, run
-from pillarbox.backup.contents import Item, contents, existing
+from pillarbox.backup.contents import Item, contents, derived, existing
 from pillarbox.backup.restic import Pass, Restic, Snapshot
 from pillarbox.backup.settings import Settings
 from pillarbox.status import backup as status
@@ -51,6 +51,11 @@ def test_the_list_has_what_cannot_be_created_again() -> None:
         "/var/lib/rspamd/dkim",
         "/var/spool/postfix/hold",
     } <= paths
+
+
+def test_mail_on_its_way_into_a_mailbox_is_left_out_and_folders_of_that_name_are_not() -> None:
+    assert "/srv/mail/.restore-*" in derived(PARTS)
+    assert all(pattern.startswith("/") for pattern in derived(PARTS))
 
 
 def test_a_host_without_a_role_has_nothing_of_it() -> None:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from pillarbox import Failure
+from pillarbox.backup.contents import RESTORING
 from pillarbox.backup.restic import Restic, Snapshot
 from pillarbox.commands import CommandError, run
 from pillarbox.parts import part
@@ -35,7 +36,10 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
     place = new_folder(address, f"{PLACE}/{chosen.time:%Y-%m-%d}")
     # On the file system that has room for mail, and where Dovecot may read.
     mail = part("dovecot")["directories"]["mailboxes"]
-    top = tempfile.mkdtemp(prefix=".restore-", dir=mail)
+    for left in Path(mail).glob(f"{RESTORING}*"):
+        # Of a restore that was killed.
+        shutil.rmtree(left, ignore_errors=True)
+    top = tempfile.mkdtemp(prefix=RESTORING, dir=mail)
     try:
         owner = os.stat(mail)
         os.chown(top, owner.st_uid, owner.st_gid)

@@ -23,7 +23,7 @@ from datetime import date
 
 from pillarbox import Failure
 from pillarbox.backup import copies
-from pillarbox.backup.contents import DERIVED, all_parts, contents, existing
+from pillarbox.backup.contents import all_parts, contents, derived, existing
 from pillarbox.backup.restic import TAG, Pass, Restic, Snapshot
 from pillarbox.backup.settings import Settings, settings
 from pillarbox.backup.state import State, alone, save, saved
@@ -75,7 +75,7 @@ def make(restic: Restic, given: Settings, state: State) -> None:
         replaced = copies.prepare(items, found["rspamd"]["redis"])
         paths = [path for item in items for path in existing(item.paths)]
         *former, read = passes(
-            restic, given.host, last, [*paths, str(copies.PLACE)], [*DERIVED, *replaced]
+            restic, given.host, last, [*paths, str(copies.PLACE)], [*derived(found), *replaced]
         )
     finally:
         copies.remove()
