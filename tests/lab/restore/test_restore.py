@@ -316,3 +316,11 @@ def test_a_mailbox_of_the_other_release_comes_back_too(restored: str) -> None:
     after = folders(ALICE)
     assert {name: one for name, one in after.items() if place not in name} == before
     assert after[f'"{place}/Projekt 1.2/Caf&AOk-"'][1]
+
+
+def test_a_host_whose_restore_was_interrupted_gets_no_new_keys(restored: str) -> None:
+    lab.on("mx", "touch /etc/pillarbox/backup/restoring")
+    run = lab.site(*BACKUP)
+    lab.on("mx", "rm /etc/pillarbox/backup/restoring")
+    assert run.returncode != 0 and "run restore.yml again" in run.stdout
+    assert " changed=0 " in run.stdout
