@@ -152,6 +152,11 @@ has_certificate:
   returned: success
   type: bool
   sample: true
+restoring:
+  description: Whether a restore of the whole host has begun and not ended.
+  returned: success
+  type: bool
+  sample: false
 users:
   description: Those of O(users) that are in C(/etc/passwd).
   returned: success
@@ -382,6 +387,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         "mail_format": mail_format(module.params["mail_dir"]),
         "acme_account": acme_account(module.params["acme_server"]),
         "has_certificate": (ROOT / "etc/pillarbox/tls/first.pem").exists(),
+        "restoring": (ROOT / "etc/pillarbox/backup/restoring").exists(),
         "users": users(module.params["users"]),
         "releases": releases(),
         "today": time.strftime("%Y-%m-%d", time.gmtime()),

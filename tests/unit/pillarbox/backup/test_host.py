@@ -16,7 +16,7 @@ import pytest
 
 from pillarbox import Failure
 from pillarbox.backup import copies, host, owners, run
-from pillarbox.backup.contents import Item, contents, existing
+from pillarbox.backup.contents import Item, contents, derived, existing
 from pillarbox.backup.restic import Pass, Restic, Snapshot
 from pillarbox.backup.settings import Settings
 from pillarbox.status import backup as status
@@ -51,6 +51,11 @@ def test_the_list_has_what_cannot_be_created_again() -> None:
         "/var/lib/rspamd/dkim",
         "/var/spool/postfix/hold",
     } <= paths
+
+
+def test_mail_on_its_way_into_a_mailbox_is_left_out_and_folders_of_that_name_are_not() -> None:
+    assert "/srv/mail/.restore-*" in derived(PARTS)
+    assert all(pattern.startswith("/") for pattern in derived(PARTS))
 
 
 def test_a_host_without_a_role_has_nothing_of_it() -> None:
@@ -107,7 +112,8 @@ def test_files_are_read_until_nothing_changes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parents = reads(monkeypatch, 500, 2, 0)
-    assert run.passes(REPOSITORY, "mx", "s0", [], []).snapshot == "s3"
+    made = run.passes(REPOSITORY, "mx", "s0", [], [])
+    assert [one.snapshot for one in made] == ["s1", "s2", "s3"]
     assert parents == ["s0", "s1", "s2"]
     assert "nothing changed between passes 2 and 3" in capsys.readouterr().out
 
@@ -116,7 +122,7 @@ def test_a_host_that_is_never_quiet_is_read_a_few_times(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reads(monkeypatch, *[7] * 10)
-    assert run.passes(REPOSITORY, "mx", "", [], []).snapshot == f"s{run.PASSES}"
+    assert len(run.passes(REPOSITORY, "mx", "", [], [])) == run.PASSES
     assert "7 files changed during the last of" in capsys.readouterr().out
 
 

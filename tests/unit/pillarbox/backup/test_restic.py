@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -85,9 +86,9 @@ def test_a_message_shows_no_password() -> None:
     stored = repository(place)
     assert "s3cret" not in stored.repository
     for text in (f"cannot open {place}", f"sent {PASSWORD}"):
-        told = stored._reason(json.dumps({"message_type": "exit_error", "message": text}))
+        told = stored._reason("cat", json.dumps({"message_type": "exit_error", "message": text}))
         assert "s3cret" not in told and PASSWORD not in told
-    assert "mail_backup.password" in stored._reason("Fatal: wrong password or no key found")
+    assert "mail_backup.password" in stored._reason("cat", "Fatal: wrong password or no key found")
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,14 @@ def test_a_message_shows_no_password() -> None:
 def test_a_repository_that_cannot_be_reached_is_not_missing(printed: str, missing: bool) -> None:
     said = f"Fatal: unable to open {printed} at the following location?"
     assert bool(restic.MISSING.search(said)) == missing
+
+
+def test_a_killed_restic_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "restic").write_text("#!/bin/sh\nkill -KILL $$\n")
+    (tmp_path / "restic").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(Failure, match="restic backup was killed by SIGKILL; run this again"):
+        repository().run("backup")
 
 
 def snapshot(name: str, day: int, host: str = "mx.example.org") -> Snapshot:

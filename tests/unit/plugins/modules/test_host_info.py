@@ -52,6 +52,7 @@ def test_a_bare_host_without_any_of_the_programs_has_nothing(host: Host, check: 
         "mail_format": "",
         "acme_account": "",
         "has_certificate": False,
+        "restoring": False,
         "users": [],
         "versions": {},
         "releases": [],
@@ -306,6 +307,12 @@ def test_a_certificate_in_service_is_seen(host: Host) -> None:
     link.symlink_to("rsa.pem")
 
     assert host.info()["has_certificate"]
+
+
+def test_an_interrupted_restore_is_seen(host: Host) -> None:
+    host.has("etc/pillarbox/backup/restoring")
+
+    assert host.info()["restoring"]
 
 
 def test_the_users_asked_for_are_found(host: Host) -> None:

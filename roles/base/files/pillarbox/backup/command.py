@@ -79,8 +79,6 @@ def main(arguments: list[str]) -> int:
     if given.host and given.folder:
         parser.error("--folder is for an account")
     with alone():
-        # A lost host, or a run that was killed, may have left a lock.
-        restic.run("unlock")
         chosen = choose(restic.snapshots(), own.names, given.at)
         if given.host:
             host.restore(restic, chosen)
@@ -91,8 +89,12 @@ def main(arguments: list[str]) -> int:
 
 
 def moment(text: str) -> datetime:
-    """Return a point in time; a date alone means its end. Raises ValueError."""
-    found = datetime.fromisoformat(text)
+    """Return a point in time; a date alone means its end. Raises ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f'"{text}" is no time, such as "2026-11-20 12:00"'
+        raise argparse.ArgumentTypeError(message) from error
     if len(text) <= len("2026-11-20"):
         found += timedelta(days=1, microseconds=-1)
     return found.astimezone()
@@ -114,7 +116,7 @@ def show(restic: Restic, names: list[str]) -> int:
     """Print the backups, and how the last run ended."""
     for one in restic.snapshots():
         other = "" if one.host in names else f"  of {one.host}"
-        print(f"{one.time.astimezone():%Y-%m-%d %H:%M:%S}  {one.id[:8]}{other}")
+        print(f"{one.time:%Y-%m-%d %H:%M:%S}  {one.id[:8]}{other}")
     if failure := saved().get("failure"):
         print(f"the last run failed: {failure}")
     return 0

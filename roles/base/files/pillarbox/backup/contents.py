@@ -20,6 +20,8 @@ MEMORY = "/var/lib/pillarbox"
 REDIS, VALKEY = "/var/lib/redis/dump.rdb", "/var/lib/valkey/dump.rdb"
 # The states of mail that Postfix has accepted (qmgr(8)). It is restored into the last one.
 QUEUE = ("incoming", "active", "deferred", "hold")
+# Mail of a backup on its way into a mailbox, in the directory of all mail.
+RESTORING = ".restore-"
 
 
 class Item(NamedTuple):
@@ -76,6 +78,11 @@ def contents(found: dict[str, dict[str, Any]]) -> list[Item]:
         Item("MTA-STS policies of others", ["/var/lib/mta-sts"], databases=True),
         Item("mail in the queue", [f"{queue}/{state}" for state in QUEUE] if queue else []),
     ]
+
+
+def derived(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the patterns of what is left out."""
+    return [*DERIVED, *(f"{path}/{RESTORING}*" for path in _directories(found, "dovecot"))]
 
 
 def all_parts() -> dict[str, dict[str, Any]]:

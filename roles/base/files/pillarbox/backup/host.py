@@ -39,7 +39,7 @@ def restore(restic: Restic, chosen: Snapshot) -> None:
         UNDER_WAY.touch()
     else:
         remove_links(about["paths"])
-    restic.run("restore", chosen.id, "--target", "/")
+    restic.restore(chosen.id, "--target", "/")
     take_over_database(about)
     put_databases()
     adopt(about["users"], about["groups"], [*map(Path, about["paths"])])

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from pillarbox import Failure
+from pillarbox.backup.contents import RESTORING
 from pillarbox.backup.restic import Restic, Snapshot
 from pillarbox.commands import CommandError, run
 from pillarbox.parts import part
@@ -35,11 +36,14 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
     place = new_folder(address, f"{PLACE}/{chosen.time:%Y-%m-%d}")
     # On the file system that has room for mail, and where Dovecot may read.
     mail = part("dovecot")["directories"]["mailboxes"]
-    top = tempfile.mkdtemp(prefix=".restore-", dir=mail)
+    for left in Path(mail).glob(f"{RESTORING}*"):
+        # Of a restore that was killed.
+        shutil.rmtree(left, ignore_errors=True)
+    top = tempfile.mkdtemp(prefix=RESTORING, dir=mail)
     try:
         owner = os.stat(mail)
         os.chown(top, owner.st_uid, owner.st_gid)
-        restic.run("restore", chosen.id, "--target", top, "--include", home)
+        restic.restore(chosen.id, "--target", top, "--include", home)
         query = ["mailbox", folder] if folder else ["all"]
         # The directories above it are root's.
         found = Path(top, "home")
@@ -53,7 +57,8 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
     finally:
         shutil.rmtree(top)
     if place not in folders(address):
-        raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no mail there")
+        what = f"folder {folder} with mail of {address}" if folder else f"mail of {address}"
+        raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no {what}")
     return place
 
 
@@ -89,21 +94,23 @@ def source_of(home: Path, address: str, chosen: Snapshot) -> list[str]:
     """Return the arguments that have doveadm read restored mail. Raises Failure."""
     for name, form in FORMATS.items():
         if (home / name).is_dir():
-            return location(f"{form}:{home / name}")
+            return location(form, home / name)
     raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no mail of {address}")
 
 
-def location(place: str) -> list[str]:
+def location(form: str, path: Path) -> list[str]:
     """Return the arguments for mail at a place with folders that are named as on this host."""
+    place = f"{form}:{path}"
     found = re.search(r"^layout=(\S+)$", MAIL_PLACE.read_text(encoding="utf-8"), re.MULTILINE)
-    layout = found[1] if found else "maildir++"
+    # Of Maildirs only.
+    layout = found[1] if found and form == "maildir" else "fs"
     try:
         escape = run("doveconf", "-h", "mailbox_list_storage_escape_char").decode().strip("\n")
     except CommandError:
         escape = ""
     if not escape:
         # Dovecot 2.3 does not know the setting. A plugin escapes names there, here too.
-        return [f"{place}:LAYOUT=fs" if layout == "fs" else place]
+        return [f"{place}:LAYOUT=fs" if form == "maildir" and layout == "fs" else place]
     names = {"mailbox_list_layout": layout, "mailbox_list_storage_escape_char": escape}
     options = [word for name, value in names.items() for word in ("-p", f"{name}={value}")]
     return [*options, place]

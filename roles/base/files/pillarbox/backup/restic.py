@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -37,9 +38,16 @@ MISSING = re.compile(
     r"unable to open config file: .*(no such file|does not exist).*\nIs there a repository at"
 )
 REASONS = {
-    "wrong password or no key found": "mail_backup.password is not that of the repository",
-    "no space left on device": "the disk of the repository, or of this host, is full",
+    "wrong password or no key found": (
+        "mail_backup.password is not that of the repository; set the one it was created with"
+    ),
+    "no space left on device": (
+        "the disk of the repository, or of this host, is full; free space there"
+    ),
 }
+NO_SESSION = "unable to start the sftp session"
+# Seconds until a server must have answered. restic would try for a quarter of an hour.
+PATIENCE = 180.0
 # An absolute path follows the first slash, as in sftp://user@host:2222//srv/mx.
 SFTP = re.compile(r"sftp:(?://(?P<url>[^:/]+)(?::(?P<port>\d+))?/|(?P<host>[^:]+):)")
 PASSWORD_IN_URL = re.compile(r"(://[^/@:]*):[^/@]*@")
@@ -85,57 +93,87 @@ class Restic:
             **environment,
         }
         self._options = ["--limit-upload", str(upload_limit)] if upload_limit else []
-        if command := ssh_command(environment["RESTIC_REPOSITORY"]):
-            self._options += ["-o", f"sftp.command={command}"]
+        self._ssh = ssh_command(environment["RESTIC_REPOSITORY"])
+        if self._ssh:
+            self._options += ["-o", f"sftp.command={self._ssh}"]
 
-    def run(self, *arguments: str, accept: Iterable[int] = ()) -> tuple[str, str]:
+    def run(
+        self, *arguments: str, accept: Iterable[int] = (), patience: float | None = None
+    ) -> tuple[str, str]:
         """Return what restic prints, and its errors. Raises Failure or NoRepository.
 
         Args:
             accept: exit codes other than 0 that are no failure.
+            patience: seconds until it is given up.
         """
-        done = subprocess.run(
-            [*GENTLY, "restic", *self._options, *arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*GENTLY, "restic", *self._options, *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=patience,
+            )
+        except subprocess.TimeoutExpired as late:
+            # Bytes, in spite of text=True. Each attempt has a line.
+            lines = (late.stderr or b"").decode(errors="replace").strip().splitlines()
+            why = self._reason(arguments[0], lines[-1] if lines else "no answer")
+            raise Failure(f"{self.repository} cannot be reached: {why}") from late
         if done.returncode in (0, *accept):
             return done.stdout, done.stderr
         if done.returncode == NO_REPOSITORY or MISSING.search(done.stderr):
-            raise NoRepository(f"there is no repository at {self.repository}")
-        raise Failure(f"restic {arguments[0]}: {self._reason(done.stderr or done.stdout)}")
+            hint = "is its disk mounted" if self.repository.startswith("/") else "was it removed"
+            raise NoRepository(f"there is no repository at {self.repository}; {hint}?")
+        if done.returncode < 0:
+            # Such as by the kernel, when memory is short.
+            name = signal.Signals(-done.returncode).name
+            raise Failure(f"restic {arguments[0]} was killed by {name}; run this again")
+        raise Failure(self._reason(arguments[0], done.stderr or done.stdout))
 
     def through(self, arguments: list[str]) -> int:
         """Run restic for somebody who reads what it prints, and return its exit code."""
         return subprocess.call(["restic", *self._options, *arguments], env=self._environment)
 
-    def _reason(self, printed: str) -> str:
+    def _reason(self, command: str, printed: str) -> str:
         for text, reason in REASONS.items():
             if text in printed:
                 return reason
+        if self._ssh and NO_SESSION in printed:
+            return f"{self.repository} cannot be reached: {self._refusal()}"
         lines = [_message(line) for line in printed.strip().splitlines()]
         text = " | ".join(line for line in lines[-5:] if line) or "it failed without a message"
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        return PASSWORD_IN_URL.sub(r"\1:…@", text)
+        return f"restic {command}: " + PASSWORD_IN_URL.sub(r"\1:…@", text)
+
+    def _refusal(self) -> str:
+        """Return what ssh says of a server; restic may end before it has read that."""
+        said = subprocess.run(
+            shlex.split(self._ssh), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        ).stderr.decode(errors="replace")
+        lines = said.strip().splitlines() or ["it refuses SFTP"]
+        refused = re.search("Host key verification failed|Permission denied", said)
+        hint = "; compare mail_backup.ssh_key and ssh_known_hosts with it" if refused else ""
+        return f"{lines[-1].strip()}{hint}"
 
     def exists(self) -> bool:
         """Whether there is a repository, which this password opens. Raises Failure."""
         try:
-            self.run("cat", "config", "--no-lock")
+            self.run("cat", "config", "--no-lock", patience=PATIENCE)
         except NoRepository:
             return False
         return True
 
     def snapshots(self) -> list[Snapshot]:
         """Return all backups of this program, of whatever host, oldest first."""
-        printed, _errors = self.run("snapshots", "--json", "--no-lock", "--tag", TAG)
+        printed, _errors = self.run(
+            *("snapshots", "--json", "--no-lock", "--tag", TAG), patience=PATIENCE
+        )
         found = [
-            Snapshot(one["id"], one["hostname"], datetime.fromisoformat(one["time"]))
+            Snapshot(one["id"], one["hostname"], datetime.fromisoformat(one["time"]).astimezone())
             for one in json.loads(printed or "[]") or []
         ]
         return sorted(found, key=lambda one: one.time)
@@ -161,6 +199,14 @@ class Restic:
         if other := [text for text, vanished in unread if not vanished]:
             raise Failure(f"{len(other)} files could not be read, such as: {other[0]}")
         return _pass(printed, len(unread))
+
+    def restore(self, snapshot: str, *options: str) -> None:
+        """Restore files. Raises Failure.
+
+        Without a lock, so also from a disk that cannot be written, and with the lock of a lost
+        host: nobody else removes backups of this one.
+        """
+        self.run("restore", "--no-lock", snapshot, *options)
 
     def dump(self, snapshot: str, path: str) -> str:
         """Return the text of a file in a backup."""

@@ -17,12 +17,13 @@ seconds, and messages that arrived in them, may be missing; they are in the next
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import date
 
 from pillarbox import Failure
 from pillarbox.backup import copies
-from pillarbox.backup.contents import DERIVED, all_parts, contents, existing
+from pillarbox.backup.contents import all_parts, contents, derived, existing
 from pillarbox.backup.restic import TAG, Pass, Restic, Snapshot
 from pillarbox.backup.settings import Settings, settings
 from pillarbox.backup.state import State, alone, save, saved
@@ -33,6 +34,8 @@ PASSES = 4
 # The whole repository is read in so many weekly parts.
 PARTS = 12
 DAY = 86400
+# All backups of this time remain: one that is made after a mistake must not replace the one before.
+LATELY = "2d"
 # Roles without which a host is not complete, as after an interrupted restore.
 NEEDED = ("acme_sh", "base", "postfix", "rspamd")
 
@@ -71,7 +74,9 @@ def make(restic: Restic, given: Settings, state: State) -> None:
     try:
         replaced = copies.prepare(items, found["rspamd"]["redis"])
         paths = [path for item in items for path in existing(item.paths)]
-        read = passes(restic, given.host, last, [*paths, str(copies.PLACE)], [*DERIVED, *replaced])
+        *former, read = passes(
+            restic, given.host, last, [*paths, str(copies.PLACE)], [*derived(found), *replaced]
+        )
     finally:
         copies.remove()
     state.pop("failure", None)
@@ -80,13 +85,16 @@ def make(restic: Restic, given: Settings, state: State) -> None:
     state |= {"seconds": round(time.monotonic() - began), "repository": restic.repository}
     save(state)
     print(f"{counted(read.files, 'file')}, {megabytes(read.size)}, in {span(state['seconds'])}")
-    clean(restic, given)
+    clean(restic, given, [one.snapshot for one in former])
     verify(restic, state)
 
 
 def open_repository(restic: Restic, state: State) -> None:
     """Create the repository if this host has not used it before. Raises Failure."""
     if restic.exists():
+        # restic would try for a quarter of an hour. The kernel mounts a disk with errors so.
+        if os.path.isdir(restic.repository) and not os.access(restic.repository, os.W_OK):
+            raise Failure(f"{restic.repository} cannot be written; is its disk read-only?")
         return
     if state.get("repository") == restic.repository:
         raise Failure(
@@ -111,24 +119,30 @@ def own(found: list[Snapshot], given: Settings, repository: str) -> str:
     return found[-1].id if found else ""
 
 
-def passes(restic: Restic, host: str, parent: str, paths: list[str], but: list[str]) -> Pass:
-    """Read the files until two passes agree, and return the last one."""
-    read = restic.back_up(host, parent, paths, but)
+def passes(restic: Restic, host: str, parent: str, paths: list[str], but: list[str]) -> list[Pass]:
+    """Read the files until two passes agree. The last pass is the backup."""
+    made = [restic.back_up(host, parent, paths, but)]
     for number in range(2, PASSES + 1):
-        read = restic.back_up(host, read.snapshot, paths, but)
+        read = restic.back_up(host, made[-1].snapshot, paths, but)
+        made.append(read)
         if not read.changed and not read.vanished:
             print(f"consistent: nothing changed between passes {number - 1} and {number}")
             break
     else:
         print(f"{counted(read.changed, 'file')} changed during the last of {PASSES} passes")
-    return read
+    return made
 
 
-def clean(restic: Restic, given: Settings) -> None:
-    """Remove backups that are not to be kept, and what only they contain."""
+def clean(restic: Restic, given: Settings, passed: list[str]) -> None:
+    """Remove backups that are not to be kept, and what only they contain.
+
+    Args:
+        passed: former passes of this backup.
+    """
     if given.keep:
+        restic.run("forget", *passed)
         restic.run(
-            *("forget", "--prune", "--tag", TAG, "--group-by", ""),
+            *("forget", "--prune", "--tag", TAG, "--group-by", "", "--keep-within", LATELY),
             *(word for unit, many in given.keep.items() for word in (f"--keep-{unit}", str(many))),
         )
 
@@ -146,4 +160,4 @@ def verify(restic: Restic, state: State) -> None:
 
 def megabytes(size: int) -> str:
     """Return a size for people."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size, 1e5) / 1e6:,.1f} MB"
