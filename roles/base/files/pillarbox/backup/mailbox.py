@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from pillarbox import Failure
@@ -53,13 +54,30 @@ def restore(restic: Restic, chosen: Snapshot, address: str, folder: str | None) 
         try:
             run("doveadm", "import", "-s", "-u", address, *source, place, *query, timeout=PATIENCE)
         except CommandError as error:
-            raise Failure(f"{address} may have only a part of it in {place}: {error}") from error
+            raise undone(address, place, error.output or str(error)) from error
     finally:
         shutil.rmtree(top)
     if place not in folders(address):
         what = f"folder {folder} with mail of {address}" if folder else f"mail of {address}"
         raise Failure(f"the backup of {chosen.time:%Y-%m-%d %H:%M} has no {what}")
     return place
+
+
+def undone(address: str, place: str, said: str) -> Failure:
+    """Return what to tell when a copy ended early. One beyond the quota is removed.
+
+    Otherwise the account would receive no mail.
+    """
+    if "Quota exceeded" in said:
+        # It fails on folders above, which exist in the names of others only.
+        with suppress(CommandError):
+            run("doveadm", "mailbox", "delete", "-r", "-s", "-u", address, place)
+        if place not in folders(address):
+            return Failure(
+                f"the quota of {address} has no room for the copy, so nothing was restored. Raise"
+                " its quota in mail_accounts, run site.yml, and run this again"
+            )
+    return Failure(f"{address} may have only a part of it in {place}: {said.strip()[:500]}")
 
 
 def home_of(address: str) -> str:

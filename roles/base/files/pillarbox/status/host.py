@@ -12,6 +12,7 @@ import re
 import struct
 from pathlib import Path
 
+from pillarbox.backup.state import saved
 from pillarbox.status.finding import ATTENTION, OK, UNKNOWN, Finding, counted, since
 from pillarbox.status.parts import Parts, every
 
@@ -33,6 +34,8 @@ def disk(parts: Parts, now: float) -> list[Finding]:
         room(name, directory)
         for part in parts.values()
         for name, directory in part.get("directories", {}).items()
+        # The first backup creates it.
+        if name != "backup" or os.path.isdir(directory) or saved().get("repository")
     ]
 
 
