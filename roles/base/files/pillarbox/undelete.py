@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pillarbox import Failure
-from pillarbox.backup.mailbox import PATIENCE, PLACE, home_of, new_folder
+from pillarbox.backup.mailbox import PATIENCE, PLACE, home_of, is_old, new_folder, undone
 from pillarbox.commands import CommandError, run
 from pillarbox.manual import Manual
 from pillarbox.parts import part
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
             print(f"{one['date.saved']}  {one['hdr.from.utf8']}  {one['hdr.subject.utf8']}")
         return 0
     place = new_folder(address, f"{PLACE}/{date.today()}")
-    bring_back(address, query, place)
+    bring_back(address, query, max(int(one["uid"]) for one in found), place)
     print(f"{counted(len(found), 'message')} in {place}")
     return 0
 
@@ -96,20 +96,25 @@ def search_for(given: argparse.Namespace) -> list[str]:
 
 def deleted(address: str, query: list[str]) -> list[dict[str, Any]]:
     """Return when each message was deleted, its sender and its subject. Raises Failure."""
-    fields = "date.saved hdr.from.utf8 hdr.subject.utf8"
+    fields = "uid date.saved hdr.from.utf8 hdr.subject.utf8"
     words = ["fetch", "-u", address, fields, "mailbox", DELETED, *query]
     printed = run("doveadm", "-f", "json", *words, timeout=PATIENCE)
     found: list[dict[str, Any]] = json.loads(printed or b"[]")
     return found
 
 
-def bring_back(address: str, query: list[str], place: str) -> None:
-    """Move deleted mail into a new folder. Raises Failure."""
+def bring_back(address: str, query: list[str], last: int, place: str) -> None:
+    """Move deleted mail into a new folder, all of it or nothing. Raises Failure.
+
+    Args:
+        last: its highest UID; what the user deletes meanwhile stays.
+    """
+    what = ["mailbox", DELETED, "uid", f"1:{last}", *query]
+    # Nothing beyond the quota, as in Dovecot 2.3.
+    options = [] if is_old() else ["-o", "quota_storage_grace=0"]
     run("doveadm", "mailbox", "create", "-s", "-u", address, place)
-    what = ["mailbox", DELETED, *(query or ["all"])]
-    # doveadm of Dovecot 2.4 ignores the quota; that of 2.3 would stop in the middle.
-    options = ["-o", "plugin/quota="] if run("dovecot", "--version").startswith(b"2.3.") else []
     try:
-        run("doveadm", *options, "move", "-u", address, place, *what, timeout=PATIENCE)
+        run("doveadm", *options, "copy", "-u", address, place, *what, timeout=PATIENCE)
     except CommandError as error:
-        raise Failure(f"{place} of {address} may have only a part of it: {error}") from error
+        raise undone(address, place, error.output or str(error)) from error
+    run("doveadm", "expunge", "-u", address, *what, timeout=PATIENCE)
