@@ -31,9 +31,10 @@ def folders(address: str) -> dict[str, Folder]:
                 if isinstance(part, tuple):
                     head = part[0].decode()
                     uid = re.findall(r"UID (\d+)", head)[0]
-                    flags = sorted(set(re.findall(r"FLAGS \((.*?)\)", head)[0].split()))
+                    # \Recent is about sessions; IMAP4rev2 has no such flag (RFC 9051 appendix E).
+                    flags = {*re.findall(r"FLAGS \((.*?)\)", head)[0].split()} - {r"\Recent"}
                     digest = hashlib.sha256(part[1]).hexdigest()
-                    messages[uid] = " ".join(flags), digest
+                    messages[uid] = " ".join(sorted(flags)), digest
             found[name] = validity.decode(), messages
     return found
 
