@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import smtplib
 import time
 from collections.abc import Iterator
 
@@ -50,6 +51,14 @@ def test_one_subject_that_fails_is_unknown_and_hides_no_other() -> None:
 
     found = [(finding.subject, finding.status) for finding in each("numbers", [1, 0, 2], find)]
     assert found == [("1", OK), ("0", UNKNOWN), ("2", OK)]
+
+
+def test_a_failure_is_told_in_words_and_by_the_name_that_the_subject_always_has() -> None:
+    def find(_key: tuple[str, str]) -> Finding:
+        raise smtplib.SMTPResponseException(454, b"4.3.0 Try again later")
+
+    (found,) = each("DKIM", [("e1", "example.org")], find, " of ".join)
+    assert (found.subject, found.found) == ("e1 of example.org", "454 4.3.0 Try again later")
 
 
 def test_without_an_answer_from_dns_the_ports_are_still_tried(

@@ -140,6 +140,12 @@ def test_people_and_programs_read_the_same() -> None:
     }
 
 
+def test_a_name_that_is_none_of_the_domains_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "in_force", lambda: {"example.org": policies()})
+    with pytest.raises(Failure, match=r"example.net is none of the host's domains: example.org"):
+        command.main(["example.net"])
+
+
 def test_a_damaged_file_is_named_and_a_missing_one_is_empty(tmp_path: Path) -> None:
     file = tmp_path / "maturity.json"
     assert in_force(file) == {}
