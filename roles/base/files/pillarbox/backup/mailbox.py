@@ -130,13 +130,10 @@ def location(form: str, path: Path) -> list[str]:
     found = re.search(r"^layout=(\S+)$", MAIL_PLACE.read_text(encoding="utf-8"), re.MULTILINE)
     # Of Maildirs only.
     layout = found[1] if found and form == "maildir" else "fs"
-    try:
-        escape = run("doveconf", "-h", "mailbox_list_storage_escape_char").decode().strip("\n")
-    except CommandError:
-        escape = ""
-    if not escape:
-        # Dovecot 2.3 does not know the setting. A plugin escapes names there, here too.
+    if is_old():
+        # A plugin escapes names there, here too.
         return [f"{place}:LAYOUT=fs" if form == "maildir" and layout == "fs" else place]
+    escape = run("doveconf", "-h", "mailbox_list_storage_escape_char").decode().strip("\n")
     names = {"mailbox_list_layout": layout, "mailbox_list_storage_escape_char": escape}
     options = [word for name, value in names.items() for word in ("-p", f"{name}={value}")]
     return [*options, place]
