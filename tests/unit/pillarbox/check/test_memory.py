@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The pillarbox.mail developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Since when a finding exists, and what is reported of it; test_check.py in the lab has mails."""
+"""Since when a finding exists, and what is reported; test_check_daily.py in the lab has mails."""
 
 from __future__ import annotations
 
